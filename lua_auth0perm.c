@@ -1,0 +1,27 @@
+/* The module's door: what `require "auth0perm"` returns. The one symbol that the shared library exports; a host that
+ * links the module statically sets package.preload.auth0perm to it. */
+#include "src/compat.h"
+#include "src/lua_call.h"
+#include "src/lua_client.h"
+#include "src/lua_values.h"
+#include "src/version.h"
+
+#if defined(__GNUC__)
+#define EXPORT __attribute__((visibility("default")))
+#else
+#define EXPORT
+#endif
+
+EXPORT int luaopen_auth0perm(lua_State *L);
+
+int luaopen_auth0perm(lua_State *L) {
+  values_open(L);
+  lua_call_open(L);
+  lua_client_open(L);
+  lua_newtable(L);
+  lua_pushcfunction(L, lua_client_new);
+  lua_setfield(L, -2, "new");
+  lua_pushliteral(L, MODULE_NAME " " MODULE_VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  return 1;
+}

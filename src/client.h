@@ -1,0 +1,46 @@
+/* client: what all calls to one tenant share: configuration, token, bucket. It knows neither Lua nor
+ * libcurl, and stands below `call`: a call asks its client, never the other way round. */
+#ifndef AUTH0PERM_CLIENT_H
+#define AUTH0PERM_CLIENT_H
+
+#include "bucket.h"
+#include "token.h"
+
+/* What a client is made of; borrowed. A text whose `data` is NULL was not given. */
+struct client_options {
+  struct text domain;      /* host, or host:port */
+  struct text token;       /* without one, calls ask their driver to authorize */
+  struct text lua_version; /* for the Auth0-Client header */
+  double timeout;          /* seconds for a whole call */
+  double connect_timeout;  /* seconds for a connection */
+  double request_timeout;  /* seconds for a request and its answer */
+};
+
+struct client {
+  struct allocator allocator;
+  struct buffer domain;
+  struct buffer agent;                              /* "Auth0-Client: ..." */
+  double timeout, connect_timeout, request_timeout; /* seconds */
+  struct token token;
+  struct bucket bucket;
+  bool open;
+};
+
+/* The defaults of all options that have one. */
+struct client_options client_defaults(void);
+
+/* Fills a zeroed client. False: ERROR_INVALID names the option and what was expected, or ERROR_MEMORY; the client
+ * then still has to be closed. */
+bool client_open(struct client *client, const struct client_options *options, struct allocator allocator,
+                 struct error *error);
+
+/* Wipes and frees; a client that is closed already, or zeroed, is let be. */
+void client_close(struct client *client);
+
+/* What must not show up in a message; empty when there is nothing. */
+struct text client_secret(const struct client *client);
+
+/* Checks a time limit of that name. False: ERROR_INVALID. */
+bool client_check_seconds(const char *name, double seconds, struct error *error);
+
+#endif

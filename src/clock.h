@@ -1,0 +1,14 @@
+/* clock: the one place that reads the time. */
+#ifndef AUTH0PERM_CLOCK_H
+#define AUTH0PERM_CLOCK_H
+
+#include <time.h>
+
+/* Seconds on the system's monotonic clock, which no change of the date moves. */
+static inline double clock_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+#endif

@@ -1,0 +1,339 @@
+#include "curl_driver.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+  BODY_MOST = 8 * 1024 * 1024, /* bytes of an answer's body */
+  HEADERS_MOST = 64 * 1024,    /* bytes of an answer's headers, those of 1xx answers included */
+  BODY_KEPT = 64 * 1024        /* bytes of body buffer that an idle transfer keeps for the next answer */
+};
+
+/* The longest time that libcurl is given; in milliseconds it still fits into 31 bits. */
+static const double SECONDS_MOST = 2000000;
+
+/* libcurl 7.85 has names for protocols; before, they were bits. */
+#if LIBCURL_VERSION_NUM >= 0x075500
+#define ALLOW_HTTPS_ONLY(easy) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https")
+#else
+#define ALLOW_HTTPS_ONLY(easy) curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS)
+#endif
+
+/* An exchange with its easy handle. Idle ones are kept, set up, for the next request. */
+struct transfer {
+  struct exchange exchange; /* first: a pointer to one is a pointer to the other */
+  CURL *easy;
+  bool attached; /* the easy handle is in the multi handle */
+  size_t header_bytes;
+  const char *refusal; /* why a callback ended the transfer; NULL when none did */
+  struct curl_slist headers[REQUEST_HEADERS + 1];
+  char detail[CURL_ERROR_SIZE];
+  struct transfer *previous, *next; /* in the list of transfers that are used, or (`next` alone) of idle ones */
+};
+
+struct curl_driver {
+  struct allocator allocator;
+  CURLM *multi;
+  char *ca_file; /* terminated; NULL: the system's */
+  struct transfer *used, *idle;
+};
+
+/* Initialises libcurl for the process, once. There is no cleanup: other users of libcurl may live on. */
+static bool initialise_libcurl(void) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static bool ready;
+  pthread_mutex_lock(&lock);
+  if (!ready) ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  bool result = ready;
+  pthread_mutex_unlock(&lock);
+  return result;
+}
+
+/* A ca_file that cannot be read would show up as a failed call only; libcurl reads it at the first handshake. */
+static bool check_ca_file(const char *ca_file, struct error *error) {
+  FILE *file = fopen(ca_file, "rb");
+  int first = file ? fgetc(file) : EOF;
+  if (file) fclose(file);
+  if (first != EOF) return true;
+  return error_set(error, ERROR_INVALID, "ca_file: a readable PEM file expected, got \"%s\"", ca_file);
+}
+
+static bool copy_ca_file(struct curl_driver *driver, const char *ca_file) {
+  size_t size = strlen(ca_file) + 1;
+  driver->ca_file = allocator_take(&driver->allocator, size);
+  if (driver->ca_file) memcpy(driver->ca_file, ca_file, size);
+  return driver->ca_file != NULL;
+}
+
+struct curl_driver *curl_driver_new(struct allocator allocator, const char *ca_file, struct error *error) {
+  if (ca_file && !check_ca_file(ca_file, error)) return NULL;
+  struct curl_driver *driver = allocator_take(&allocator, sizeof *driver);
+  if (!driver) goto no_memory;
+  *driver = (struct curl_driver){.allocator = allocator};
+  if (ca_file && !copy_ca_file(driver, ca_file)) goto no_memory;
+  if (!initialise_libcurl()) goto no_memory;
+  driver->multi = curl_multi_init();
+  if (!driver->multi) goto no_memory;
+  return driver;
+
+no_memory:
+  curl_driver_free(driver);
+  error_set_memory(error);
+  return NULL;
+}
+
+/* libcurl hands over a part of the body. Returning less than it gave ends the transfer (CURLE_WRITE_ERROR). */
+static size_t on_body(char *data, size_t size, size_t count, void *context) {
+  struct transfer *transfer = context;
+  struct buffer *body = &transfer->exchange.body;
+  buffer_append(body, data, size * count);
+  if (body->state == BUFFER_FULL) transfer->refusal = "the answer's body is larger than 8 MiB";
+  return body->state == BUFFER_GOOD ? size * count : 0;
+}
+
+static bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Splits "Name: value" and has policy take note of it. */
+static void note_header(struct response *response, const char *line, size_t length) {
+  const char *colon = memchr(line, ':', length);
+  if (!colon) return;
+  const char *value = colon + 1;
+  const char *end = line + length;
+  while (value < end && is_space(*value)) value++;
+  while (end > value && is_space(end[-1])) end--;
+  response_header(response, (struct text){.data = line, .length = (size_t)(colon - line)},
+                  (struct text){.data = value, .length = (size_t)(end - value)});
+}
+
+/* libcurl hands over one line of the headers; a status line begins those of the next answer (after a 1xx). */
+static size_t on_header(char *line, size_t size, size_t count, void *context) {
+  struct transfer *transfer = context;
+  size_t length = size * count;
+  transfer->header_bytes += length;
+  if (transfer->header_bytes > HEADERS_MOST) {
+    transfer->refusal = "the answer's headers are larger than 64 KiB";
+    return 0;
+  }
+  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+    response_open(&transfer->exchange.response, 0);
+  } else if (transfer->exchange.body.length == 0) { /* not a trailer */
+    note_header(&transfer->exchange.response, line, length);
+  }
+  return length;
+}
+
+/* What is the same for every request: see "Safety" in the README. */
+static bool set_constant_options(const struct curl_driver *driver, struct transfer *transfer) {
+  CURL *easy = transfer->easy;
+  CURLcode failed = CURLE_OK;
+  failed |= ALLOW_HTTPS_ONLY(easy);
+  failed |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (driver->ca_file) failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, driver->ca_file);
+  /* libcurl 7.88 frees a session twice where memory runs out while it is being kept. */
+  failed |= curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+  failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  failed |= curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  failed |= curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not even one from the environment */
+  failed |= curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  failed |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail);
+  failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  failed |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+  failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+  failed |= curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+  return failed == CURLE_OK;
+}
+
+static void free_transfer(struct curl_driver *driver, struct transfer *transfer) {
+  if (transfer->easy) curl_easy_cleanup(transfer->easy);
+  buffer_close(&transfer->exchange.body);
+  allocator_give_back(&driver->allocator, transfer, sizeof *transfer);
+}
+
+static struct transfer *new_transfer(struct curl_driver *driver) {
+  struct transfer *transfer = allocator_take(&driver->allocator, sizeof *transfer);
+  if (!transfer) return NULL;
+  *transfer = (struct transfer){.easy = curl_easy_init()};
+  buffer_open(&transfer->exchange.body, driver->allocator, BODY_MOST);
+  if (transfer->easy && set_constant_options(driver, transfer)) return transfer;
+  free_transfer(driver, transfer);
+  return NULL;
+}
+
+/* Links the request's header lines, where they stand, into a list; libcurl copies none of them. "Expect:" keeps it
+ * from waiting for a 100 before it sends a large body. */
+static void link_headers(struct transfer *transfer, const struct request *request) {
+  static char no_expect[] = "Expect:";
+  struct curl_slist *node = transfer->headers;
+  *node = (struct curl_slist){.data = no_expect};
+  for (const char *const *line = request->headers; *line; line++) {
+    node->next = node + 1;
+    node++;
+    *node = (struct curl_slist){.data = (char *)*line};
+  }
+}
+
+/* At least 1: libcurl takes 0 for "no limit". */
+static long milliseconds(double seconds) {
+  if (seconds > SECONDS_MOST) seconds = SECONDS_MOST;
+  return seconds < 0.001 ? 1 : (long)(seconds * 1000 + 0.5);
+}
+
+static bool set_request_options(struct transfer *transfer, const struct request *request) {
+  CURL *easy = transfer->easy;
+  CURLcode failed = CURLE_OK;
+  link_headers(transfer, request);
+  failed |= curl_easy_setopt(easy, CURLOPT_URL, request->url);
+  failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+  if (request->body.data) {
+    failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.data);
+    failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
+  } else {
+    failed |= curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  }
+  failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_limit));
+  failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->time_limit));
+  return failed == CURLE_OK;
+}
+
+/* A transfer that was used before, or a new one, in the list of those that are used. */
+static struct transfer *take_transfer(struct curl_driver *driver) {
+  struct transfer *transfer = driver->idle;
+  if (transfer) {
+    driver->idle = transfer->next;
+  } else {
+    transfer = new_transfer(driver);
+    if (!transfer) return NULL;
+  }
+  transfer->previous = NULL;
+  transfer->next = driver->used;
+  if (driver->used) driver->used->previous = transfer;
+  driver->used = transfer;
+  return transfer;
+}
+
+struct exchange *curl_driver_send(struct curl_driver *driver, const struct request *request, void *owner) {
+  struct transfer *transfer = take_transfer(driver);
+  if (!transfer) return NULL;
+  transfer->exchange.owner = owner;
+  transfer->exchange.failed = false;
+  transfer->header_bytes = 0;
+  transfer->refusal = NULL;
+  transfer->detail[0] = '\0';
+  response_open(&transfer->exchange.response, 0);
+  transfer->attached =
+      set_request_options(transfer, request) && curl_multi_add_handle(driver->multi, transfer->easy) == CURLM_OK;
+  if (transfer->attached) return &transfer->exchange;
+  curl_driver_release(driver, &transfer->exchange);
+  return NULL;
+}
+
+void curl_driver_step(struct curl_driver *driver, double seconds) {
+  int running;
+  if (seconds > 0) curl_multi_poll(driver->multi, NULL, 0, (int)milliseconds(seconds), NULL);
+  curl_multi_perform(driver->multi, &running);
+}
+
+bool curl_driver_maybe_read(const struct exchange *exchange) {
+  const struct transfer *transfer = (const struct transfer *)exchange;
+  long sent = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
+  return sent > 0;
+}
+
+static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR: return FAILURE_CONNECT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CERTPROBLEM: return FAILURE_TLS;
+    case CURLE_OPERATION_TIMEDOUT: return FAILURE_TIMEOUT;
+    case CURLE_OUT_OF_MEMORY: return FAILURE_MEMORY;
+    case CURLE_WRITE_ERROR: return transfer->refusal ? FAILURE_PROTOCOL : FAILURE_MEMORY;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: an answer without a status line */
+    case CURLE_BAD_CONTENT_ENCODING: return FAILURE_PROTOCOL;
+    default: return FAILURE_TRANSPORT;
+  }
+}
+
+/* Writes down what became of a transfer. */
+static void conclude(struct transfer *transfer, CURLcode code) {
+  struct exchange *exchange = &transfer->exchange;
+  long status = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+  exchange->response.status = (int)status;
+  exchange->failed = code != CURLE_OK;
+  if (!exchange->failed) return;
+  const char *message = transfer->detail[0] ? transfer->detail : curl_easy_strerror(code);
+  exchange->failure = (struct failure){
+      .kind = kind_of(transfer, code),
+      .maybe_read = curl_driver_maybe_read(exchange),
+      .message = transfer->refusal ? transfer->refusal : message,
+  };
+}
+
+struct exchange *curl_driver_finished(struct curl_driver *driver) {
+  CURLMsg *message;
+  int waiting;
+  while ((message = curl_multi_info_read(driver->multi, &waiting))) {
+    if (message->msg != CURLMSG_DONE) continue;
+    struct transfer *transfer;
+    CURLcode code = message->data.result;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+    conclude(transfer, code);
+    return &transfer->exchange;
+  }
+  return NULL;
+}
+
+void curl_driver_release(struct curl_driver *driver, struct exchange *exchange) {
+  struct transfer *transfer = (struct transfer *)exchange;
+  if (transfer->attached) curl_multi_remove_handle(driver->multi, transfer->easy);
+  transfer->attached = false;
+  if (transfer->previous) {
+    transfer->previous->next = transfer->next;
+  } else {
+    driver->used = transfer->next;
+  }
+  if (transfer->next) transfer->next->previous = transfer->previous;
+  if (exchange->body.capacity > BODY_KEPT) {
+    buffer_close(&exchange->body);
+  } else {
+    buffer_cut(&exchange->body, 0);
+  }
+  transfer->next = driver->idle;
+  driver->idle = transfer;
+}
+
+static void free_idle(struct curl_driver *driver) {
+  while (driver->idle) {
+    struct transfer *transfer = driver->idle;
+    driver->idle = transfer->next;
+    free_transfer(driver, transfer);
+  }
+}
+
+void curl_driver_free(struct curl_driver *driver) {
+  if (!driver) return;
+  while (driver->used) curl_driver_release(driver, &driver->used->exchange);
+  free_idle(driver);
+  if (driver->multi) curl_multi_cleanup(driver->multi);
+  if (driver->ca_file) allocator_give_back(&driver->allocator, driver->ca_file, strlen(driver->ca_file) + 1);
+  struct allocator allocator = driver->allocator;
+  allocator_give_back(&allocator, driver, sizeof *driver);
+}

@@ -1,0 +1,44 @@
+/* curl_driver: performs requests with libcurl, the only room that knows it. One driver serves all calls of a client,
+ * over connections that it keeps; it decides nothing and knows no Lua. */
+#ifndef AUTH0PERM_CURL_DRIVER_H
+#define AUTH0PERM_CURL_DRIVER_H
+
+#include "request.h"
+#include "response.h"
+#include "retry.h"
+
+struct curl_driver; /* one curl_multi */
+
+/* One request on its way, or come back. */
+struct exchange {
+  void *owner;              /* whoever sent it */
+  bool failed;              /* `failure` tells why there is no answer; otherwise `response` and `body` hold it */
+  struct failure failure;   /* its message lives as long as the exchange */
+  struct response response; /* status and headers */
+  struct buffer body;       /* of the answer */
+};
+
+/* A driver; the caller frees it. `ca_file` (terminated) holds the certificates to trust, NULL means the system's.
+ * NULL and an error: ERROR_INVALID when ca_file cannot be read, ERROR_MEMORY, ERROR_TRANSPORT when this libcurl
+ * cannot do what is needed. */
+struct curl_driver *curl_driver_new(struct allocator allocator, const char *ca_file, struct error *error);
+
+/* Drops every exchange and connection. Owners are not told. NULL is let pass. */
+void curl_driver_free(struct curl_driver *driver);
+
+/* Sends a request, which must stay as it is until the exchange is released. NULL: no memory; nothing was sent. */
+struct exchange *curl_driver_send(struct curl_driver *driver, const struct request *request, void *owner);
+
+/* Moves all exchanges on, after waiting at most `seconds` for something to happen; 0 does not wait. */
+void curl_driver_step(struct curl_driver *driver, double seconds);
+
+/* The next exchange that has come back, to be released by the caller; NULL when there is none. */
+struct exchange *curl_driver_finished(struct curl_driver *driver);
+
+/* Whether the tenant may have read the exchange's request. */
+bool curl_driver_maybe_read(const struct exchange *exchange);
+
+/* Ends an exchange, wherever it stands, and wipes what it held. */
+void curl_driver_release(struct curl_driver *driver, struct exchange *exchange);
+
+#endif

@@ -1,0 +1,103 @@
+#include "error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char REDACTED[] = "[secret]";
+
+/* The longest place that is put before a message, in bytes. */
+enum { PLACE_MOST = 200 };
+
+const char *error_kind_name(enum error_kind kind) {
+  switch (kind) {
+    case ERROR_INVALID: return "invalid";
+    case ERROR_TOKEN: return "token";
+    case ERROR_API: return "api";
+    case ERROR_LIMIT: return "limit";
+    case ERROR_TIMEOUT: return "timeout";
+    case ERROR_TRANSPORT: return "transport";
+    case ERROR_PROTOCOL: return "protocol";
+    case ERROR_MEMORY: return "memory";
+    case ERROR_CANCELED: return "canceled";
+    case ERROR_CLOSED: return "closed";
+    case ERROR_NONE: break;
+  }
+  return "none";
+}
+
+/* Takes the part of a UTF-8 sequence that a cut left at the end off again (RFC 3629, section 3). */
+static void drop_broken_tail(char *text) {
+  size_t length = strlen(text);
+  size_t lead = length;
+  while (lead > 0 && length - lead < 4 && ((unsigned char)text[lead - 1] & 0xC0) == 0x80) lead--;
+  if (lead == 0) return;
+  unsigned char first = (unsigned char)text[lead - 1];
+  size_t wanted = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
+  if (length - lead + 1 < wanted) text[lead - 1] = '\0';
+}
+
+static bool is_control(char byte) {
+  return (unsigned char)byte < 0x20 || byte == 0x7F;
+}
+
+bool error_set(struct error *error, enum error_kind kind, const char *format, ...) {
+  *error = (struct error){.kind = kind, .retry_after = -1};
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(error->message, sizeof error->message, format, arguments);
+  va_end(arguments);
+  for (char *byte = error->message; *byte; byte++) {
+    if (is_control(*byte)) *byte = ' ';
+  }
+  drop_broken_tail(error->message);
+  return false;
+}
+
+bool error_set_memory(struct error *error) {
+  return error_set(error, ERROR_MEMORY, "not enough memory");
+}
+
+/* Whether `text` goes on with `secret` at this place. */
+static bool secret_at(struct text text, size_t place, struct text secret) {
+  return secret.length > 0 && text.length - place >= secret.length &&
+         memcmp(text.data + place, secret.data, secret.length) == 0;
+}
+
+/* Copies text from outside into an error's field. */
+static void quote(char *field, size_t size, struct text text, struct text secret) {
+  size_t used = 0;
+  size_t place = 0;
+  while (place < text.length && used + 1 < size) {
+    if (secret_at(text, place, secret)) {
+      size_t room = size - 1 - used;
+      size_t length = room < strlen(REDACTED) ? room : strlen(REDACTED);
+      memcpy(field + used, REDACTED, length);
+      used += length;
+      place += secret.length;
+    } else {
+      char byte = text.data[place++];
+      field[used++] = is_control(byte) ? ' ' : byte;
+    }
+  }
+  field[used] = '\0';
+  drop_broken_tail(field);
+}
+
+void error_quote_message(struct error *error, struct text text, struct text secret) {
+  quote(error->message, sizeof error->message, text, secret);
+}
+
+void error_quote_code(struct error *error, struct text text, struct text secret) {
+  quote(error->code, sizeof error->code, text, secret);
+}
+
+void error_locate(struct error *error, const char *place, const char *separator) {
+  char message[ERROR_MESSAGE_SIZE];
+  size_t length = strlen(place);
+  if (length > PLACE_MOST) length = PLACE_MOST;
+  memcpy(message, error->message, sizeof message);
+  snprintf(error->message, sizeof error->message, "%.*s%s%.*s", (int)length, place, separator,
+           (int)(sizeof message - length - strlen(separator) - 1), message);
+  drop_broken_tail(error->message);
+}

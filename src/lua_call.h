@@ -1,0 +1,18 @@
+/* lua_call: a call as Lua sees it, whether its client drives it (start) or Lua itself (prepare). */
+#ifndef AUTH0PERM_LUA_CALL_H
+#define AUTH0PERM_LUA_CALL_H
+
+#include <lua.h>
+
+#include "lua_crank.h"
+
+/* Makes the metatable of calls. */
+void lua_call_open(lua_State *L);
+
+/* Pushes a new call of the client whose userdata is at stack index `owner`; its request wants its arguments. */
+struct lua_call *lua_call_push(lua_State *L, int owner, struct client *client, const struct operation *operation);
+
+/* Pushes what the method would return for a call that is done, which is on top of the stack; returns how many values. */
+int lua_call_push_result(lua_State *L, const struct lua_call *call);
+
+#endif

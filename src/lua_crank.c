@@ -1,0 +1,221 @@
+#include "lua_crank.h"
+
+#include <math.h>
+
+#include "clock.h"
+#include "compat.h"
+#include "lua_values.h"
+
+/* Requests on their way at once, each with a connection of its own; the others wait for their turn. */
+enum { SENDING_MOST = 16 };
+
+static void link_last(struct crank_list *list, struct lua_call *call) {
+  call->list = list;
+  call->previous = list->last;
+  call->next = NULL;
+  if (list->last) {
+    list->last->next = call;
+  } else {
+    list->first = call;
+  }
+  list->last = call;
+}
+
+static void unlink_call(struct lua_call *call) {
+  struct crank_list *list = call->list;
+  if (call->previous) {
+    call->previous->next = call->next;
+  } else {
+    list->first = call->next;
+  }
+  if (call->next) {
+    call->next->previous = call->previous;
+  } else {
+    list->last = call->previous;
+  }
+  call->list = NULL;
+  call->previous = call->next = NULL;
+}
+
+/* Remembers when a waiting call has to be looked at even if no connection is free. */
+static void note_look(struct crank *crank, const struct lua_call *call, double now) {
+  double look = call->wake > now && call->wake < call->call.deadline ? call->wake : call->call.deadline;
+  if (look < crank->next_look) crank->next_look = look;
+}
+
+/* Has the call wait until `wake`. */
+static void await(struct crank *crank, struct lua_call *call, double wake, double now) {
+  call->wake = wake;
+  link_last(&crank->waiting, call);
+  note_look(crank, call, now);
+}
+
+void crank_open(struct crank *crank, struct curl_driver *driver) {
+  *crank = (struct crank){.driver = driver, .next_look = HUGE_VAL};
+}
+
+void crank_add(struct crank *crank, struct lua_call *call, double now) {
+  call->crank = crank;
+  call->started = true;
+  crank->in_flight++;
+  call_begin(&call->call, now);
+  await(crank, call, now, now);
+}
+
+/* Moves a call that is done, and in none of the other lists, to its end. */
+static void retire(struct crank *crank, struct lua_call *call) {
+  link_last(&crank->finished, call);
+  crank->in_flight--;
+}
+
+/* Takes the exchange away from its call, which is in no list then. */
+static struct exchange *take_exchange(struct crank *crank, struct lua_call *call) {
+  struct exchange *exchange = call->exchange;
+  call->exchange = NULL;
+  unlink_call(call);
+  crank->sending_count--;
+  return exchange;
+}
+
+void crank_end(struct lua_call *call, enum failure_kind kind, const char *message) {
+  struct crank *crank = call->crank;
+  if (!crank || call->call.state == CALL_FINISHED) return;
+  struct failure failure = {.kind = kind, .message = message};
+  if (call->exchange) {
+    struct exchange *exchange = take_exchange(crank, call);
+    failure.maybe_read = curl_driver_maybe_read(exchange);
+    curl_driver_release(crank->driver, exchange);
+  } else {
+    failure.maybe_read = call->call.state == CALL_SENDING; /* its answer is just being read */
+    unlink_call(call);
+  }
+  call_fail(&call->call, &failure, clock_seconds());
+  retire(crank, call);
+}
+
+void crank_forget(struct lua_call *call) {
+  struct crank *crank = call->crank;
+  if (!crank) return;
+  crank_end(call, FAILURE_CANCELED, "the call was given up");
+  unlink_call(call);
+  call->crank = NULL;
+}
+
+/* Ends a call that has just asked for something that is not to be had. */
+static void refuse(struct crank *crank, struct lua_call *call, enum failure_kind kind, const char *message,
+                   double now) {
+  call_fail(&call->call, &(struct failure){.kind = kind, .message = message}, now);
+  retire(crank, call);
+}
+
+static void send_request(struct crank *crank, struct lua_call *call, double now) {
+  call->exchange = curl_driver_send(crank->driver, &call->call.request, call);
+  if (call->exchange) {
+    link_last(&crank->sending, call);
+    crank->sending_count++;
+  } else {
+    refuse(crank, call, FAILURE_MEMORY, "not enough memory to send the request", now);
+  }
+}
+
+/* Gives a call, which is in no list now, what it asks for. */
+static void advance(struct crank *crank, struct lua_call *call, double now) {
+  switch (call_next(&call->call, now)) {
+    case CALL_SEND: send_request(crank, call, now); break;
+    case CALL_WAIT: await(crank, call, now + call->call.wait, now); break;
+    case CALL_AUTHORIZE: refuse(crank, call, FAILURE_TOKEN, "the client was made without a token", now); break;
+    case CALL_DONE: retire(crank, call); break;
+  }
+}
+
+/* Lets those waiting calls move that are due and find a free connection, and those whose deadline has passed. */
+static void advance_waiting(struct crank *crank, double now) {
+  bool all = now >= crank->next_look;
+  if (all) crank->next_look = HUGE_VAL;
+  const struct lua_call *last = crank->waiting.last; /* what a call asks for may put it behind this one */
+  struct lua_call *next = crank->waiting.first;
+  while (next && (all || crank->sending_count < SENDING_MOST)) {
+    struct lua_call *call = next;
+    next = call == last ? NULL : call->next;
+    bool due = call->wake <= now && crank->sending_count < SENDING_MOST;
+    if (due || call->call.deadline <= now) {
+      unlink_call(call);
+      advance(crank, call, now);
+    } else {
+      note_look(crank, call, now);
+    }
+  }
+}
+
+/* Gives a call the answer to its request. The items of a list are in the table that belongs to its userdata. */
+static void deliver(lua_State *L, struct lua_call *call, struct exchange *exchange, int anchors, double now) {
+  if (exchange->failed) {
+    call_fail(&call->call, &exchange->failure, now);
+    return;
+  }
+  struct text body = {.data = exchange->body.data, .length = exchange->body.length};
+  compat_rawgetp(L, anchors, call);
+  compat_getuservalue(L, -1);
+  lua_rawgeti(L, -1, LUA_CALL_ITEMS);
+  values_feed(L, -1, &call->call, &exchange->response, body, now);
+  lua_pop(L, 3);
+}
+
+/* Hands finished exchanges to their calls; returns whether there were any. While an answer is read, finalizers of the
+ * host's may run and cancel the call: so it waits in a list meanwhile, like any other. */
+static bool deliver_finished(lua_State *L, struct crank *crank, int anchors) {
+  bool any = false;
+  struct exchange *exchange;
+  while ((exchange = curl_driver_finished(crank->driver))) {
+    struct lua_call *call = exchange->owner;
+    double now = clock_seconds();
+    any = true;
+    take_exchange(crank, call);
+    await(crank, call, now, now);
+    deliver(L, call, exchange, anchors, now);
+    curl_driver_release(crank->driver, exchange);
+    if (call->call.state == CALL_FINISHED && call->list == &crank->waiting) {
+      unlink_call(call);
+      retire(crank, call);
+    }
+  }
+  return any;
+}
+
+/* Lets go of calls that are done. */
+static void release_finished(lua_State *L, struct crank *crank, int anchors) {
+  struct lua_call *call;
+  while ((call = crank->finished.first)) {
+    unlink_call(call);
+    call->crank = NULL;
+    lua_pushnil(L);
+    compat_rawsetp(L, anchors, call);
+  }
+}
+
+bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds) {
+  if (crank->turning) return false;
+  crank->turning = true;
+  double now = clock_seconds();
+  advance_waiting(crank, now);
+  curl_driver_step(crank->driver, 0);
+  if (!deliver_finished(L, crank, anchors) && seconds > 0 && crank->in_flight > 0) {
+    double left = crank->next_look - now;
+    curl_driver_step(crank->driver, left < seconds ? left : seconds);
+    deliver_finished(L, crank, anchors);
+  }
+  release_finished(L, crank, anchors);
+  crank->turning = false;
+  return true;
+}
+
+void crank_close(struct crank *crank) {
+  struct crank_list *lists[] = {&crank->waiting, &crank->sending, &crank->finished};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    while (lists[i]->first) {
+      struct lua_call *call = lists[i]->first;
+      crank_end(call, FAILURE_CLOSED, "the client was closed");
+      crank_forget(call);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/* lua_crank: turns a client's calls and its curl driver. Blocking methods, start/step and event loops are three ways to
+ * turn the same crank: each call that wants something gets it, each exchange that came back goes to its call. */
+#ifndef AUTH0PERM_LUA_CRANK_H
+#define AUTH0PERM_LUA_CRANK_H
+
+#include <lua.h>
+
+#include "call.h"
+#include "curl_driver.h"
+
+struct crank;
+struct crank_list;
+
+/* Where a call's userdata keeps Lua values, in the table that belongs to it. */
+enum { LUA_CALL_CLIENT = 1, LUA_CALL_ITEMS = 2 };
+
+/* A call as Lua holds it, in a userdata. */
+struct lua_call {
+  struct call call;
+  struct crank *crank;       /* whose it is; NULL when Lua drives the call itself, and when all is over */
+  bool started;              /* the client drives it, or did */
+  struct exchange *exchange; /* its request, while one is on its way */
+  double wake;               /* seconds, monotonic: when to ask a waiting call again */
+  struct crank_list *list;   /* of the crank's, the one that it stands in */
+  struct lua_call *previous, *next;
+};
+
+/* Calls in order of arrival. */
+struct crank_list {
+  struct lua_call *first, *last;
+};
+
+struct crank {
+  struct curl_driver *driver; /* borrowed */
+  struct crank_list waiting;  /* calls that have something to ask for, now or later */
+  struct crank_list sending;  /* calls with a request on its way */
+  struct crank_list finished; /* calls that are done, and not yet let go of */
+  size_t in_flight;           /* calls in `waiting` and `sending` */
+  size_t sending_count;       /* calls in `sending` */
+  double next_look; /* seconds, monotonic: when a waiting call has to be looked at, even if no connection is free */
+  bool turning;
+};
+
+/* A crank without calls. */
+void crank_open(struct crank *crank, struct curl_driver *driver);
+
+/* Adds a call; from now on it is the crank's to drive, and its deadline runs. */
+void crank_add(struct crank *crank, struct lua_call *call, double now);
+
+/* Ends a call, wherever it stands. Does nothing for one that is done, or on no crank. */
+void crank_end(struct lua_call *call, enum failure_kind kind, const char *message);
+
+/* The same for a call whose memory is about to go: no crank knows it afterwards. */
+void crank_forget(struct lua_call *call);
+
+/* Moves every call as far as it goes, after waiting at most `seconds` for something to happen. The table at the
+ * (absolute) stack index `anchors` keeps each call's userdata alive, under the call's address, until it is done. False,
+ * and nothing happens, where the crank is being turned already: a finalizer may ask for that. Raises nothing. */
+bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds);
+
+/* Ends all calls. */
+void crank_close(struct crank *crank);
+
+#endif

@@ -1,0 +1,480 @@
+#include "lua_values.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat.h"
+
+static const char ERROR_TYPE[] = "auth0perm.error";
+
+/* Keys of the registry. */
+static const char DECODE_KEY = 0; /* the private decoder */
+static const char NULL_KEY = 0;   /* what it makes of null */
+static const char FEED_KEY = 0;   /* `feed` as a Lua value, made beforehand because making it takes memory */
+
+/* How deep an answer may be nested; the API's own go four levels deep. */
+enum { DEPTH_MOST = 32 };
+
+/* Whole numbers up to here are exact in a double, 2^53. */
+static const double WHOLE_MOST = 9007199254740992.0;
+
+enum { PLACE_SIZE = 160 /* bytes of "permissions[3].permission_name" */ };
+
+void values_raise(lua_State *L, int position, const char *function, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
+  luaL_error(L, "bad argument #%d to '%s' (%s)", position, function, lua_tostring(L, -1));
+  for (;;) { /* luaL_error does not return */
+  }
+}
+
+struct text values_check_string(lua_State *L, int index, int position, const char *function, const char *name) {
+  if (lua_type(L, index) != LUA_TSTRING) {
+    values_raise(L, position, function, "%s: string expected, got %s", name, luaL_typename(L, index));
+  }
+  struct text text;
+  text.data = lua_tolstring(L, index, &text.length);
+  return text;
+}
+
+/* Where an argument is being read, for messages. */
+struct reading {
+  lua_State *L;
+  int position;
+  const char *function;
+  struct call *call;
+  struct error *error;
+};
+
+/* Names the place of a permission: the identifier is NULL in the form of a list of items. */
+static void describe_place(char *place, const char *identifier, lua_Integer index) {
+  if (identifier) {
+    snprintf(place, PLACE_SIZE, "permissions[\"%.100s\"][%lld]", identifier, (long long)index);
+  } else {
+    snprintf(place, PLACE_SIZE, "permissions[%lld]", (long long)index);
+  }
+}
+
+/* The string on top of the stack, which stays there. */
+static struct text check_member(const struct reading *reading, const char *place, const char *field) {
+  lua_State *L = reading->L;
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    values_raise(L, reading->position, reading->function, "%s%s%s: string expected, got %s", place, field ? "." : "",
+                 field ? field : "", luaL_typename(L, -1));
+  }
+  struct text text;
+  text.data = lua_tolstring(L, -1, &text.length);
+  return text;
+}
+
+/* Adds one permission to the body; a refusal gets its place in front. */
+static bool add_permission(const struct reading *reading, const char *place, const char *separator,
+                           struct text identifier, struct text name) {
+  if (request_add_permission(&reading->call->request, identifier, name, reading->error)) return true;
+  if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, place, separator);
+  return false;
+}
+
+/* Pushes a member of the table on top of the stack; no metamethod runs while a request is being made. */
+static void push_raw_member(lua_State *L, const char *name) {
+  lua_pushstring(L, name);
+  lua_rawget(L, -2);
+}
+
+/* Reads { resource_server_identifier =, permission_name = } from the top of the stack. Other members are let be, so
+ * that what list_user_permissions returns can be handed on as it is. */
+static bool read_item(const struct reading *reading, lua_Integer index) {
+  lua_State *L = reading->L;
+  char place[PLACE_SIZE];
+  describe_place(place, NULL, index);
+  if (!lua_istable(L, -1)) {
+    values_raise(L, reading->position, reading->function, "%s: table expected, got %s", place, luaL_typename(L, -1));
+  }
+  push_raw_member(L, "resource_server_identifier");
+  struct text identifier = check_member(reading, place, "resource_server_identifier");
+  lua_insert(L, -2);
+  push_raw_member(L, "permission_name");
+  struct text name = check_member(reading, place, "permission_name");
+  bool added = add_permission(reading, place, ".", identifier, name);
+  lua_pop(L, 1);
+  lua_remove(L, -2);
+  return added;
+}
+
+/* Reads each element of the list on top of the stack. Its length is the number of its members, so that one behind a
+ * hole is missed by nobody. */
+static lua_Integer count_members(const struct reading *reading, const char *place) {
+  lua_State *L = reading->L;
+  lua_Integer count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TNUMBER) {
+      values_raise(L, reading->position, reading->function, "%s: a list expected, got a table with a %s as a key",
+                   place, luaL_typename(L, -1));
+    }
+    count++;
+  }
+  return count;
+}
+
+/* Reads { "read:reports", ... }, on top of the stack, the permissions of one resource server. */
+static bool read_names(const struct reading *reading, struct text identifier) {
+  lua_State *L = reading->L;
+  char place[PLACE_SIZE];
+  snprintf(place, sizeof place, "permissions[\"%.100s\"]", identifier.data);
+  if (!lua_istable(L, -1)) {
+    values_raise(L, reading->position, reading->function, "%s: a list of permission names expected, got %s", place,
+                 luaL_typename(L, -1));
+  }
+  lua_Integer count = count_members(reading, place);
+  if (count == 0) {
+    return error_set(reading->error, ERROR_INVALID, "%s: at least 1 permission name expected, got none", place);
+  }
+  for (lua_Integer i = 1; i <= count; i++) {
+    describe_place(place, identifier.data, i);
+    lua_rawgeti(L, -1, (int)i);
+    bool added = add_permission(reading, place, ": ", identifier, check_member(reading, place, NULL));
+    lua_pop(L, 1);
+    if (!added) return false;
+  }
+  return true;
+}
+
+static bool read_list_form(const struct reading *reading) {
+  lua_State *L = reading->L;
+  lua_Integer count = count_members(reading, "permissions");
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, (int)i);
+    bool added = read_item(reading, i);
+    lua_pop(L, 1);
+    if (!added) return false;
+  }
+  return true;
+}
+
+static int compare_texts(const void *left, const void *right) {
+  const struct text *a = left;
+  const struct text *b = right;
+  int order = memcmp(a->data, b->data, a->length < b->length ? a->length : b->length);
+  return order ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+/* Pushes the keys of the map on top of the stack, sorted: a table has no order of its own, and the same permissions
+ * are to make the same body each time. The strings belong to the map. */
+static struct text *push_sorted_keys(const struct reading *reading, size_t *count) {
+  lua_State *L = reading->L;
+  *count = 0;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+      values_raise(L, reading->position, reading->function,
+                   "permissions: either a list of tables or a table of lists expected, got both");
+    }
+    ++*count;
+  }
+  struct text *keys = lua_newuserdata(L, *count * sizeof *keys);
+  struct text *key = keys;
+  for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1), key++) key->data = lua_tolstring(L, -2, &key->length);
+  qsort(keys, *count, sizeof *keys, compare_texts);
+  return keys;
+}
+
+/* Reads { ["https://api.example.com/"] = { "read:reports", ... }, ... } from the top of the stack. */
+static bool read_map_form(const struct reading *reading) {
+  lua_State *L = reading->L;
+  size_t count;
+  const struct text *keys = push_sorted_keys(reading, &count);
+  bool good = true;
+  for (size_t i = 0; good && i < count; i++) {
+    lua_pushlstring(L, keys[i].data, keys[i].length);
+    lua_rawget(L, -3);
+    good = read_names(reading, keys[i]);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return good;
+}
+
+/* Reads either form of a permission list. Which one it is shows in the key that comes first. */
+static bool read_permissions(const struct reading *reading, int index) {
+  lua_State *L = reading->L;
+  if (!lua_istable(L, index)) {
+    values_raise(L, reading->position, reading->function, "permissions: table expected, got %s",
+                 luaL_typename(L, index));
+  }
+  lua_pushvalue(L, index);
+  lua_pushnil(L);
+  bool map_form = false;
+  if (lua_next(L, -2)) {
+    map_form = lua_type(L, -2) == LUA_TSTRING;
+    lua_pop(L, 2);
+  }
+  bool good = map_form ? read_map_form(reading) : read_list_form(reading);
+  lua_pop(L, 1);
+  return good && request_end_permissions(&reading->call->request, reading->error);
+}
+
+/* Reads the table of options of one call, the last argument; it may be missing. */
+static bool read_call_options(const struct reading *reading, int index) {
+  lua_State *L = reading->L;
+  if (lua_isnoneornil(L, index)) return true;
+  if (!lua_istable(L, index)) {
+    values_raise(L, reading->position, reading->function, "options: table expected, got %s", luaL_typename(L, index));
+  }
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "timeout") != 0) {
+      const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+      values_raise(L, reading->position, reading->function, "options.%s: no such option; there is: timeout", name);
+    }
+    if (lua_type(L, -1) != LUA_TNUMBER) {
+      values_raise(L, reading->position, reading->function, "options.timeout: number expected, got %s",
+                   luaL_typename(L, -1));
+    }
+    reading->call->timeout = lua_tonumber(L, -1);
+    if (!client_check_seconds("options.timeout", reading->call->timeout, reading->error)) return false;
+    lua_pop(L, 1);
+  }
+  return true;
+}
+
+bool values_read_arguments(lua_State *L, int first, int position, const char *function, struct call *call,
+                           struct error *error) {
+  const struct operation *operation = call->operation;
+  struct reading reading = {.L = L, .position = position, .function = function, .call = call, .error = error};
+  int index = first;
+  struct text id = values_check_string(L, index++, reading.position++, function, operation->id_name);
+  if (operation->body == BODY_PERMISSIONS && !lua_istable(L, index)) {
+    values_raise(L, reading.position, function, "permissions: table expected, got %s", luaL_typename(L, index));
+  }
+  if (!request_identify(&call->request, id, error)) return false;
+  if (operation->body == BODY_PERMISSIONS) {
+    if (!read_permissions(&reading, index++)) return false;
+    reading.position++;
+  }
+  if (!read_call_options(&reading, index)) return false;
+  if (lua_gettop(L) > index) {
+    values_raise(L, reading.position + 1, function, "no argument expected, got %s", luaL_typename(L, index + 1));
+  }
+  return true;
+}
+
+/* Makes what was decoded comfortable: null members vanish, whole numbers become integers where Lua has them. The table
+ * to work on is on top of the stack. Its depth is bounded by the decoder. */
+static void tidy(lua_State *L) {
+  luaL_checkstack(L, 4, "a decoded answer");
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &NULL_KEY);
+  int null = lua_gettop(L);
+  lua_pushnil(L);
+  while (lua_next(L, null - 1)) {
+    if (lua_istable(L, -1)) {
+      tidy(L);
+    } else if (lua_rawequal(L, -1, null) && lua_type(L, -2) == LUA_TSTRING) {
+      lua_pushvalue(L, -2);
+      lua_pushnil(L);
+      lua_rawset(L, null - 1);
+    } else if (lua_type(L, -1) == LUA_TNUMBER) {
+      double number = lua_tonumber(L, -1);
+      if (number == floor(number) && fabs(number) <= WHOLE_MOST) {
+        lua_pushvalue(L, -2);
+        compat_pushwhole(L, number);
+        lua_rawset(L, null - 1);
+      }
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* Pushes the decoded body. When it is no JSON, pushes what the decoder says instead, and returns false. */
+static bool decode(lua_State *L, struct text body) {
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &DECODE_KEY);
+  lua_pushlstring(L, body.data, body.length);
+  int status = lua_pcall(L, 1, 1, 0);
+  if (status == LUA_ERRMEM) lua_error(L);
+  return status == 0;
+}
+
+/* A string member of the table on top of the stack; the string stays alive with its table. */
+static struct text string_member(lua_State *L, const char *name) {
+  struct text text = {.data = "", .length = 0};
+  lua_getfield(L, -1, name);
+  if (lua_type(L, -1) == LUA_TSTRING) text.data = lua_tolstring(L, -1, &text.length);
+  lua_pop(L, 1);
+  return text;
+}
+
+/* A member of the table on top of the stack that counts something; -1 when it does not. */
+static long long count_member(lua_State *L, const char *name) {
+  long long count = -1;
+  lua_getfield(L, -1, name);
+  if (lua_type(L, -1) == LUA_TNUMBER) {
+    double number = lua_tonumber(L, -1);
+    if (number >= 0 && number <= WHOLE_MOST && number == floor(number)) count = (long long)number;
+  }
+  lua_pop(L, 1);
+  return count;
+}
+
+/* Digests the object on top of the stack, and pushes its list, or nil. */
+static void digest_object(lua_State *L, const struct operation *operation, struct response *response) {
+  response->body = RESPONSE_OBJECT;
+  response->code = string_member(L, "errorCode");
+  response->message = string_member(L, "message");
+  response->start = count_member(L, "start");
+  response->limit = count_member(L, "limit");
+  response->total = count_member(L, "total");
+  if (operation->answer == ANSWER_LIST) {
+    lua_getfield(L, -1, operation->list_name);
+  } else {
+    lua_pushnil(L);
+  }
+  if (lua_istable(L, -1)) response->item_count = (long long)compat_rawlen(L, -1);
+}
+
+/* Appends the items from `skip` on of the list on top of the stack to the table at `items`. */
+static void keep_items(lua_State *L, int items, long long skip, long long count) {
+  tidy(L);
+  int kept = (int)compat_rawlen(L, items);
+  for (long long i = skip + 1; i <= count; i++) {
+    lua_rawgeti(L, -1, (int)i);
+    lua_rawseti(L, items, ++kept);
+  }
+}
+
+/* An answer on its way into a call. */
+struct feeding {
+  struct call *call;
+  struct response *response;
+  struct text body;
+  double now; /* seconds, monotonic */
+};
+
+/* What values_feed does, with what it needs on the stack: the feeding and the table of items. */
+static int feed(lua_State *L) {
+  struct feeding *feeding = lua_touserdata(L, 1);
+  struct response *response = feeding->response;
+  const struct operation *operation = feeding->call->operation;
+  bool wanted = response->status >= 400 || (operation->answer == ANSWER_LIST && response->status == operation->success);
+  if (wanted && feeding->body.length > 0) {
+    response->body = RESPONSE_OTHER;
+    if (decode(L, feeding->body) && lua_istable(L, -1)) digest_object(L, operation, response);
+  }
+  if (call_feed(feeding->call, response, feeding->now)) {
+    keep_items(L, 2, feeding->call->skip, response->item_count);
+  }
+  return 0;
+}
+
+void values_feed(lua_State *L, int items, struct call *call, struct response *response, struct text body, double now) {
+  struct feeding feeding = {.call = call, .response = response, .body = body, .now = now};
+  lua_pushvalue(L, items);
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &FEED_KEY);
+  lua_insert(L, -2);
+  lua_pushlightuserdata(L, &feeding);
+  lua_insert(L, -2);
+  int status = lua_pcall(L, 2, 0, 0);
+  if (status == 0) return;
+  lua_pop(L, 1);
+  struct failure failure = {
+      .kind = FAILURE_CANCELED, .maybe_read = true, .message = "interrupted while the answer was read"};
+  if (status == LUA_ERRMEM) {
+    failure.kind = FAILURE_MEMORY;
+    failure.message = "not enough memory to read the answer";
+  }
+  call_abort(call, &failure, now);
+}
+
+/* Sets a member of the table on top of the stack, where there is something to say. */
+static void set_string(lua_State *L, const char *name, const char *value) {
+  if (!value || !*value) return;
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+void values_push_error(lua_State *L, const struct error *error, const char *operation) {
+  lua_createtable(L, 0, 8);
+  set_string(L, "kind", error_kind_name(error->kind));
+  set_string(L, "operation", operation);
+  set_string(L, "code", error->code);
+  set_string(L, "message", error->message);
+  if (error->status) {
+    lua_pushinteger(L, error->status);
+    lua_setfield(L, -2, "status");
+  }
+  lua_pushinteger(L, error->attempts);
+  lua_setfield(L, -2, "attempts");
+  if (error->retry_after >= 0) {
+    lua_pushnumber(L, error->retry_after);
+    lua_setfield(L, -2, "retry_after");
+  }
+  lua_pushboolean(L, error->maybe_applied);
+  lua_setfield(L, -2, "maybe_applied");
+  compat_setmetatable(L, ERROR_TYPE);
+}
+
+int values_return_error(lua_State *L, const struct error *error, const char *operation) {
+  lua_pushnil(L);
+  values_push_error(L, error, operation);
+  return 2;
+}
+
+/* A member of the error at index 1 as text, "" when it is not there. */
+static const char *shown(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  const char *value = lua_tostring(L, -1);
+  return value ? value : "";
+}
+
+/* tostring(err): "remove_user_permissions: api 404 inexistent_user: The user does not exist." */
+static int error_tostring(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  const char *operation = shown(L, "operation");
+  const char *kind = shown(L, "kind");
+  const char *status = shown(L, "status");
+  const char *code = shown(L, "code");
+  const char *message = shown(L, "message");
+  lua_pushfstring(L, "%s%s%s%s%s%s%s: %s", operation, *operation ? ": " : "", kind, *status ? " " : "", status,
+                  *code ? " " : "", code, message);
+  return 1;
+}
+
+/* A decoder of our own: the options of cjson.decode belong to the whole program. */
+static void open_decoder(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cjson");
+  if (lua_pcall(L, 1, 1, 0) != 0) {
+    luaL_error(L, "auth0perm needs lua-cjson (Debian: lua-cjson, LuaRocks: lua-cjson): %s", lua_tostring(L, -1));
+  }
+  lua_getfield(L, -1, "null");
+  compat_rawsetp(L, LUA_REGISTRYINDEX, &NULL_KEY);
+  lua_getfield(L, -1, "new");
+  lua_call(L, 0, 1);
+  lua_getfield(L, -1, "decode_max_depth");
+  lua_pushinteger(L, DEPTH_MOST);
+  lua_call(L, 1, 0);
+  lua_getfield(L, -1, "decode_invalid_numbers");
+  lua_pushboolean(L, 0);
+  lua_call(L, 1, 0);
+  lua_getfield(L, -1, "decode");
+  compat_rawsetp(L, LUA_REGISTRYINDEX, &DECODE_KEY);
+  lua_pop(L, 2);
+}
+
+void values_open(lua_State *L) {
+  open_decoder(L);
+  lua_pushcfunction(L, feed);
+  compat_rawsetp(L, LUA_REGISTRYINDEX, &FEED_KEY);
+  if (luaL_newmetatable(L, ERROR_TYPE)) {
+    lua_pushcfunction(L, error_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, "auth0perm.error");
+    lua_setfield(L, -2, "__name");
+  }
+  lua_pop(L, 1);
+}

@@ -1,0 +1,36 @@
+/* lua_values: values between Lua and the core: arguments into requests, answers into digests, errors into tables. */
+#ifndef AUTH0PERM_LUA_VALUES_H
+#define AUTH0PERM_LUA_VALUES_H
+
+#include <lua.h>
+
+#include "call.h"
+
+/* Loads lua-cjson and makes the metatable of errors. Raises, and says so, where lua-cjson is missing. */
+void values_open(lua_State *L);
+
+/* Raises "bad argument #position to 'function' (message)". Positions are the user's: without `self`. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 4, 5), noreturn))
+#endif
+void values_raise(lua_State *L, int position, const char *function, const char *format, ...);
+
+/* The string at a stack index; anything else, a number too, raises and names the argument. The string belongs to Lua. */
+struct text values_check_string(lua_State *L, int index, int position, const char *function, const char *name);
+
+/* Reads the arguments of the call's operation, which begin at stack index `first` and have the user's position
+ * `position`, into the call. Wrong types raise; wrong values return false. */
+bool values_read_arguments(lua_State *L, int first, int position, const char *function, struct call *call,
+                           struct error *error);
+
+/* Hands an answer to the call: its body is decoded where policy or the user wants to know it, and the items of a list
+ * are appended to the table at `items`. Raises nothing: where there is no memory for that, the call fails. */
+void values_feed(lua_State *L, int items, struct call *call, struct response *response, struct text body, double now);
+
+/* Pushes an error as users see it. */
+void values_push_error(lua_State *L, const struct error *error, const char *operation);
+
+/* Pushes nil and the error; returns 2, to be returned to Lua. */
+int values_return_error(lua_State *L, const struct error *error, const char *operation);
+
+#endif

@@ -1,0 +1,73 @@
+/* request: an operation's row and its arguments become the URL, the headers and the JSON body that a driver
+ * sends. Arguments are checked as they come; a request that was refused is never sent, not even in part. */
+#ifndef AUTH0PERM_REQUEST_H
+#define AUTH0PERM_REQUEST_H
+
+#include "error.h"
+#include "operation.h"
+
+enum { REQUEST_HEADERS = 5 };
+
+/* A set of the permissions that the body already holds, kept as places in the body. */
+struct request_items {
+  struct text_range *slots; /* a hash table, at most half full; NULL until the first item */
+  size_t slot_count;        /* a power of two */
+  size_t used;
+};
+
+struct request {
+  /* For the driver, valid from request_address until the next one, or until request_close. */
+  const char *method;
+  const char *url;                          /* absolute, https */
+  const char *headers[REQUEST_HEADERS + 1]; /* "Name: value" lines, NULL at the end */
+  struct text body;                         /* `data` is NULL where there is none */
+  double connect_limit;                     /* seconds, name resolution and TLS handshake included */
+  double time_limit;                        /* seconds for everything, the body of the answer included */
+
+  /* For request.c. */
+  const struct operation *operation;
+  struct buffer path;    /* of the URL */
+  struct buffer content; /* of the body */
+  struct buffer head;    /* URL and Authorization line; holds a secret */
+  struct request_items items;
+};
+
+/* What all requests of a client have in common. */
+struct request_frame {
+  const char *domain;        /* host, or host:port */
+  const char *authorization; /* "Authorization: ..." */
+  const char *agent;         /* "Auth0-Client: ..." */
+};
+
+/* Which page of a list to ask for. */
+struct request_page {
+  long long number;   /* counted from 0 */
+  long long per_page; /* items */
+};
+
+/* A request without arguments; owns no memory yet. */
+void request_open(struct request *request, const struct operation *operation, struct allocator allocator);
+
+/* Sets the id in the path. False and ERROR_INVALID: empty, ".", "..", control characters, no UTF-8, too long. */
+bool request_identify(struct request *request, struct text id, struct error *error);
+
+/* Adds a permission to the body; one that is there already is let pass. False and ERROR_INVALID: no UTF-8, or a
+ * length outside the API's bounds, or a body of more than 1 MB. */
+bool request_add_permission(struct request *request, struct text resource_server_identifier,
+                            struct text permission_name, struct error *error);
+
+/* Closes the body. False and ERROR_INVALID when no permission was added. */
+bool request_end_permissions(struct request *request, struct error *error);
+
+/* Makes the request ready to be sent; `page` is NULL for what is not a list. False: ERROR_MEMORY. */
+bool request_address(struct request *request, const struct request_frame *frame, const struct request_page *page,
+                     struct error *error);
+
+/* Wipes and frees everything. */
+void request_close(struct request *request);
+
+/* The value of the Auth0-Client header, as Auth0's own SDKs send it: base64url of a JSON object with this
+ * module's name and version and the host language. */
+void request_describe_agent(struct buffer *buffer, struct text lua_version);
+
+#endif

@@ -1,0 +1,34 @@
+/* response: the digest of an answer, all that policy ever sees of it. Whoever performs a request fills it
+ * in: the driver the status and headers, the decoder what it found in the body. */
+#ifndef AUTH0PERM_RESPONSE_H
+#define AUTH0PERM_RESPONSE_H
+
+#include <stdbool.h>
+
+#include "buffer.h"
+
+enum response_body {
+  RESPONSE_UNREAD, /* nobody looked, or it is empty */
+  RESPONSE_OBJECT, /* a JSON object */
+  RESPONSE_OTHER   /* something else: not JSON, or not an object */
+};
+
+struct response {
+  int status;
+  double retry_after; /* seconds; negative when the header is absent or makes no sense */
+  bool html;          /* the answer says of itself that it is HTML */
+  enum response_body body;
+  struct text code, message; /* of an error body; borrowed; empty when absent */
+  long long item_count;      /* items on this page; -1 when the body has no such list */
+  long long start;           /* index of the page's first item; -1 when absent */
+  long long limit;           /* items that a page holds at most; -1 when absent */
+  long long total;           /* items of the whole list; -1 when absent */
+};
+
+/* A digest that knows nothing but the status. */
+void response_open(struct response *response, int status);
+
+/* Takes note of one header; names that policy does not read are let pass. */
+void response_header(struct response *response, struct text name, struct text value);
+
+#endif

@@ -1,0 +1,102 @@
+#include "retry.h"
+
+#include <string.h>
+
+/* errorCode of the 400 for a token that is not a JWT (recorded at real tenants). */
+static const char CODE_NOT_A_TOKEN[] = "Bearer";
+
+/* The words for an error status whose body says nothing that can be read. */
+static const char *status_words(int status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 429: return "Too Many Requests";
+    case 500: return "Internal Server Error";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    default: return status >= 500 ? "server error" : "client error";
+  }
+}
+
+static bool text_equals(struct text text, const char *string) {
+  return text.length == strlen(string) && memcmp(text.data, string, text.length) == 0;
+}
+
+static enum error_kind kind_of_status(const struct response *response) {
+  if (response->status == 401) return ERROR_TOKEN;
+  if (response->status == 400 && text_equals(response->code, CODE_NOT_A_TOKEN)) return ERROR_TOKEN;
+  if (response->status == 429) return ERROR_LIMIT;
+  return ERROR_API;
+}
+
+/* Whether a write that was answered like this may have been carried out all the same: yes where the server
+ * failed while at it, or gave up waiting, or answered what the API never answers. */
+static bool maybe_applied(int status) {
+  return status >= 500 || status == 408 || (status >= 200 && status < 300);
+}
+
+/* The error for a status of 400 and above. */
+static void describe_refusal(const struct response *response, struct text secret, struct error *error) {
+  error_set(error, kind_of_status(response), "%s", status_words(response->status));
+  error_quote_code(error, response->code, secret);
+  if (response->message.length > 0) {
+    error_quote_message(error, response->message, secret);
+  } else if (response->html) {
+    error_set(error, error->kind, "%s (an HTML page, not an answer of the API)", status_words(response->status));
+  }
+}
+
+/* The error for a status that is no error and yet not what the operation answers. */
+static void describe_oddity(const struct operation *operation, const struct response *response, struct error *error) {
+  if (response->status != operation->success) {
+    error_set(error, ERROR_PROTOCOL, "status %d where the API answers %d%s", response->status, operation->success,
+              response->html ? " (an HTML page)" : "");
+  } else if (response->body != RESPONSE_OBJECT) {
+    error_set(error, ERROR_PROTOCOL, "the answer is not a JSON object%s", response->html ? " but an HTML page" : "");
+  } else {
+    error_set(error, ERROR_PROTOCOL, "the answer has no list \"%s\"", operation->list_name);
+  }
+}
+
+enum retry_verdict retry_response(const struct operation *operation, const struct response *response,
+                                  struct text secret, struct error *error) {
+  bool listed = operation->answer != ANSWER_LIST || response->item_count >= 0;
+  if (response->status == operation->success && listed) return RETRY_DONE;
+  if (response->status >= 400) {
+    describe_refusal(response, secret, error);
+  } else {
+    describe_oddity(operation, response, error);
+  }
+  error->status = response->status;
+  error->retry_after = response->retry_after;
+  error->maybe_applied = operation_writes(operation) && maybe_applied(response->status);
+  return RETRY_GIVE_UP;
+}
+
+static enum error_kind kind_of_failure(enum failure_kind kind) {
+  switch (kind) {
+    case FAILURE_CONNECT:
+    case FAILURE_TLS:
+    case FAILURE_TRANSPORT: return ERROR_TRANSPORT;
+    case FAILURE_TIMEOUT: return ERROR_TIMEOUT;
+    case FAILURE_PROTOCOL: return ERROR_PROTOCOL;
+    case FAILURE_TOKEN: return ERROR_TOKEN;
+    case FAILURE_MEMORY: return ERROR_MEMORY;
+    case FAILURE_CANCELED: return ERROR_CANCELED;
+    case FAILURE_CLOSED: return ERROR_CLOSED;
+  }
+  return ERROR_TRANSPORT;
+}
+
+enum retry_verdict retry_failure(const struct operation *operation, const struct failure *failure,
+                                 struct error *error) {
+  error_set(error, kind_of_failure(failure->kind), "%s", failure->message);
+  error->maybe_applied = operation_writes(operation) && failure->maybe_read;
+  return RETRY_GIVE_UP;
+}
