@@ -41,7 +41,7 @@ static struct lua_call *check_own(lua_State *L, const char *method) {
 static double check_now(lua_State *L, int index, const char *method) {
   if (lua_isnoneornil(L, index)) return clock_seconds();
   double now = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : NAN;
-  if (!isfinite(now)) values_raise(L, index - 1, method, "now: seconds expected, got %s", luaL_typename(L, index));
+  if (!isfinite(now)) values_raise(L, index - 1, method, "now: seconds expected, got %s", values_typename(L, index));
   return now;
 }
 
@@ -171,18 +171,18 @@ static void feed_header(lua_State *L, struct response *response) {
 
 /* Reads { status =, headers =, body = } from stack index 2. The body belongs to Lua, on top of the stack. */
 static struct text check_response(lua_State *L, struct response *response) {
-  if (!lua_istable(L, 2)) values_raise(L, 1, "feed", "response: table expected, got %s", luaL_typename(L, 2));
+  if (!lua_istable(L, 2)) values_raise(L, 1, "feed", "response: table expected, got %s", values_typename(L, 2));
   lua_getfield(L, 2, "status");
   double status = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
   if (!(status >= 200 && status <= 999)) {
-    values_raise(L, 1, "feed", "response.status: a final HTTP status expected, got %s", luaL_typename(L, -1));
+    values_raise(L, 1, "feed", "response.status: a final HTTP status expected, got %s", values_typename(L, -1));
   }
   response_open(response, (int)status);
   lua_getfield(L, 2, "headers");
   if (lua_istable(L, -1)) {
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) feed_header(L, response);
   } else if (!lua_isnil(L, -1)) {
-    values_raise(L, 1, "feed", "response.headers: table expected, got %s", luaL_typename(L, -1));
+    values_raise(L, 1, "feed", "response.headers: table expected, got %s", values_typename(L, -1));
   }
   lua_getfield(L, 2, "body");
   if (lua_isnil(L, -1)) return (struct text){.data = "", .length = 0};
@@ -264,7 +264,7 @@ static int m_authorize(lua_State *L) {
   if (!lua_isnoneornil(L, 3)) {
     expires_in = lua_type(L, 3) == LUA_TNUMBER ? lua_tonumber(L, 3) : NAN;
     if (!(expires_in > 0)) {
-      values_raise(L, 2, "authorize", "expires_in: seconds above 0 expected, got %s", luaL_typename(L, 3));
+      values_raise(L, 2, "authorize", "expires_in: seconds above 0 expected, got %s", values_typename(L, 3));
     }
   }
   double now = check_now(L, 4, "authorize");

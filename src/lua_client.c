@@ -47,7 +47,7 @@ static struct text check_text(lua_State *L, const char *name) {
 
 static double check_number(lua_State *L, const char *name) {
   if (lua_type(L, -1) != LUA_TNUMBER) {
-    values_raise(L, 1, "new", "%s: number expected, got %s", name, luaL_typename(L, -1));
+    values_raise(L, 1, "new", "%s: number expected, got %s", name, values_typename(L, -1));
   }
   return lua_tonumber(L, -1);
 }
@@ -74,10 +74,10 @@ static void read_option(lua_State *L, const char *name, struct client_options *o
 }
 
 static void read_options(lua_State *L, int index, struct client_options *options, struct text *ca_file) {
-  if (!lua_istable(L, index)) values_raise(L, 1, "new", "options: table expected, got %s", luaL_typename(L, index));
+  if (!lua_istable(L, index)) values_raise(L, 1, "new", "options: table expected, got %s", values_typename(L, index));
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
-      values_raise(L, 1, "new", "options: names expected as keys, got a %s", luaL_typename(L, -2));
+      values_raise(L, 1, "new", "options: names expected as keys, got a %s", values_typename(L, -2));
     }
     read_option(L, lua_tostring(L, -2), options, ca_file);
   }
@@ -263,7 +263,7 @@ static int m_step(lua_State *L) {
   double seconds = 0;
   if (!lua_isnoneornil(L, 2)) {
     seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
-    if (!(seconds >= 0)) values_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", luaL_typename(L, 2));
+    if (!(seconds >= 0)) values_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", values_typename(L, 2));
   }
   if (!is_open(client)) return return_closed(L, "step");
   lua_settop(L, 1);

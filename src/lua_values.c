@@ -33,9 +33,13 @@ void values_raise(lua_State *L, int position, const char *function, const char *
   }
 }
 
+const char *values_typename(lua_State *L, int index) {
+  return lua_isnoneornil(L, index) ? "nil" : luaL_typename(L, index);
+}
+
 struct text values_check_string(lua_State *L, int index, int position, const char *function, const char *name) {
   if (lua_type(L, index) != LUA_TSTRING) {
-    values_raise(L, position, function, "%s: string expected, got %s", name, luaL_typename(L, index));
+    values_raise(L, position, function, "%s: string expected, got %s", name, values_typename(L, index));
   }
   struct text text;
   text.data = lua_tolstring(L, index, &text.length);
@@ -65,7 +69,7 @@ static struct text check_member(const struct reading *reading, const char *place
   lua_State *L = reading->L;
   if (lua_type(L, -1) != LUA_TSTRING) {
     values_raise(L, reading->position, reading->function, "%s%s%s: string expected, got %s", place, field ? "." : "",
-                 field ? field : "", luaL_typename(L, -1));
+                 field ? field : "", values_typename(L, -1));
   }
   struct text text;
   text.data = lua_tolstring(L, -1, &text.length);
@@ -93,7 +97,7 @@ static bool read_item(const struct reading *reading, lua_Integer index) {
   char place[PLACE_SIZE];
   describe_place(place, NULL, index);
   if (!lua_istable(L, -1)) {
-    values_raise(L, reading->position, reading->function, "%s: table expected, got %s", place, luaL_typename(L, -1));
+    values_raise(L, reading->position, reading->function, "%s: table expected, got %s", place, values_typename(L, -1));
   }
   push_raw_member(L, "resource_server_identifier");
   struct text identifier = check_member(reading, place, "resource_server_identifier");
@@ -116,7 +120,7 @@ static lua_Integer count_members(const struct reading *reading, const char *plac
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TNUMBER) {
       values_raise(L, reading->position, reading->function, "%s: a list expected, got a table with a %s as a key",
-                   place, luaL_typename(L, -1));
+                   place, values_typename(L, -1));
     }
     count++;
   }
@@ -130,7 +134,7 @@ static bool read_names(const struct reading *reading, struct text identifier) {
   snprintf(place, sizeof place, "permissions[\"%.100s\"]", identifier.data);
   if (!lua_istable(L, -1)) {
     values_raise(L, reading->position, reading->function, "%s: a list of permission names expected, got %s", place,
-                 luaL_typename(L, -1));
+                 values_typename(L, -1));
   }
   lua_Integer count = count_members(reading, place);
   if (count == 0) {
@@ -205,7 +209,7 @@ static bool read_permissions(const struct reading *reading, int index) {
   lua_State *L = reading->L;
   if (!lua_istable(L, index)) {
     values_raise(L, reading->position, reading->function, "permissions: table expected, got %s",
-                 luaL_typename(L, index));
+                 values_typename(L, index));
   }
   lua_pushvalue(L, index);
   lua_pushnil(L);
@@ -224,17 +228,17 @@ static bool read_call_options(const struct reading *reading, int index) {
   lua_State *L = reading->L;
   if (lua_isnoneornil(L, index)) return true;
   if (!lua_istable(L, index)) {
-    values_raise(L, reading->position, reading->function, "options: table expected, got %s", luaL_typename(L, index));
+    values_raise(L, reading->position, reading->function, "options: table expected, got %s", values_typename(L, index));
   }
   lua_pushnil(L);
   while (lua_next(L, index)) {
     if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "timeout") != 0) {
-      const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+      const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : values_typename(L, -2);
       values_raise(L, reading->position, reading->function, "options.%s: no such option; there is: timeout", name);
     }
     if (lua_type(L, -1) != LUA_TNUMBER) {
       values_raise(L, reading->position, reading->function, "options.timeout: number expected, got %s",
-                   luaL_typename(L, -1));
+                   values_typename(L, -1));
     }
     reading->call->timeout = lua_tonumber(L, -1);
     if (!client_check_seconds("options.timeout", reading->call->timeout, reading->error)) return false;
@@ -250,7 +254,7 @@ bool values_read_arguments(lua_State *L, int first, int position, const char *fu
   int index = first;
   struct text id = values_check_string(L, index++, reading.position++, function, operation->id_name);
   if (operation->body == BODY_PERMISSIONS && !lua_istable(L, index)) {
-    values_raise(L, reading.position, function, "permissions: table expected, got %s", luaL_typename(L, index));
+    values_raise(L, reading.position, function, "permissions: table expected, got %s", values_typename(L, index));
   }
   if (!request_identify(&call->request, id, error)) return false;
   if (operation->body == BODY_PERMISSIONS) {
@@ -259,7 +263,7 @@ bool values_read_arguments(lua_State *L, int first, int position, const char *fu
   }
   if (!read_call_options(&reading, index)) return false;
   if (lua_gettop(L) > index) {
-    values_raise(L, reading.position + 1, function, "no argument expected, got %s", luaL_typename(L, index + 1));
+    values_raise(L, reading.position + 1, function, "no argument expected, got %s", values_typename(L, index + 1));
   }
   return true;
 }

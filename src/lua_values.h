@@ -15,6 +15,9 @@ __attribute__((format(printf, 4, 5), noreturn))
 #endif
 void values_raise(lua_State *L, int position, const char *function, const char *format, ...);
 
+/* The name of a value's type; nil also where there is no value. */
+const char *values_typename(lua_State *L, int index);
+
 /* The string at a stack index; anything else, a number too, raises and names the argument. The string belongs to Lua. */
 struct text values_check_string(lua_State *L, int index, int position, const char *function, const char *name);
 

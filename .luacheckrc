@@ -1,0 +1,5 @@
+std = "max"
+max_line_length = 120
+files["spec/*_spec.lua"] = { std = "+busted" }
+files["spec/tenant/server"] = { std = "ngx_lua+luajit" }
+exclude_files = { "build", "node_modules" }

@@ -1,0 +1,322 @@
+-- What becomes of a call, whatever the tenant, the CDN before it or the network does.
+
+local support = require "spec.support"
+local auth0perm, tenant = support.auth0perm, support.tenant
+
+describe("an answer", function()
+  local client
+
+  before_each(function()
+    tenant.reset()
+    client = support.client { timeout = 20 }
+  end)
+
+  after_each(function() client:close() end)
+
+  local function remove(with)
+    return (with or client):remove_user_permissions(support.user, support.permissions "write:reports")
+  end
+
+  -- The error of a removal through this client, or the usual one.
+  local function failed(with)
+    local ok, err = remove(with)
+    assert.is_nil(ok)
+    assert.equal("remove_user_permissions", err.operation)
+    return err
+  end
+
+  -- Checks the members of an error; `maybe_applied` and `attempts` have to be told only where they are unusual.
+  local function check(err, expected)
+    for name, value in pairs(expected) do
+      assert.equal(value, err[name], name)
+    end
+    if expected.maybe_applied == nil then assert.is_false(err.maybe_applied) end
+    assert.equal(1, err.attempts)
+  end
+
+  it("of 204 is true, and its body is not looked at", function()
+    assert.is_true(remove())
+    tenant.fault { kind = "status", status = 204, headers = { ["Content-Type"] = "application/json" }, body = "" }
+    assert.is_true(remove())
+  end)
+
+  it("to removing what the user does not hold is true", function()
+    assert.is_true(client:remove_user_permissions(support.user, { ["urn:nowhere"] = { "no:such" } }))
+  end)
+
+  it("of 404 tells that the user does not exist", function()
+    local ok, err = client:remove_user_permissions("auth0|nobody", support.permissions "write:reports")
+    assert.is_nil(ok)
+    check(err, { kind = "api", status = 404, code = "inexistent_user", message = "The user does not exist." })
+    assert.equal("remove_user_permissions: api 404 inexistent_user: The user does not exist.", tostring(err))
+  end)
+
+  it("of 404 tells that a permission to assign does not exist", function()
+    local ok, err = client:assign_user_permissions(support.user, support.permissions "no:such")
+    assert.is_nil(ok)
+    check(err, { kind = "api", status = 404, code = "inexistent_resource_server_permission",
+      message = "This permission does not exist: 'https://api.example.com/ - no:such'" })
+  end)
+
+  it("of 400 quotes the API's reason", function()
+    local ok, err = client:list_user_permissions "no-provider"
+    assert.is_nil(ok)
+    check(err, { kind = "api", status = 400, code = "invalid_uri" })
+    assert.matches("format user%-id", err.message)
+  end)
+
+  it("of 400 to a token that is no JWT is of kind token", function()
+    local other = support.client { token = "not-a-jwt" }
+    check(failed(other), { kind = "token", status = 400, code = "Bearer", message = "Bad HTTP authentication header format" })
+    other:close()
+  end)
+
+  it("of 401 to an expired or unknown token is of kind token", function()
+    local expired = support.client { token = tenant.issue_token { expires_in = -10 } }
+    check(failed(expired), { kind = "token", status = 401 })
+    local unknown = support.client { token = "aaaa.bbbb.cccc" }
+    check(failed(unknown), { kind = "token", status = 401 })
+    local elsewhere = support.client { token = tenant.issue_token { audience = "https://elsewhere.example/" } }
+    check(failed(elsewhere), { kind = "token", status = 401 })
+  end)
+
+  it("of 403 tells which scope is missing", function()
+    local reader = support.client { token = tenant.issue_token { scope = "read:users" } }
+    check(failed(reader), { kind = "api", status = 403, code = "insufficient_scope",
+      message = "Insufficient scope, expected any of: update:users" })
+    assert.is_table(reader:list_user_permissions(support.user))
+  end)
+
+  it("of 409 and 413 is of kind api", function()
+    for _, status in ipairs { 409, 413 } do
+      tenant.fault { kind = "status", status = status }
+      check(failed(), { kind = "api", status = status })
+    end
+  end)
+
+  it("of 429 is of kind limit and tells how long to wait", function()
+    tenant.fault { kind = "status", status = 429, headers = { ["Retry-After"] = "7" } }
+    check(failed(), { kind = "limit", status = 429, code = "too_many_requests", retry_after = 7 })
+    tenant.fault { kind = "status", status = 429 }
+    check(failed(), { kind = "limit", status = 429, retry_after = nil })
+  end)
+
+  it("of 5xx or 408 to a write may have come too late: maybe_applied", function()
+    for _, status in ipairs { 408, 500, 502, 503, 504, 520 } do
+      tenant.fault { kind = "status", status = status, applied = true }
+      check(failed(), { kind = "api", status = status, maybe_applied = true })
+    end
+  end)
+
+  it("of 5xx to a list applies nothing", function()
+    tenant.fault { kind = "status", status = 500 }
+    local ok, err = client:list_user_permissions(support.user)
+    assert.is_nil(ok)
+    check(err, { kind = "api", status = 500 })
+  end)
+
+  it("in HTML, from a CDN, is not shown but named", function()
+    tenant.fault { kind = "html", status = 502 }
+    check(failed(), { kind = "api", status = 502, maybe_applied = true,
+      message = "Bad Gateway (an HTML page, not an answer of the API)" })
+    tenant.fault { kind = "html", status = 200 }
+    check(failed(), { kind = "protocol", status = 200, maybe_applied = true,
+      message = "status 200 where the API answers 204 (an HTML page)" })
+    tenant.fault { kind = "html", status = 200 }
+    local ok, err = client:list_user_permissions(support.user)
+    assert.is_nil(ok)
+    check(err, { kind = "protocol", status = 200, message = "the answer is not a JSON object but an HTML page" })
+  end)
+
+  it("whose error body is garbage still has its status", function()
+    for _, body in ipairs { "", "nonsense", "[]", "null", '"text"', '{"message":17,"errorCode":{}}', "{\"message\":", "\0" } do
+      tenant.fault { kind = "status", status = 403, body = body }
+      check(failed(), { kind = "api", status = 403, message = "Forbidden" })
+    end
+  end)
+
+  it("with control characters in its message is made printable", function()
+    tenant.fault { kind = "status", status = 400, body = '{"message":"a\\u001b[31mb\\r\\nc\\u0000d","errorCode":"x\\ny"}' }
+    check(failed(), { kind = "api", status = 400, message = "a [31mb  c d", code = "x y" })
+  end)
+
+  it("with an endless message is cut at a character", function()
+    tenant.fault { kind = "status", status = 400, body = '{"message":"' .. ("\195\188"):rep(4000) .. '"}' }
+    local message = failed().message
+    assert.is_true(#message > 400 and #message < 600)
+    assert.equal(0, #message % 2)
+  end)
+
+  it("that is nested too deeply, or has a bad number, is not read", function()
+    for _, body in ipairs { ("["):rep(5000), '{"permissions":[{"a":' .. ("["):rep(40) .. ("]"):rep(40) .. "}]}",
+      '{"permissions":[NaN],"start":0,"limit":50,"total":1}' } do
+      tenant.fault { kind = "status", status = 200, body = body }
+      local ok, err = client:list_user_permissions(support.user)
+      assert.is_nil(ok)
+      check(err, { kind = "protocol", status = 200, message = "the answer is not a JSON object" })
+    end
+  end)
+
+  it("whose list is missing is no empty list", function()
+    for _, body in ipairs { "{}", '{"permissions":null}', '{"permissions":"none"}', '{"roles":[]}' } do
+      tenant.fault { kind = "status", status = 200, body = body }
+      local ok, err = client:list_user_permissions(support.user)
+      assert.is_nil(ok)
+      check(err, { kind = "protocol", status = 200, message = 'the answer has no list "permissions"' })
+    end
+  end)
+
+  it("that is truncated is never a success", function()
+    for _, kind in ipairs { "truncated", "reset_during" } do
+      tenant.fault { kind = kind }
+      local ok, err = client:list_user_permissions(support.user)
+      assert.is_nil(ok)
+      check(err, { kind = "transport" })
+    end
+    tenant.fault { kind = "truncated_json" }
+    local ok, err = client:list_user_permissions(support.user)
+    assert.is_nil(ok)
+    check(err, { kind = "protocol", status = 200 })
+  end)
+
+  it("larger than 8 MiB is given up, with a length and without", function()
+    for _, chunked in ipairs { true, false } do
+      tenant.fault { kind = "huge", chunked = chunked }
+      local ok, err = client:list_user_permissions(support.user)
+      assert.is_nil(ok)
+      check(err, { kind = "protocol", message = "the answer's body is larger than 8 MiB" })
+    end
+  end)
+
+  it("with more than 64 KiB of headers is given up", function()
+    tenant.fault { kind = "huge_header", bytes = 90000, headers = 20 }
+    check(failed(), { kind = "protocol", maybe_applied = true, message = "the answer's headers are larger than 64 KiB" })
+    tenant.fault { kind = "huge_header", bytes = 90000, headers = 1 }
+    check(failed(), { kind = "protocol", maybe_applied = true, message = "the answer's headers are larger than 64 KiB" })
+  end)
+
+  it("that is no HTTP is of kind protocol", function()
+    tenant.fault { kind = "garbage" }
+    check(failed(), { kind = "protocol", maybe_applied = true })
+  end)
+
+  it("before which comes an informational one is waited for", function()
+    tenant.fault { kind = "informational", status = 103, count = 2 }
+    assert.is_true(remove())
+    assert.is_table(client:list_user_permissions(support.user))
+  end)
+
+  it("that never comes, because the connection is reset or closed, may have been read", function()
+    for _, kind in ipairs { "reset_before", "close_before" } do
+      tenant.fault { kind = kind, applied = true }
+      check(failed(), { kind = "transport", maybe_applied = true })
+    end
+  end)
+
+  it("that comes too late ends in a timeout, and the next call is well", function()
+    local hasty = support.client { request_timeout = 0.3 }
+    tenant.fault { kind = "delay", seconds = 3 }
+    check(failed(hasty), { kind = "timeout", maybe_applied = true })
+    assert.is_true(remove(hasty))
+    hasty:close()
+  end)
+
+  it("whose body stalls or drips is bounded by request_timeout", function()
+    local hasty = support.client { request_timeout = 0.3 }
+    for _, fault in ipairs { { kind = "stall", seconds = 5 }, { kind = "drip", interval = 0.05 } } do
+      tenant.fault(fault)
+      local ok, err = hasty:list_user_permissions(support.user)
+      assert.is_nil(ok)
+      check(err, { kind = "timeout" })
+    end
+    hasty:close()
+  end)
+
+  it("that would pass the timeout of the whole call ends in that timeout", function()
+    tenant.fault { kind = "delay", seconds = 3 }
+    local ok, err = client:remove_user_permissions(support.user, support.permissions "a", { timeout = 0.25 })
+    assert.is_nil(ok)
+    check(err, { kind = "timeout", maybe_applied = true, message = "not done within the timeout of 0.25 s" })
+  end)
+end)
+
+describe("without a connection", function()
+  -- The error of a removal at this address.
+  local function failed(changes)
+    local client = support.client(changes)
+    local ok, err = client:remove_user_permissions(support.user, support.permissions "write:reports")
+    client:close()
+    assert.is_nil(ok)
+    assert.is_false(err.maybe_applied)
+    assert.is_nil(err.status)
+    return err
+  end
+
+  before_each(tenant.reset)
+
+  -- What the tenant records of a handshake on its plain port is the handshake itself.
+  after_each(function()
+    for _, request in ipairs(tenant.requests()) do
+      assert.not_equal("DELETE", request.method)
+    end
+  end)
+
+  it("a refused connection is of kind transport", function()
+    assert.equal("transport", failed { domain = "127.0.0.1:1" }.kind)
+  end)
+
+  it("a name that does not resolve is of kind transport", function()
+    local err = failed { domain = "acme.invalid" }
+    assert.equal("transport", err.kind)
+    assert.matches("resolve", err.message)
+  end)
+
+  it("a certificate that the CA did not sign is of kind transport, and nothing was sent", function()
+    local err = failed { ca_file = tenant.other_ca_file }
+    assert.equal("transport", err.kind)
+    assert.matches("certificate", err.message)
+  end)
+
+  it("the system's certificates do not vouch for the tenant of the specs", function()
+    local client = assert(auth0perm.new { domain = tenant.domain, token = tenant.token })
+    local ok, err = client:remove_user_permissions(support.user, support.permissions "write:reports")
+    client:close()
+    assert.is_nil(ok)
+    assert.equal("transport", err.kind)
+    assert.is_false(err.maybe_applied)
+  end)
+
+  it("an expired certificate is of kind transport", function()
+    local err = failed { domain = tenant.expired_domain }
+    assert.equal("transport", err.kind)
+    assert.matches("expired", err.message)
+  end)
+
+  it("a certificate for another host is of kind transport", function()
+    local err = failed { domain = tenant.wrong_host_domain }
+    assert.equal("transport", err.kind)
+    assert.matches("match", err.message)
+  end)
+
+  it("a server that speaks no TLS, or only one older than 1.2, is of kind transport", function()
+    assert.equal("transport", failed { domain = tenant.plain_domain }.kind)
+    assert.equal("transport", failed { domain = tenant.old_tls_domain }.kind)
+  end)
+
+  it("a server that does not shake hands is given up after connect_timeout", function()
+    local err = failed { domain = tenant.silent_domain, connect_timeout = 0.3 }
+    assert.equal("timeout", err.kind)
+  end)
+end)
+
+describe("the environment", function()
+  it("has no say: its proxy is not used", function()
+    tenant.reset()
+    local output = support.run_lua([[
+      local support = require "spec.support"
+      print(support.client():remove_user_permissions(support.user, support.permissions "a"))
+    ]], "https_proxy=http://127.0.0.1:1 HTTPS_PROXY=http://127.0.0.1:1 ALL_PROXY=http://127.0.0.1:1")
+    assert.equal("true\n", output)
+    assert.equal(1, #tenant.requests())
+  end)
+end)

@@ -1,0 +1,229 @@
+-- What a user can hand over, and what is refused before a byte leaves.
+
+local cjson = require "cjson"
+local support = require "spec.support"
+local auth0perm, tenant = support.auth0perm, support.tenant
+
+-- A list with one permission.
+local function one(identifier, name)
+  return { { resource_server_identifier = identifier, permission_name = name } }
+end
+
+describe("arguments", function()
+  local client
+
+  before_each(function()
+    tenant.reset()
+    client = support.client()
+  end)
+
+  after_each(function() client:close() end)
+
+  -- The error of a removal that must be refused with nothing sent.
+  local function refused(user_id, permissions)
+    local ok, err = client:remove_user_permissions(user_id, permissions)
+    assert.is_nil(ok)
+    assert.equal("invalid", err.kind)
+    assert.equal("remove_user_permissions", err.operation)
+    assert.equal(0, err.attempts)
+    assert.is_false(err.maybe_applied)
+    assert.equal(0, #tenant.requests())
+    return err.message
+  end
+
+  -- The message of a removal that must raise with nothing sent.
+  local function raised(...)
+    local ok, message = pcall(client.remove_user_permissions, client, ...)
+    assert.is_false(ok)
+    assert.equal(0, #tenant.requests())
+    return message
+  end
+
+  it("an id that is empty or a dot segment is refused", function()
+    local good = support.permissions "read:reports"
+    assert.equal('user_id: an id expected, got ""', refused("", good))
+    assert.equal('user_id: an id expected, got "."', refused(".", good))
+    assert.equal('user_id: an id expected, got ".."', refused("..", good))
+  end)
+
+  it("an id with a control character or broken UTF-8 is refused", function()
+    local good = support.permissions "read:reports"
+    for _, id in ipairs { "auth0|\0", "a\0b", "auth0|a\n", "\r", "a\127", "a\31b" } do
+      assert.matches("^user_id: an id without control characters", refused(id, good))
+    end
+    assert.matches("^user_id: valid UTF%-8", refused("auth0|\255", good))
+    assert.matches("^user_id: at most 8000 bytes", refused(("x"):rep(8000), good))
+  end)
+
+  it("a list without permissions is refused", function()
+    assert.matches("at least 1 expected", refused(support.user, {}))
+    assert.matches('permissions%["urn:b"%]: at least 1 permission name',
+      refused(support.user, { ["urn:a"] = { "x" }, ["urn:b"] = {} }))
+  end)
+
+  it("lengths are bounded in characters, as the API bounds them", function()
+    local umlaut = "\195\188"
+    assert.equal("permissions[1].permission_name: 1 to 280 characters expected, got 281",
+      refused(support.user, one("urn:a", umlaut:rep(281))))
+    assert.equal("permissions[1].permission_name: 1 to 280 characters expected, got 0",
+      refused(support.user, one("urn:a", "")))
+    assert.equal("permissions[1].resource_server_identifier: 1 to 600 characters expected, got 601",
+      refused(support.user, one(umlaut:rep(601), "x")))
+    assert.equal("permissions[1].resource_server_identifier: 1 to 600 characters expected, got 0",
+      refused(support.user, one("", "x")))
+    assert.equal('permissions["urn:a"][2]: permission_name: 1 to 280 characters expected, got 0',
+      refused(support.user, { ["urn:a"] = { "x", "" } }))
+    assert.is_true(client:remove_user_permissions(support.user, one(umlaut:rep(600), umlaut:rep(280))))
+  end)
+
+  it("text that is no UTF-8 is refused, and its place named", function()
+    for _, bad in ipairs { "\255", "\192\128", "\237\160\128", "\244\144\128\128", "a\226\130", "\128" } do
+      assert.equal("permissions[2].permission_name: valid UTF-8 expected",
+        refused(support.user, { support.permissions("a")[1], one("urn:a", bad)[1] }))
+      assert.equal("permissions[1].resource_server_identifier: valid UTF-8 expected", refused(support.user, one(bad, "x")))
+    end
+  end)
+
+  it("a body of more than 1 MB is refused, not cut", function()
+    local list = {}
+    for i = 1, 4000 do
+      list[i] = { resource_server_identifier = support.api, permission_name = ("%07d"):format(i):rep(40) }
+    end
+    assert.matches("request body: at most 1048576 bytes", refused(support.user, list))
+  end)
+
+  it("a body just below 1 MB arrives whole", function()
+    local list = {}
+    for i = 1, 2900 do
+      list[i] = { resource_server_identifier = support.api, permission_name = ("%07d"):format(i):rep(40) }
+    end
+    assert.is_true(client:remove_user_permissions(support.user, list))
+    assert.equal(2900, #cjson.decode(support.last_request().body).permissions)
+  end)
+
+  it("wrong types raise and name the place", function()
+    assert.matches("bad argument #1 to 'remove_user_permissions' %(user_id: string expected, got nil%)", raised())
+    assert.matches("#1 .*user_id: string expected, got number", raised(5, {}))
+    assert.matches("#2 .*permissions: table expected, got nil", raised(support.user))
+    assert.matches("#2 .*permissions: table expected, got string", raised(support.user, "read:reports"))
+    assert.matches("%(permissions%[1%]: table expected, got string%)", raised(support.user, { "read:reports" }))
+    assert.matches("bad argument #2 to 'remove_user_permissions' %(permissions%[3%]%.permission_name: string expected, got nil%)",
+      raised(support.user, { one("a", "b")[1], one("a", "b")[1], { resource_server_identifier = "a" } }))
+    assert.matches("%(permissions%[1%]%.resource_server_identifier: string expected, got number%)",
+      raised(support.user, one(7, "x")))
+    assert.matches('%(permissions%["urn:a"%]: a list of permission names expected, got string%)',
+      raised(support.user, { ["urn:a"] = "x" }))
+    assert.matches('%(permissions%["urn:a"%]%[2%]: string expected, got boolean%)',
+      raised(support.user, { ["urn:a"] = { "x", true } }))
+  end)
+
+  it("an item behind a hole is not lost but refused", function()
+    assert.matches("permissions%[2%]: table expected, got nil",
+      raised(support.user, { one("a", "b")[1], nil, one("a", "c")[1] }))
+    assert.matches('permissions%["urn:a"%]%[2%]: string expected, got nil',
+      raised(support.user, { ["urn:a"] = { "x", nil, "y" } }))
+    assert.matches("permissions%[2%]: table expected, got nil",
+      raised(support.user, { [1] = one("a", "b")[1], [0] = one("a", "c")[1] }))
+  end)
+
+  it("a mixture of both forms raises, whichever comes first", function()
+    assert.matches("permissions: ", raised(support.user, { one("a", "b")[1], ["urn:a"] = { "x" } }))
+    assert.matches('permissions%["urn:a"%]: a list expected', raised(support.user, { ["urn:a"] = { "x", y = "z" } }))
+  end)
+
+  it("an argument too many raises", function()
+    assert.matches("#4 .*no argument expected, got string",
+      raised(support.user, support.permissions "a", {}, "extra"))
+  end)
+
+  it("options of a call are checked like those of a client", function()
+    local good = support.permissions "read:reports"
+    assert.matches("#3 .*options%.retries: no such option; there is: timeout", raised(support.user, good, { retries = 1 }))
+    assert.matches("#3 .*options%.timeout: number expected, got string", raised(support.user, good, { timeout = "1" }))
+    assert.matches("#3 .*options: table expected, got number", raised(support.user, good, 5))
+    local ok, err = client:remove_user_permissions(support.user, good, { timeout = -1 })
+    assert.is_nil(ok)
+    assert.equal("options.timeout: 0.001 to 1e+06 seconds expected, got -1", err.message)
+  end)
+
+  it("start and prepare refuse what the method refuses", function()
+    for _, method in ipairs { "start", "prepare" } do
+      local call, err = client[method](client, "remove_user_permissions", "..", support.permissions "a")
+      assert.is_nil(call)
+      assert.equal("invalid", err.kind)
+      local ok, message = pcall(client[method], client, "remove_user_permissions", support.user, { "x" })
+      assert.is_false(ok)
+      assert.matches("bad argument #3 to '" .. method .. "' %(permissions%[1%]: table expected", message)
+      ok, message = pcall(client[method], client, "remove_everything")
+      assert.is_false(ok)
+      assert.matches('bad argument #1 .*no such operation: "remove_everything"', message)
+    end
+    assert.equal(0, #tenant.requests())
+  end)
+end)
+
+describe("auth0perm.new", function()
+  local function refused(changes)
+    local client, err = auth0perm.new(support.options(changes))
+    assert.is_nil(client)
+    assert.equal("invalid", err.kind)
+    assert.equal("new", err.operation)
+    return err.message
+  end
+
+  it("refuses a domain that is a URL or has userinfo, a path or a space", function()
+    for _, domain in ipairs {
+      "", "https://acme.eu.auth0.com", "acme.eu.auth0.com/", "acme.eu.auth0.com/api/v2", "user:pass@acme.eu.auth0.com",
+      "acme.eu.auth0.com ", " acme", "acme\n", "acme\0.com", "acme:", "acme:0", "acme:65536", "acme:80:80", "acme:8a", ":443",
+      ".acme", "-acme", "acm\195\169.com", "acme?x", "acme#x", "acme\\x", ("a"):rep(300),
+    } do
+      assert.matches("^domain: a host name such as", refused { domain = domain })
+    end
+    assert.is_nil(refused { domain = "user:hunter2@acme.eu.auth0.com" }:find "hunter2")
+  end)
+
+  it("refuses a token that no header can hold", function()
+    for _, token in ipairs { "", "a\r\nX-Evil: 1", "a\n", "a b", "a\0", "t\195\182ken", ("x"):rep(20000) } do
+      assert.matches("^token: ", refused { token = token })
+    end
+  end)
+
+  it("refuses time limits that make no sense", function()
+    for _, name in ipairs { "timeout", "connect_timeout", "request_timeout" } do
+      for _, value in ipairs { 0, -1, 0 / 0, 1 / 0, 1e9 } do
+        assert.matches("^" .. name .. ": 0%.001 to 1e%+06 seconds expected", refused { [name] = value })
+      end
+    end
+  end)
+
+  it("refuses a ca_file that cannot be read", function()
+    assert.equal('ca_file: a readable PEM file expected, got "/nowhere/ca.pem"', refused { ca_file = "/nowhere/ca.pem" })
+    assert.matches("^ca_file: ", refused { ca_file = "/" })
+    assert.matches("^ca_file: a path expected", refused { ca_file = "a\0b" })
+  end)
+
+  it("raises for wrong types and unknown options, and names them", function()
+    local function raised(...)
+      local ok, message = pcall(auth0perm.new, ...)
+      assert.is_false(ok)
+      return message
+    end
+    assert.matches("bad argument #1 to 'new' %(options: table expected, got nil%)", raised())
+    assert.matches("%(domain: string expected, got nil%)", raised {})
+    assert.matches("%(domain: string expected, got number%)", raised { domain = 5 })
+    assert.matches("%(tokn: no such option; there are: domain, token,", raised { domain = "a", tokn = "x" })
+    assert.matches("%(options: names expected as keys, got a number%)", raised { "acme.eu.auth0.com" })
+    assert.matches("%(timeout: number expected, got string%)", raised { domain = "a", timeout = "60" })
+    assert.matches("%(token: string expected, got number%)", raised { domain = "a", token = 42 })
+  end)
+
+  it("connects to nothing by itself, nor for a call that is refused", function()
+    local before = support.open_connections(0)
+    local client = support.client()
+    client:remove_user_permissions("", {})
+    client:start("remove_user_permissions", "..", support.permissions "a")
+    client:step(0.1)
+    assert.equal(before, (select(2, tenant.connections())))
+    client:close()
+  end)
+end)

@@ -1,0 +1,104 @@
+-- What the specs share: the module under test, the tenant it talks to, and shorthands for both.
+
+local socket = require "socket"
+local auth0perm = require "auth0perm"
+local tenant = require "spec.tenant.control"
+
+local support = {
+  auth0perm = auth0perm,
+  tenant = tenant,
+  api = "https://api.example.com/",
+  user = "auth0|5f7c8ec7c33c6c004bbafe82",
+}
+
+-- Options for a client of the tenant; `changes` add to them or replace some.
+function support.options(changes)
+  local options = { domain = tenant.domain, token = tenant.token, ca_file = tenant.ca_file }
+  for name, value in pairs(changes or {}) do
+    options[name] = value
+  end
+  return options
+end
+
+-- A client of the tenant.
+function support.client(changes)
+  return assert(auth0perm.new(support.options(changes)))
+end
+
+-- { { resource_server_identifier = api, permission_name = name }, ... } of the names.
+function support.permissions(...)
+  local list = {}
+  for i, name in ipairs { ... } do
+    list[i] = { resource_server_identifier = support.api, permission_name = name }
+  end
+  return list
+end
+
+-- The names of a list of permissions, joined, for comparing.
+function support.names(list)
+  local names = {}
+  for i, permission in ipairs(list) do
+    names[i] = permission.permission_name
+  end
+  return table.concat(names, " ")
+end
+
+-- The newest recorded request, and how many there are.
+function support.last_request()
+  local requests = tenant.requests()
+  return requests[#requests], #requests
+end
+
+-- Steps a client until none of its calls is in flight, for a bounded time.
+function support.finish(client)
+  for _ = 1, 1000 do
+    if client:step(0.1) == 0 then return end
+  end
+  error("calls are still in flight")
+end
+
+-- How many connections the tenant has open, once what is garbage has been collected; waits, for a bounded time, until
+-- there are no more than `expected`.
+function support.open_connections(expected)
+  collectgarbage()
+  collectgarbage()
+  local open
+  for _ = 1, 50 do
+    open = select(2, tenant.connections())
+    if open <= expected then break end
+    socket.sleep(0.02)
+  end
+  return open
+end
+
+-- Runs a command; returns what it printed (both streams) and whether it ended well.
+function support.run(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status $?\""))
+  local output = pipe:read "*a"
+  pipe:close()
+  local text, status = output:match "^(.*)status (%d+)\n$"
+  return text, tonumber(status)
+end
+
+-- The command of the Lua that runs this.
+local function interpreter()
+  local first = 0
+  while arg[first - 1] do first = first - 1 end
+  return arg[first]
+end
+
+-- Runs a program in a Lua of its own, with these assignments in its environment; returns the same as `run`.
+function support.run_lua(program, environment)
+  local file = os.tmpname()
+  local out = assert(io.open(file, "w"))
+  out:write(program)
+  out:close()
+  local output, status = support.run(("%s %s %s"):format(environment or "", interpreter(), file))
+  os.remove(file)
+  return output, status
+end
+
+-- Whether this Lua tells integers from floats.
+support.has_integers = math.type ~= nil
+
+return support
