@@ -1,39 +1,109 @@
-# auth0perm: `make demo` shows it, `make test` proves it, `make` builds it for one Lua, `make help` lists the rest.
+# auth0perm. `make help` lists what there is to make.
 
 LUA ?= lua5.4
 BUILD ?= build/$(LUA)
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
-# Where the module goes: below PREFIX if one is given, else where this Lua's pkg-config file says.
+INSTALL ?= install
+# Where things go: below PREFIX if one is given, else where this Lua's pkg-config file says.
 PREFIX ?=
 DESTDIR ?=
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-# The tests build with WERROR=-Werror; a user's newer compiler must not stop a build by knowing more warnings.
+# The tests build with WERROR=-Werror; a newer compiler that knows more warnings must not stop a user's build.
 WERROR ?=
 STANDARD := -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden
-LUA_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LUA))
-CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
-CURL_LIBS = $(shell $(PKG_CONFIG) --libs libcurl)
 # nodelete: lua_close must not unmap code that one of libcurl's resolver threads may still return into.
 MODULE_LDFLAGS := -shared -Wl,-z,nodelete -Wl,-z,relro
+
+LUA_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LUA))
+LUA_LIBS = $(shell $(PKG_CONFIG) --libs $(LUA))
+CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
+CURL_LIBS = $(shell $(PKG_CONFIG) --libs libcurl)
+LUA_VERSION = $(shell $(LUA) -e 'print((_VERSION:gsub("Lua ", "")))')
+LUA_CMOD = $(if $(PREFIX),$(PREFIX)/lib/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG) --variable=INSTALL_CMOD $(LUA)))
+SHARE = $(if $(PREFIX),$(PREFIX),/usr)/share/auth0perm
 
 # The core knows neither Lua nor libcurl, and is compiled without their flags.
 CORE := buffer error encode operation response retry bucket token request client call
 LUA_SIDE := lua_values lua_crank lua_call lua_client
-OBJECTS := $(addprefix $(BUILD)/src/,$(addsuffix .o,$(CORE) curl_driver $(LUA_SIDE))) $(BUILD)/lua_auth0perm.o
+CORE_OBJECTS := $(CORE:%=$(BUILD)/src/%.o)
+LUA_OBJECTS := $(LUA_SIDE:%=$(BUILD)/src/%.o) $(BUILD)/lua_auth0perm.o
+OBJECTS := $(CORE_OBJECTS) $(BUILD)/src/curl_driver.o $(LUA_OBJECTS)
 MODULE := $(BUILD)/auth0perm.so
+# What holds documentation, in the order of the reference.
+DOCUMENTED := src/lua_client.c src/operation.c src/lua_call.c src/lua_values.c
+
+# Debian packages. The version of Lua that LUA names, as a package and as its headers.
+LUA_PACKAGES = $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)
+BUILD_PACKAGES := pkg-config libcurl4-openssl-dev lua-cjson
+DEMO_PACKAGES := $(BUILD_PACKAGES) nginx libnginx-mod-http-lua lua-resty-core openssl
+TEST_PACKAGES := $(DEMO_PACKAGES) lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev lua5.3 liblua5.3-dev lua5.2 \
+  liblua5.2-dev lua5.1 liblua5.1-0-dev lua-busted lua-socket lua-check luarocks libcmocka-dev gcc clang clang-format curl \
+  procps
 
 all: $(MODULE)
 
 $(MODULE): $(OBJECTS)
-	$(CC) $(MODULE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -lpthread -lm
+	$(CC) $(MODULE_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -lpthread -lm
 
-$(addprefix $(BUILD)/src/,$(addsuffix .o,$(LUA_SIDE))) $(BUILD)/lua_auth0perm.o: ROOM_CFLAGS = $(LUA_CFLAGS)
+$(LUA_OBJECTS): ROOM_CFLAGS = $(LUA_CFLAGS)
 $(BUILD)/src/curl_driver.o: ROOM_CFLAGS = $(CURL_CFLAGS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(WARNINGS) $(WERROR) $(CFLAGS) $(CPPFLAGS) $(ROOM_CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(OBJECTS:.o=.d)
+# --- unit tests of the core, and torture
+
+CORE_TESTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/core/*.c))
+
+$(CORE_TESTS): ROOM_CFLAGS = -Isrc
+
+$(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lm
+
+-include $(OBJECTS:.o=.d) $(CORE_TESTS:.o=.d)
+
+help:
+	@echo 'make                 builds build/LUA/auth0perm.so; LUA is lua5.4 (default), 5.3, 5.2, 5.1 or luajit'
+	@echo 'make demo            installs what is missing, then removes permissions from a user of a mock tenant'
+	@echo 'make test            installs what is missing, then runs everything that can fail'
+	@echo 'make check           runs the specs of one Lua: make LUA=luajit check SPECS=spec/list_spec.lua'
+	@echo 'make bench           compares the module with raw libcurl'
+	@echo 'make tenant          starts a mock tenant, to try your own scripts against'
+	@echo 'make reference       writes build/reference.md and build/types/auth0perm.d.lua'
+	@echo 'make install         installs for one Lua; knows LUA, PREFIX and DESTDIR'
+	@echo 'make clean           removes build/'
+
+demo:
+	@spec/install-packages $(DEMO_PACKAGES) $(LUA_PACKAGES)
+	@$(MAKE) --no-print-directory -s all
+	@LUA_CPATH='$(BUILD)/?.so;;' spec/tenant/run -- $(LUA) examples/demo.lua
+
+test:
+	@spec/install-packages $(TEST_PACKAGES)
+	@spec/run
+
+SPECS ?= spec
+check: all
+	LUA_PATH='./?.lua;;' LUA_CPATH='$(BUILD)/?.so;;' spec/tenant/run -- $(LUA) /usr/bin/busted -o plainTerminal $(SPECS)
+
+tenant:
+	@spec/tenant/run
+
+reference:
+	@mkdir -p build/types
+	$(LUA) types/generate.lua markdown $(DOCUMENTED) >build/reference.md
+	$(LUA) types/generate.lua types $(DOCUMENTED) >build/types/auth0perm.d.lua
+
+install: all reference
+	$(INSTALL) -d '$(DESTDIR)$(LUA_CMOD)' '$(DESTDIR)$(SHARE)/types'
+	$(INSTALL) -m 644 $(MODULE) '$(DESTDIR)$(LUA_CMOD)/auth0perm.so'
+	$(INSTALL) -m 644 build/reference.md '$(DESTDIR)$(SHARE)/reference.md'
+	$(INSTALL) -m 644 build/types/auth0perm.d.lua '$(DESTDIR)$(SHARE)/types/auth0perm.d.lua'
+
+clean:
+	rm -rf build
+
+.PHONY: all help demo test check bench tenant reference install clean

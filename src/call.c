@@ -3,6 +3,10 @@
 /* Items asked for on each page of a list: the most that the API gives (OpenAPI, `per_page`). */
 enum { PER_PAGE = 100 };
 
+/* How much earlier than ours a driver's clock may see a deadline pass, in seconds: libcurl's is another one
+ * (CLOCK_MONOTONIC_RAW). A request's timeout within this time of the deadline is the deadline's. */
+static const double CLOCK_DIFFERENCE = 0.01;
+
 void call_open(struct call *call, struct client *client, const struct operation *operation) {
   *call = (struct call){.client = client, .operation = operation, .timeout = client->timeout, .per_page = PER_PAGE};
   request_open(&call->request, operation, client->allocator);
@@ -124,7 +128,7 @@ void call_fail(struct call *call, const struct failure *failure, double now) {
 
 void call_abort(struct call *call, const struct failure *failure, double now) {
   retry_failure(call->operation, failure, &call->error);
-  bool late = failure->kind == FAILURE_TIMEOUT && call->begun && now >= call->deadline;
+  bool late = failure->kind == FAILURE_TIMEOUT && call->begun && now >= call->deadline - CLOCK_DIFFERENCE;
   if (late) {
     bool maybe_applied = call->error.maybe_applied;
     finish_late(call);

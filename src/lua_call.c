@@ -105,6 +105,19 @@ static void set_header(lua_State *L, const char *line) {
   lua_rawset(L, -3);
 }
 
+/*---
+--- What `Call:next` asks a driver to send. Certificates are to be verified, and redirects not to be followed.
+---@class auth0perm.Request
+---@field method string
+---@field url string
+---@field headers table<string, string>
+---@field body? string
+--- Seconds for the connection.
+---@field connect_timeout number
+--- Seconds for the request and its answer.
+---@field timeout number
+*/
+
 static void push_request(lua_State *L, const struct request *request) {
   lua_createtable(L, 0, 6);
   lua_pushstring(L, request->method);

@@ -52,6 +52,23 @@ static double check_number(lua_State *L, const char *name) {
   return lua_tonumber(L, -1);
 }
 
+/*---
+---@class auth0perm.Options
+--- The tenant's domain (or its custom domain), such as `"acme.eu.auth0.com"`: `host` or `host:port`, never a URL.
+---@field domain string
+--- An access token for the Management API (audience `https://{tenant}/api/v2/`). Without one, calls of `start` and of the
+--- methods fail with kind `token`, and calls of `prepare` ask to authorize.
+---@field token? string
+--- A PEM file with the certificates to trust, for a private CA. Default: the system's.
+---@field ca_file? string
+--- Seconds for a whole call: waits and all pages of a list. Default 60.
+---@field timeout? number
+--- Seconds for a connection: name, address, TLS handshake. Default 10.
+---@field connect_timeout? number
+--- Seconds for one request and its answer, the body included. Default 30.
+---@field request_timeout? number
+*/
+
 /* Reads the option on top of the stack. */
 static void read_option(lua_State *L, const char *name, struct client_options *options, struct text *ca_file) {
   if (strcmp(name, "domain") == 0) {
@@ -263,7 +280,8 @@ static int m_step(lua_State *L) {
   double seconds = 0;
   if (!lua_isnoneornil(L, 2)) {
     seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
-    if (!(seconds >= 0)) values_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", values_typename(L, 2));
+    if (!(seconds >= 0))
+      values_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", values_typename(L, 2));
   }
   if (!is_open(client)) return return_closed(L, "step");
   lua_settop(L, 1);

@@ -90,6 +90,25 @@ static void push_raw_member(lua_State *L, const char *name) {
   lua_rawget(L, -2);
 }
 
+/*---
+---@class auth0perm.Permission
+--- The API's identifier, its audience: 1 to 600 characters of UTF-8. Not the 24 digits of its id.
+---@field resource_server_identifier string
+--- 1 to 280 characters of UTF-8.
+---@field permission_name string
+
+--- A list of permissions, or the permission names of each API: `{ ["https://api.example.com/"] = { "read:reports" } }`.
+--- At least one; duplicates are sent once; 1 MB of JSON at most. Other members of a permission are not looked at, so that
+--- what `list_user_permissions` returns can be handed on as it is.
+---@alias auth0perm.Permissions auth0perm.Permission[]|table<string, string[]>
+
+---@class auth0perm.UserPermission: auth0perm.Permission
+---@field description? string
+---@field resource_server_name string
+--- How the user holds it: `source_type` is `"DIRECT"`, or `"ROLE"` with the role's id and name.
+---@field sources { source_id: string, source_name: string, source_type: string }[]
+*/
+
 /* Reads { resource_server_identifier =, permission_name = } from the top of the stack. Other members are let be, so
  * that what list_user_permissions returns can be handed on as it is. */
 static bool read_item(const struct reading *reading, lua_Integer index) {
@@ -222,6 +241,12 @@ static bool read_permissions(const struct reading *reading, int index) {
   lua_pop(L, 1);
   return good && request_end_permissions(&reading->call->request, reading->error);
 }
+
+/*---
+---@class auth0perm.CallOptions
+--- Seconds for this call, instead of the client's.
+---@field timeout? number
+*/
 
 /* Reads the table of options of one call, the last argument; it may be missing. */
 static bool read_call_options(const struct reading *reading, int index) {
@@ -400,6 +425,30 @@ static void set_string(lua_State *L, const char *name, const char *value) {
   lua_pushstring(L, value);
   lua_setfield(L, -2, name);
 }
+
+/*---
+--- What went wrong. `tostring(err)` is a line for people. No field ever holds a secret.
+---@class auth0perm.Error
+--- `invalid` (a value that the API could never accept; nothing was sent), `token` (no access token, or the tenant does not take
+--- it: 401, and the 400 for what is no JWT), `api` (the tenant answered with an error status), `limit` (429), `timeout`,
+--- `transport` (no connection, or it broke), `protocol` (an answer that is not what the API answers), `memory`, `canceled`,
+--- `closed`.
+---@field kind "invalid"|"token"|"api"|"limit"|"timeout"|"transport"|"protocol"|"memory"|"canceled"|"closed"
+--- The operation's name, or `"new"`, `"start"`, `"prepare"`, `"step"`.
+---@field operation string
+--- The HTTP status, where there was an answer.
+---@field status? integer
+--- Auth0's `errorCode`, where the answer has one.
+---@field code? string
+--- For people; what the tenant said, where it said something.
+---@field message string
+--- Requests that left; for a list, for the page that failed.
+---@field attempts integer
+--- Seconds to wait before trying again, where the tenant said so (RFC 9110, section 10.2.3).
+---@field retry_after? number
+--- Whether an operation that changes something may have reached the tenant all the same.
+---@field maybe_applied boolean
+*/
 
 void values_push_error(lua_State *L, const struct error *error, const char *operation) {
   lua_createtable(L, 0, 8);

@@ -1,0 +1,104 @@
+-- Writes the reference: lua generate.lua types|markdown FILE.c ...
+-- Both come from the comments in the C sources that begin with "/*---", beside what they describe; what is inside is
+-- LuaCATS, the annotations of lua-language-server.
+
+local format = table.remove(arg, 1)
+
+-- The lines of all documentation comments of a file, without their indentation; an empty line after each comment.
+local function documentation(path)
+  local lines, inside = {}, false
+  for line in io.lines(path) do
+    local text = line:match "^%s*(.-)%s*$"
+    if text == "/*---" then
+      inside = true
+    elseif inside and text == "*/" then
+      inside = false
+      lines[#lines + 1] = ""
+    elseif inside then
+      lines[#lines + 1] = text
+    end
+  end
+  return lines
+end
+
+local all = {}
+for _, path in ipairs(arg) do
+  for _, line in ipairs(documentation(path)) do all[#all + 1] = line end
+end
+
+local function types()
+  print "---@meta auth0perm\n"
+  print "---@class auth0perm\n--- This module's name and version.\n---@field _VERSION string\nlocal auth0perm = {}\n"
+  print "--- What calls to one tenant share.\n---@class auth0perm.Client\nlocal Client = {}\n"
+  print "--- One operation under way.\n---@class auth0perm.Call\nlocal Call = {}\n"
+  print(table.concat(all, "\n"))
+  print "return auth0perm"
+end
+
+-- One annotation as a line of Markdown; nil for what Markdown does not show.
+local function annotation(text)
+  local kind, rest = text:match "^@(%a+)%s+(.*)$"
+  if kind == "class" then
+    return "### `" .. rest:match "^[%w_.]+" .. "`\n"
+  elseif kind == "alias" then
+    local name, meaning = rest:match "^(%S+)%s+(.*)$"
+    return ("### `%s`\n\n`%s`\n"):format(name, meaning)
+  elseif kind == "field" or kind == "param" then
+    local name, meaning = rest:match "^(%S+)%s+(.*)$"
+    local type_name, comment = meaning:match "^(.-)%s%s+(.*)$"
+    return ("- **%s** `%s`%s"):format(name, type_name or meaning, comment and ": " .. comment or "")
+  elseif kind == "return" then
+    local meaning, comment = rest:match "^(.-)%s%s+(.*)$"
+    return ("- returns `%s`%s"):format(meaning or rest, comment and ": " .. comment or "")
+  end
+end
+
+-- A block of lines that belong together: text goes before what it describes, a function's name above all.
+local function markdown_block(block)
+  local title, text, notes = nil, {}, {}
+  for _, line in ipairs(block) do
+    local body = line:match "^%-%-%-%s?(.*)$"
+    local name = line:match "^function%s+(.-)%s+end$"
+    if name then
+      title = "### `" .. name:gsub("^Client", "client"):gsub("^Call", "call") .. "`\n"
+    elseif body and body:match "^@field" then
+      notes[#notes + 1] = annotation(body) .. (#text > 0 and ": " .. table.concat(text, " ") or "")
+      text = {}
+    elseif body and body:match "^@%a" then
+      local shown = annotation(body)
+      if shown and shown:match "^###" then
+        title = shown .. (#text > 0 and "\n" .. table.concat(text, "\n") .. "\n" or "")
+        text = {}
+      else
+        notes[#notes + 1] = shown
+      end
+    elseif body then
+      text[#text + 1] = body
+    end
+  end
+  if title then print(title) end
+  if #text > 0 then print(table.concat(text, "\n") .. "\n") end
+  if #notes > 0 then print(table.concat(notes, "\n") .. "\n") end
+end
+
+local function markdown()
+  print "# auth0perm: reference\n"
+  local block = {}
+  for _, line in ipairs(all) do
+    if line == "" then
+      if #block > 0 then markdown_block(block) end
+      block = {}
+    else
+      block[#block + 1] = line
+    end
+  end
+end
+
+if format == "types" then
+  types()
+elseif format == "markdown" then
+  markdown()
+else
+  io.stderr:write "usage: lua generate.lua types|markdown FILE.c ...\n"
+  os.exit(2)
+end
