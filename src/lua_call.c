@@ -12,8 +12,8 @@ static const char CALL_TYPE[] = "auth0perm.call";
 /* The longest header name that a driver of the user's may feed, in bytes. */
 enum { HEADER_NAME_MOST = 256 };
 
-struct lua_call *lua_call_push(lua_State *L, int owner, struct client *client, const struct operation *operation) {
-  struct lua_call *call = compat_newuserdata(L, sizeof *call);
+struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, const struct operation *operation) {
+  struct held_call *call = compat_newuserdata(L, sizeof *call);
   memset(call, 0, sizeof *call);
   compat_setmetatable(L, CALL_TYPE);
   lua_createtable(L, 2, 0);
@@ -26,13 +26,13 @@ struct lua_call *lua_call_push(lua_State *L, int owner, struct client *client, c
   return call;
 }
 
-static struct lua_call *check_call(lua_State *L) {
+static struct held_call *check_call(lua_State *L) {
   return luaL_checkudata(L, 1, CALL_TYPE);
 }
 
 /* The call, if it is one that Lua drives; raises otherwise. */
-static struct lua_call *check_own(lua_State *L, const char *method) {
-  struct lua_call *call = check_call(L);
+static struct held_call *check_own(lua_State *L, const char *method) {
+  struct held_call *call = check_call(L);
   if (call->started) luaL_error(L, "'%s': the client drives this call; client:step() moves it", method);
   return call;
 }
@@ -45,7 +45,7 @@ static double check_now(lua_State *L, int index, const char *method) {
   return now;
 }
 
-int lua_call_push_result(lua_State *L, const struct lua_call *call) {
+int lua_call_push_result(lua_State *L, const struct held_call *call) {
   const struct operation *operation = call->call.operation;
   if (call->call.error.kind != ERROR_NONE) return values_return_error(L, &call->call.error, operation->name);
   if (operation->answer == ANSWER_LIST) {
@@ -74,7 +74,7 @@ static int m_done(lua_State *L) {
 function Call:result() end
 */
 static int m_result(lua_State *L) {
-  const struct lua_call *call = check_call(L);
+  const struct held_call *call = check_call(L);
   if (call->call.state != CALL_FINISHED) luaL_error(L, "'result': the call is not done");
   lua_settop(L, 1);
   return lua_call_push_result(L, call);
@@ -87,7 +87,7 @@ static int m_result(lua_State *L) {
 function Call:cancel() end
 */
 static int m_cancel(lua_State *L) {
-  struct lua_call *call = check_call(L);
+  struct held_call *call = check_call(L);
   bool open = call->call.state != CALL_FINISHED;
   crank_end(call, FAILURE_CANCELED, "canceled");
   struct failure failure = {
@@ -147,7 +147,7 @@ static void push_request(lua_State *L, const struct request *request) {
 function Call:next(now) end
 */
 static int m_next(lua_State *L) {
-  struct lua_call *call = check_own(L, "next");
+  struct held_call *call = check_own(L, "next");
   if (call->call.state == CALL_SENDING) {
     luaL_error(L, "'next': the request that was asked for comes first; feed its answer, or fail");
   }
@@ -203,7 +203,7 @@ static struct text check_response(lua_State *L, struct response *response) {
 }
 
 /* Raises where the driver was not asked to send anything. */
-static void check_sending(lua_State *L, const struct lua_call *call, const char *method) {
+static void check_sending(lua_State *L, const struct held_call *call, const char *method) {
   if (call->call.state == CALL_DECIDING) luaL_error(L, "'%s': no request is on its way; ask call:next() first", method);
 }
 
@@ -214,7 +214,7 @@ static void check_sending(lua_State *L, const struct lua_call *call, const char 
 function Call:feed(response, now) end
 */
 static int m_feed(lua_State *L) {
-  struct lua_call *call = check_own(L, "feed");
+  struct held_call *call = check_own(L, "feed");
   struct response response;
   check_sending(L, call, "feed");
   double now = check_now(L, 3, "feed");
@@ -246,7 +246,7 @@ static const struct {
 function Call:fail(kind, message, now) end
 */
 static int m_fail(lua_State *L) {
-  struct lua_call *call = check_own(L, "fail");
+  struct held_call *call = check_own(L, "fail");
   struct text name = values_check_string(L, 2, 1, "fail", "kind");
   struct text message = {.data = name.data};
   if (!lua_isnoneornil(L, 3)) message = values_check_string(L, 3, 2, "fail", "message");
@@ -271,7 +271,7 @@ static int m_fail(lua_State *L) {
 function Call:authorize(token, expires_in, now) end
 */
 static int m_authorize(lua_State *L) {
-  struct lua_call *call = check_own(L, "authorize");
+  struct held_call *call = check_own(L, "authorize");
   struct text token = values_check_string(L, 2, 1, "authorize", "token");
   double expires_in = HUGE_VAL;
   if (!lua_isnoneornil(L, 3)) {
@@ -286,7 +286,7 @@ static int m_authorize(lua_State *L) {
 }
 
 static int m_tostring(lua_State *L) {
-  const struct lua_call *call = check_call(L);
+  const struct held_call *call = check_call(L);
   const char *state = call->call.state != CALL_FINISHED ? "not done" : "done";
   if (call->call.state == CALL_FINISHED && call->call.error.kind != ERROR_NONE) state = "failed";
   lua_pushfstring(L, "auth0perm call (%s, %s)", call->call.operation ? call->call.operation->name : "?", state);
@@ -294,7 +294,7 @@ static int m_tostring(lua_State *L) {
 }
 
 static int m_gc(lua_State *L) {
-  struct lua_call *call = check_call(L);
+  struct held_call *call = check_call(L);
   crank_forget(call);
   call_close(&call->call);
   return 0;

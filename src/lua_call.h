@@ -10,9 +10,9 @@
 void lua_call_open(lua_State *L);
 
 /* Pushes a new call of the client whose userdata is at stack index `owner`; its request wants its arguments. */
-struct lua_call *lua_call_push(lua_State *L, int owner, struct client *client, const struct operation *operation);
+struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, const struct operation *operation);
 
 /* Pushes what the method would return for a call that is done, which is on top of the stack; returns how many values. */
-int lua_call_push_result(lua_State *L, const struct lua_call *call);
+int lua_call_push_result(lua_State *L, const struct held_call *call);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "lua_arguments.h"
 #include "lua_call.h"
 #include "lua_values.h"
 
@@ -175,17 +176,17 @@ static bool turn(lua_State *L, struct lua_client *client, int anchors, double se
 
 /* Makes a call of the arguments that follow the client on the stack, and puts it between the two. NULL: a value is
  * refused. */
-static struct lua_call *make_call(lua_State *L, struct lua_client *client, const struct operation *operation,
-                                  int position, const char *function, struct error *error) {
-  struct lua_call *call = lua_call_push(L, 1, &client->client, operation);
+static struct held_call *make_call(lua_State *L, struct lua_client *client, const struct operation *operation,
+                                   int position, const char *function, struct error *error) {
+  struct held_call *call = lua_call_push(L, 1, &client->client, operation);
   lua_insert(L, 2);
-  bool good = values_read_arguments(L, 3, position, function, &call->call, error);
+  bool good = arguments_read(L, 3, position, function, &call->call, error);
   lua_settop(L, 2);
   return good ? call : NULL;
 }
 
 /* Has the crank drive a call, which is at stack index 2. Pushes the table that keeps it alive. */
-static void start_call(lua_State *L, struct lua_client *client, struct lua_call *call) {
+static void start_call(lua_State *L, struct lua_client *client, struct held_call *call) {
   compat_getuservalue(L, 1);
   lua_pushvalue(L, 2);
   compat_rawsetp(L, 3, call);
@@ -194,7 +195,7 @@ static void start_call(lua_State *L, struct lua_client *client, struct lua_call 
 
 /* A host that wants to stop a script (Ctrl-C in lua.c, a debugger, a watchdog) sets a hook that raises, and hooks run
  * when functions are called: so one is called. If it raises, the call ends and the error goes on its way. */
-static void check_interrupt(lua_State *L, struct lua_call *call) {
+static void check_interrupt(lua_State *L, struct held_call *call) {
   compat_rawgetp(L, LUA_REGISTRYINDEX, &NOTHING_KEY);
   if (lua_pcall(L, 0, 0, 0) == 0) return;
   crank_end(call, FAILURE_CANCELED, "interrupted");
@@ -207,7 +208,7 @@ static int m_operation(lua_State *L) {
   struct lua_client *client = check_client(L);
   struct error error;
   if (!is_open(client)) return return_closed(L, operation->name);
-  struct lua_call *call = make_call(L, client, operation, 1, operation->name, &error);
+  struct held_call *call = make_call(L, client, operation, 1, operation->name, &error);
   if (!call) return values_return_error(L, &error, operation->name);
   start_call(L, client, call);
   while (call->call.state != CALL_FINISHED) {
@@ -222,8 +223,8 @@ static int m_operation(lua_State *L) {
 }
 
 /* What start and prepare have in common: the operation's name, then its arguments. Leaves client and call. */
-static struct lua_call *make_named_call(lua_State *L, struct lua_client *client, const char *function,
-                                        const struct operation **operation, struct error *error) {
+static struct held_call *make_named_call(lua_State *L, struct lua_client *client, const char *function,
+                                         const struct operation **operation, struct error *error) {
   struct text name = values_check_string(L, 2, 1, function, "operation");
   *operation = operation_find(name.data);
   if (!*operation) values_raise(L, 1, function, "operation: no such operation: \"%s\"", name.data);
@@ -244,7 +245,7 @@ static int m_start(lua_State *L) {
   const struct operation *operation;
   struct error error;
   if (!is_open(client)) return return_closed(L, "start");
-  struct lua_call *call = make_named_call(L, client, "start", &operation, &error);
+  struct held_call *call = make_named_call(L, client, "start", &operation, &error);
   if (!call) return values_return_error(L, &error, operation->name);
   start_call(L, client, call);
   lua_settop(L, 2);

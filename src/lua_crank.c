@@ -9,7 +9,7 @@
 /* Requests on their way at once, each with a connection of its own; the others wait for their turn. */
 enum { SENDING_MOST = 16 };
 
-static void link_last(struct crank_list *list, struct lua_call *call) {
+static void link_last(struct crank_list *list, struct held_call *call) {
   call->list = list;
   call->previous = list->last;
   call->next = NULL;
@@ -21,7 +21,7 @@ static void link_last(struct crank_list *list, struct lua_call *call) {
   list->last = call;
 }
 
-static void unlink_call(struct lua_call *call) {
+static void unlink_call(struct held_call *call) {
   struct crank_list *list = call->list;
   if (call->previous) {
     call->previous->next = call->next;
@@ -38,13 +38,13 @@ static void unlink_call(struct lua_call *call) {
 }
 
 /* Remembers when a waiting call has to be looked at even if no connection is free. */
-static void note_look(struct crank *crank, const struct lua_call *call, double now) {
+static void note_look(struct crank *crank, const struct held_call *call, double now) {
   double look = call->wake > now && call->wake < call->call.deadline ? call->wake : call->call.deadline;
   if (look < crank->next_look) crank->next_look = look;
 }
 
 /* Has the call wait until `wake`. */
-static void await(struct crank *crank, struct lua_call *call, double wake, double now) {
+static void await(struct crank *crank, struct held_call *call, double wake, double now) {
   call->wake = wake;
   link_last(&crank->waiting, call);
   note_look(crank, call, now);
@@ -54,7 +54,7 @@ void crank_open(struct crank *crank, struct curl_driver *driver) {
   *crank = (struct crank){.driver = driver, .next_look = HUGE_VAL};
 }
 
-void crank_add(struct crank *crank, struct lua_call *call, double now) {
+void crank_add(struct crank *crank, struct held_call *call, double now) {
   call->crank = crank;
   call->started = true;
   crank->in_flight++;
@@ -63,13 +63,13 @@ void crank_add(struct crank *crank, struct lua_call *call, double now) {
 }
 
 /* Moves a call that is done, and in none of the other lists, to its end. */
-static void retire(struct crank *crank, struct lua_call *call) {
+static void retire(struct crank *crank, struct held_call *call) {
   link_last(&crank->finished, call);
   crank->in_flight--;
 }
 
 /* Takes the exchange away from its call, which is in no list then. */
-static struct exchange *take_exchange(struct crank *crank, struct lua_call *call) {
+static struct exchange *take_exchange(struct crank *crank, struct held_call *call) {
   struct exchange *exchange = call->exchange;
   call->exchange = NULL;
   unlink_call(call);
@@ -77,7 +77,7 @@ static struct exchange *take_exchange(struct crank *crank, struct lua_call *call
   return exchange;
 }
 
-void crank_end(struct lua_call *call, enum failure_kind kind, const char *message) {
+void crank_end(struct held_call *call, enum failure_kind kind, const char *message) {
   struct crank *crank = call->crank;
   if (!crank || call->call.state == CALL_FINISHED) return;
   struct failure failure = {.kind = kind, .message = message};
@@ -93,7 +93,7 @@ void crank_end(struct lua_call *call, enum failure_kind kind, const char *messag
   retire(crank, call);
 }
 
-void crank_forget(struct lua_call *call) {
+void crank_forget(struct held_call *call) {
   struct crank *crank = call->crank;
   if (!crank) return;
   crank_end(call, FAILURE_CANCELED, "the call was given up");
@@ -102,13 +102,13 @@ void crank_forget(struct lua_call *call) {
 }
 
 /* Ends a call that has just asked for something that is not to be had. */
-static void refuse(struct crank *crank, struct lua_call *call, enum failure_kind kind, const char *message,
+static void refuse(struct crank *crank, struct held_call *call, enum failure_kind kind, const char *message,
                    double now) {
   call_fail(&call->call, &(struct failure){.kind = kind, .message = message}, now);
   retire(crank, call);
 }
 
-static void send_request(struct crank *crank, struct lua_call *call, double now) {
+static void send_request(struct crank *crank, struct held_call *call, double now) {
   call->exchange = curl_driver_send(crank->driver, &call->call.request, call);
   if (call->exchange) {
     link_last(&crank->sending, call);
@@ -119,7 +119,7 @@ static void send_request(struct crank *crank, struct lua_call *call, double now)
 }
 
 /* Gives a call, which is in no list now, what it asks for. */
-static void advance(struct crank *crank, struct lua_call *call, double now) {
+static void advance(struct crank *crank, struct held_call *call, double now) {
   switch (call_next(&call->call, now)) {
     case CALL_SEND: send_request(crank, call, now); break;
     case CALL_WAIT: await(crank, call, now + call->call.wait, now); break;
@@ -132,10 +132,10 @@ static void advance(struct crank *crank, struct lua_call *call, double now) {
 static void advance_waiting(struct crank *crank, double now) {
   bool all = now >= crank->next_look;
   if (all) crank->next_look = HUGE_VAL;
-  const struct lua_call *last = crank->waiting.last; /* what a call asks for may put it behind this one */
-  struct lua_call *next = crank->waiting.first;
+  const struct held_call *last = crank->waiting.last; /* what a call asks for may put it behind this one */
+  struct held_call *next = crank->waiting.first;
   while (next && (all || crank->sending_count < SENDING_MOST)) {
-    struct lua_call *call = next;
+    struct held_call *call = next;
     next = call == last ? NULL : call->next;
     bool due = call->wake <= now && crank->sending_count < SENDING_MOST;
     if (due || call->call.deadline <= now) {
@@ -148,7 +148,7 @@ static void advance_waiting(struct crank *crank, double now) {
 }
 
 /* Gives a call the answer to its request. The items of a list are in the table that belongs to its userdata. */
-static void deliver(lua_State *L, struct lua_call *call, struct exchange *exchange, int anchors, double now) {
+static void deliver(lua_State *L, struct held_call *call, struct exchange *exchange, int anchors, double now) {
   if (exchange->failed) {
     call_fail(&call->call, &exchange->failure, now);
     return;
@@ -167,7 +167,7 @@ static bool deliver_finished(lua_State *L, struct crank *crank, int anchors) {
   bool any = false;
   struct exchange *exchange;
   while ((exchange = curl_driver_finished(crank->driver))) {
-    struct lua_call *call = exchange->owner;
+    struct held_call *call = exchange->owner;
     double now = clock_seconds();
     any = true;
     take_exchange(crank, call);
@@ -184,7 +184,7 @@ static bool deliver_finished(lua_State *L, struct crank *crank, int anchors) {
 
 /* Lets go of calls that are done. */
 static void release_finished(lua_State *L, struct crank *crank, int anchors) {
-  struct lua_call *call;
+  struct held_call *call;
   while ((call = crank->finished.first)) {
     unlink_call(call);
     call->crank = NULL;
@@ -213,7 +213,7 @@ void crank_close(struct crank *crank) {
   struct crank_list *lists[] = {&crank->waiting, &crank->sending, &crank->finished};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     while (lists[i]->first) {
-      struct lua_call *call = lists[i]->first;
+      struct held_call *call = lists[i]->first;
       crank_end(call, FAILURE_CLOSED, "the client was closed");
       crank_forget(call);
     }

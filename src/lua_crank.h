@@ -15,19 +15,19 @@ struct crank_list;
 enum { LUA_CALL_CLIENT = 1, LUA_CALL_ITEMS = 2 };
 
 /* A call as Lua holds it, in a userdata. */
-struct lua_call {
+struct held_call {
   struct call call;
   struct crank *crank;       /* whose it is; NULL when Lua drives the call itself, and when all is over */
   bool started;              /* the client drives it, or did */
   struct exchange *exchange; /* its request, while one is on its way */
   double wake;               /* seconds, monotonic: when to ask a waiting call again */
   struct crank_list *list;   /* of the crank's, the one that it stands in */
-  struct lua_call *previous, *next;
+  struct held_call *previous, *next;
 };
 
 /* Calls in order of arrival. */
 struct crank_list {
-  struct lua_call *first, *last;
+  struct held_call *first, *last;
 };
 
 struct crank {
@@ -45,13 +45,13 @@ struct crank {
 void crank_open(struct crank *crank, struct curl_driver *driver);
 
 /* Adds a call; from now on it is the crank's to drive, and its deadline runs. */
-void crank_add(struct crank *crank, struct lua_call *call, double now);
+void crank_add(struct crank *crank, struct held_call *call, double now);
 
 /* Ends a call, wherever it stands. Does nothing for one that is done, or on no crank. */
-void crank_end(struct lua_call *call, enum failure_kind kind, const char *message);
+void crank_end(struct held_call *call, enum failure_kind kind, const char *message);
 
 /* The same for a call whose memory is about to go: no crank knows it afterwards. */
-void crank_forget(struct lua_call *call);
+void crank_forget(struct held_call *call);
 
 /* Moves every call as far as it goes, after waiting at most `seconds` for something to happen. The table at the
  * (absolute) stack index `anchors` keeps each call's userdata alive, under the call's address, until it is done. False,

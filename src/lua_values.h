@@ -1,4 +1,5 @@
-/* lua_values: values between Lua and the core: arguments into requests, answers into digests, errors into tables. */
+/* lua_values: values between Lua and the core: answers into digests and items, errors into tables,
+ * and the checks that all arguments have in common. */
 #ifndef AUTH0PERM_LUA_VALUES_H
 #define AUTH0PERM_LUA_VALUES_H
 
@@ -20,11 +21,6 @@ const char *values_typename(lua_State *L, int index);
 
 /* The string at a stack index; anything else, a number too, raises and names the argument. The string belongs to Lua. */
 struct text values_check_string(lua_State *L, int index, int position, const char *function, const char *name);
-
-/* Reads the arguments of the call's operation, which begin at stack index `first` and have the user's position
- * `position`, into the call. Wrong types raise; wrong values return false. */
-bool values_read_arguments(lua_State *L, int first, int position, const char *function, struct call *call,
-                           struct error *error);
 
 /* Hands an answer to the call: its body is decoded where policy or the user wants to know it, and the items of a list
  * are appended to the table at `items`. Raises nothing: where there is no memory for that, the call fails. */
