@@ -52,7 +52,7 @@ describe("arguments", function()
       assert.matches("^user_id: an id without control characters", refused(id, good))
     end
     assert.matches("^user_id: valid UTF%-8", refused("auth0|\255", good))
-    assert.matches("^user_id: at most 8000 bytes", refused(("x"):rep(8000), good))
+    assert.matches("^user_id: too long for a URL", refused(("x"):rep(8000), good))
   end)
 
   it("a list without permissions is refused", function()
@@ -89,16 +89,16 @@ describe("arguments", function()
     for i = 1, 4000 do
       list[i] = { resource_server_identifier = support.api, permission_name = ("%07d"):format(i):rep(40) }
     end
-    assert.matches("request body: at most 1048576 bytes", refused(support.user, list))
+    assert.matches("request body: at most 1000000 bytes", refused(support.user, list))
   end)
 
   it("a body just below 1 MB arrives whole", function()
     local list = {}
-    for i = 1, 2900 do
+    for i = 1, 2750 do
       list[i] = { resource_server_identifier = support.api, permission_name = ("%07d"):format(i):rep(40) }
     end
     assert.is_true(client:remove_user_permissions(support.user, list))
-    assert.equal(2900, #cjson.decode(support.last_request().body).permissions)
+    assert.equal(2750, #cjson.decode(support.last_request().body).permissions)
   end)
 
   it("wrong types raise and name the place", function()
@@ -143,7 +143,7 @@ describe("arguments", function()
     assert.matches("#3 .*options: table expected, got number", raised(support.user, good, 5))
     local ok, err = client:remove_user_permissions(support.user, good, { timeout = -1 })
     assert.is_nil(ok)
-    assert.equal("options.timeout: 0.001 to 1e+06 seconds expected, got -1", err.message)
+    assert.equal("options.timeout: 0.001 to 1000000 seconds expected, got -1", err.message)
   end)
 
   it("start and prepare refuse what the method refuses", function()
@@ -190,9 +190,10 @@ describe("auth0perm.new", function()
 
   it("refuses time limits that make no sense", function()
     for _, name in ipairs { "timeout", "connect_timeout", "request_timeout" } do
-      for _, value in ipairs { 0, -1, 0 / 0, 1 / 0, 1e9 } do
-        assert.matches("^" .. name .. ": 0%.001 to 1e%+06 seconds expected", refused { [name] = value })
+      for _, value in ipairs { 0, -1, 1 / 0, 1e9 } do
+        assert.matches("^" .. name .. ": 0%.001 to 1000000 seconds expected, got", refused { [name] = value })
       end
+      assert.equal(name .. ": seconds expected, got not a number", refused { [name] = 0 / 0 })
     end
   end)
 

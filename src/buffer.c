@@ -11,6 +11,10 @@ void buffer_wipe_memory(void *memory, size_t length) {
   if (memory) wipe(memory, 0, length);
 }
 
+bool text_equals(struct text text, const char *string) {
+  return text.length == strlen(string) && memcmp(text.data, string, text.length) == 0;
+}
+
 void buffer_open(struct buffer *buffer, struct allocator allocator, size_t limit) {
   *buffer = (struct buffer){.allocator = allocator, .limit = limit};
 }
@@ -29,6 +33,11 @@ static bool grow(struct buffer *buffer, size_t length) {
   buffer->data = data;
   buffer->capacity = capacity;
   return true;
+}
+
+void buffer_reserve(struct buffer *buffer, size_t length) {
+  if (buffer->state != BUFFER_GOOD || length > buffer->limit - buffer->length) return;
+  if (!grow(buffer, length)) buffer->state = BUFFER_NO_MEMORY;
 }
 
 void buffer_append(struct buffer *buffer, const char *data, size_t length) {

@@ -15,6 +15,9 @@ struct text {
   size_t length;
 };
 
+/* Whether the text is this string. */
+bool text_equals(struct text text, const char *string);
+
 enum buffer_state { BUFFER_GOOD, BUFFER_FULL, BUFFER_NO_MEMORY };
 
 struct buffer {
@@ -26,8 +29,11 @@ struct buffer {
   enum buffer_state state;
 };
 
-/* An empty buffer that owns no memory yet. */
+/* An empty buffer that owns no memory yet. The limit is below SIZE_MAX / 4: capacities double. */
 void buffer_open(struct buffer *buffer, struct allocator allocator, size_t limit);
+
+/* Makes room for `length` more bytes at once, where the writer knows how many will come. */
+void buffer_reserve(struct buffer *buffer, size_t length);
 
 /* Appends; afterwards `buffer->state` tells whether everything fitted. */
 void buffer_append(struct buffer *buffer, const char *data, size_t length);

@@ -32,10 +32,9 @@ static enum call_step finish_late(struct call *call) {
 }
 
 /* Lets the request leave. */
-static enum call_step send_request(struct call *call, const char *authorization, double now) {
+static enum call_step send_request(struct call *call, struct text token, double now) {
   const struct client *client = call->client;
-  struct request_frame frame = {
-      .domain = client->domain.data, .authorization = authorization, .agent = client->agent.data};
+  struct request_frame frame = {.domain = client->domain.data, .agent = client->agent.data, .token = token};
   struct request_page page = {.number = call->received / call->per_page, .per_page = call->per_page};
   const struct request_page *asked = call->operation->answer == ANSWER_LIST ? &page : NULL;
   if (!request_address(&call->request, &frame, asked, &call->error)) return finish(call);
@@ -61,15 +60,15 @@ enum call_step call_next(struct call *call, double now) {
   double left = call->deadline - now;
   if (left <= 0) return finish_late(call);
 
-  const char *authorization = token_header(&call->client->token, now);
-  if (!authorization) return CALL_AUTHORIZE;
+  struct text token = token_at(&call->client->token, now);
+  if (token.length == 0) return CALL_AUTHORIZE;
 
   double wait = bucket_wait(&call->client->bucket, now);
   if (wait > 0) {
     call->wait = wait < left ? wait : left;
     return CALL_WAIT;
   }
-  return send_request(call, authorization, now);
+  return send_request(call, token, now);
 }
 
 /* Ends the call: the pages of its list do not fit together, and a part must not pass for the whole. */
@@ -86,21 +85,24 @@ static bool refuse_page(struct call *call, const struct response *page) {
 static long long next_page_size(const struct call *call, const struct response *page) {
   long long size = call->per_page;
   if (page->limit > 0 && page->limit < size) size = page->limit;
-  if (page->item_count < size) size = page->item_count;
+  if (page->item_count > 0 && page->item_count < size) size = page->item_count;
   return size;
 }
 
-/* Takes note of a page. It may begin with items that are here already, but never after a gap. */
+/* Takes note of a page. It may begin with items that are here already, but never after a gap. One that brings nothing
+ * new, where more is to come, is asked for once more in the smaller size that it turned out to have. */
 static bool take_page(struct call *call, const struct response *page) {
-  long long start = page->start >= 0 ? page->start : call->received;
+  long long asked = call->received / call->per_page * call->per_page;
+  long long start = page->start >= 0 ? page->start : asked;
   long long end = start + page->item_count;
   bool grows = end > call->received;
   bool more = page->total >= 0 ? page->total > (grows ? end : call->received) : grows;
-  if (start > call->received || (more && !grows)) return refuse_page(call, page);
+  long long size = next_page_size(call, page);
+  if (start > call->received || (more && !grows && size == call->per_page)) return refuse_page(call, page);
   call->skip = call->received - start;
   if (grows) call->received = end;
   if (more) {
-    call->per_page = next_page_size(call, page);
+    call->per_page = size;
     call->attempts = 0;
     call->state = CALL_DECIDING;
   } else {
@@ -112,8 +114,7 @@ static bool take_page(struct call *call, const struct response *page) {
 bool call_feed(struct call *call, const struct response *response, double now) {
   (void)now;
   if (call->state != CALL_SENDING) return false;
-  struct text secret = client_secret(call->client);
-  if (retry_response(call->operation, response, secret, &call->error) == RETRY_GIVE_UP) {
+  if (retry_response(call->operation, response, call->request.secret, &call->error) == RETRY_GIVE_UP) {
     finish(call);
     return false;
   }
@@ -122,12 +123,17 @@ bool call_feed(struct call *call, const struct response *response, double now) {
   return false;
 }
 
+/* What must not show up in a message: the token that was sent, or the one that would be. */
+static struct text secret_of(const struct call *call) {
+  return call->request.secret.length > 0 ? call->request.secret : token_secret(&call->client->token);
+}
+
 void call_fail(struct call *call, const struct failure *failure, double now) {
   if (call->state != CALL_FINISHED) call_abort(call, failure, now);
 }
 
 void call_abort(struct call *call, const struct failure *failure, double now) {
-  retry_failure(call->operation, failure, &call->error);
+  retry_failure(call->operation, failure, secret_of(call), &call->error);
   bool late = failure->kind == FAILURE_TIMEOUT && call->begun && now >= call->deadline - CLOCK_DIFFERENCE;
   if (late) {
     bool maybe_applied = call->error.maybe_applied;
@@ -139,8 +145,11 @@ void call_abort(struct call *call, const struct failure *failure, double now) {
 }
 
 void call_authorize(struct call *call, struct text token, double expires_in, double now) {
-  if (!check_client(call, now)) return;
-  if (!token_give(&call->client->token, token, now + expires_in, &call->error)) {
+  if (call->state != CALL_DECIDING || !check_client(call, now)) return;
+  if (!(expires_in > 0)) {
+    error_set(&call->error, ERROR_TOKEN, "the token has expired already");
+    finish(call);
+  } else if (!token_give(&call->client->token, token, now + expires_in, &call->error)) {
     if (call->error.kind == ERROR_INVALID) call->error.kind = ERROR_TOKEN;
     finish(call);
   }

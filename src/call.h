@@ -51,7 +51,8 @@ void call_fail(struct call *call, const struct failure *failure, double now);
 /* The same, even for a call that is done: its result could not be handed over. */
 void call_abort(struct call *call, const struct failure *failure, double now);
 
-/* A token for the client, that expires in so many seconds (HUGE_VAL: unknown). A bad one ends the call. */
+/* A token for the client, that expires in so many seconds (HUGE_VAL: unknown). A bad one ends the call. Ignored unless the
+ * call has something to decide. */
 void call_authorize(struct call *call, struct text token, double expires_in, double now);
 
 /* Frees everything, the token's copy wiped. */

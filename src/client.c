@@ -55,17 +55,19 @@ static bool is_domain(struct text domain) {
 
 /* Userinfo may be a password: a wrong domain with an "@" is not repeated. */
 static bool check_domain(struct text domain, struct error *error) {
+  static const char expected[] = "domain: a host name such as \"acme.eu.auth0.com\", or host:port, expected, got";
   if (is_domain(domain)) return true;
-  bool shown = domain.length <= SHOWN_MOST && !memchr(domain.data, '@', domain.length);
-  return error_set(
-      error, ERROR_INVALID, "domain: a host name such as \"acme.eu.auth0.com\", or host:port, expected, got %s%.*s%s",
-      shown ? "\"" : "", shown ? (int)domain.length : 14, shown ? domain.data : "something else", shown ? "\"" : "");
+  if (domain.length > SHOWN_MOST || (domain.length > 0 && memchr(domain.data, '@', domain.length))) {
+    return error_set(error, ERROR_INVALID, "%s something else", expected);
+  }
+  return error_set(error, ERROR_INVALID, "%s \"%.*s\"", expected, (int)domain.length, domain.data);
 }
 
 bool client_check_seconds(const char *name, double seconds, struct error *error) {
-  if (seconds >= SECONDS_LEAST && seconds <= SECONDS_MOST) return true; /* false for NaN */
-  return error_set(error, ERROR_INVALID, "%s: %g to %g seconds expected, got %g", name, SECONDS_LEAST, SECONDS_MOST,
-                   seconds);
+  if (seconds >= SECONDS_LEAST && seconds <= SECONDS_MOST) return true;
+  if (isnan(seconds)) return error_set(error, ERROR_INVALID, "%s: seconds expected, got not a number", name);
+  return error_set(error, ERROR_INVALID, "%s: %g to %.0f seconds expected, got %.10g", name, SECONDS_LEAST,
+                   SECONDS_MOST, seconds);
 }
 
 static bool check(const struct client_options *options, struct error *error) {
@@ -87,14 +89,9 @@ bool client_open(struct client *client, const struct client_options *options, st
   buffer_open(&client->domain, allocator, DOMAIN_MOST);
   buffer_open(&client->agent, allocator, AGENT_MOST);
   buffer_append(&client->domain, options->domain.data, options->domain.length);
-  buffer_append_string(&client->agent, "Auth0-Client: ");
   request_describe_agent(&client->agent, options->lua_version);
   if (client->domain.state != BUFFER_GOOD || client->agent.state != BUFFER_GOOD) return error_set_memory(error);
   return !options->token.data || token_give(&client->token, options->token, HUGE_VAL, error);
-}
-
-struct text client_secret(const struct client *client) {
-  return token_secret(&client->token);
 }
 
 void client_close(struct client *client) {

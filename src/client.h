@@ -8,7 +8,7 @@
 
 /* What a client is made of; borrowed. A text whose `data` is NULL was not given. */
 struct client_options {
-  struct text domain;      /* host, or host:port */
+  struct text domain;      /* host, or host:port; required */
   struct text token;       /* without one, calls ask their driver to authorize */
   struct text lua_version; /* for the Auth0-Client header */
   double timeout;          /* seconds for a whole call */
@@ -19,7 +19,7 @@ struct client_options {
 struct client {
   struct allocator allocator;
   struct buffer domain;
-  struct buffer agent;                              /* "Auth0-Client: ..." */
+  struct buffer agent;                              /* value of Auth0-Client */
   double timeout, connect_timeout, request_timeout; /* seconds */
   struct token token;
   struct bucket bucket;
@@ -36,9 +36,6 @@ bool client_open(struct client *client, const struct client_options *options, st
 
 /* Wipes and frees; a client that is closed already, or zeroed, is let be. */
 void client_close(struct client *client);
-
-/* What must not show up in a message; empty when there is nothing. */
-struct text client_secret(const struct client *client);
 
 /* Checks a time limit of that name. False: ERROR_INVALID. */
 bool client_check_seconds(const char *name, double seconds, struct error *error);

@@ -18,10 +18,11 @@ struct exchange {
   struct buffer body;       /* of the answer */
 };
 
-/* A driver; the caller frees it. `ca_file` (terminated) holds the certificates to trust, NULL means the system's.
- * NULL and an error: ERROR_INVALID when ca_file cannot be read, ERROR_MEMORY, ERROR_TRANSPORT when this libcurl
- * cannot do what is needed. */
-struct curl_driver *curl_driver_new(struct allocator allocator, const char *ca_file, struct error *error);
+/* A driver that keeps up to so many connections; the caller frees it. `ca_file` (terminated) holds the certificates to
+ * trust, and no others are; NULL means the system's. NULL and an error: ERROR_INVALID when ca_file cannot be read, or
+ * ERROR_MEMORY. */
+struct curl_driver *curl_driver_new(struct allocator allocator, const char *ca_file, int connections,
+                                    struct error *error);
 
 /* Drops every exchange and connection. Owners are not told. NULL is let pass. */
 void curl_driver_free(struct curl_driver *driver);

@@ -74,14 +74,15 @@ static bool is_unreserved(unsigned char byte) {
 }
 
 void encode_percent(struct buffer *buffer, struct text text) {
+  size_t plain = 0; /* where the bytes that need no escape began */
   for (size_t i = 0; i < text.length; i++) {
     unsigned char byte = (unsigned char)text.data[i];
-    if (is_unreserved(byte)) {
-      buffer_append(buffer, text.data + i, 1);
-    } else {
-      buffer_append(buffer, (char[]){'%', HEXADECIMAL[byte >> 4], HEXADECIMAL[byte & 15]}, 3);
-    }
+    if (is_unreserved(byte)) continue;
+    buffer_append(buffer, text.data + plain, i - plain);
+    buffer_append(buffer, (char[]){'%', HEXADECIMAL[byte >> 4], HEXADECIMAL[byte & 15]}, 3);
+    plain = i + 1;
   }
+  buffer_append(buffer, text.data + plain, text.length - plain);
 }
 
 void encode_base64url(struct buffer *buffer, struct text text) {

@@ -6,9 +6,6 @@
 
 static const char REDACTED[] = "[secret]";
 
-/* The longest place that is put before a message, in bytes. */
-enum { PLACE_MOST = 200 };
-
 const char *error_kind_name(enum error_kind kind) {
   switch (kind) {
     case ERROR_INVALID: return "invalid";
@@ -37,8 +34,21 @@ static void drop_broken_tail(char *text) {
   if (length - lead + 1 < wanted) text[lead - 1] = '\0';
 }
 
-static bool is_control(char byte) {
-  return (unsigned char)byte < 0x20 || byte == 0x7F;
+/* The length of the control character at this place, 0 where there is none: C0, DEL, and C1, which terminals obey too
+ * (two bytes in UTF-8). */
+static size_t control_length(const char *text) {
+  unsigned char first = (unsigned char)text[0];
+  if (first < 0x20 || first == 0x7F) return 1;
+  return first == 0xC2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] <= 0x9F ? 2 : 0;
+}
+
+/* Makes a field fit for a terminal or a log. */
+static void clean(char *field) {
+  for (char *place = field; *place; place++) {
+    size_t length = control_length(place);
+    if (length) memset(place, ' ', length);
+  }
+  drop_broken_tail(field);
 }
 
 bool error_set(struct error *error, enum error_kind kind, const char *format, ...) {
@@ -47,10 +57,7 @@ bool error_set(struct error *error, enum error_kind kind, const char *format, ..
   va_start(arguments, format);
   vsnprintf(error->message, sizeof error->message, format, arguments);
   va_end(arguments);
-  for (char *byte = error->message; *byte; byte++) {
-    if (is_control(*byte)) *byte = ' ';
-  }
-  drop_broken_tail(error->message);
+  clean(error->message);
   return false;
 }
 
@@ -64,8 +71,7 @@ static bool secret_at(struct text text, size_t place, struct text secret) {
          memcmp(text.data + place, secret.data, secret.length) == 0;
 }
 
-/* Copies text from outside into an error's field. */
-static void quote(char *field, size_t size, struct text text, struct text secret) {
+void error_quote(char *field, size_t size, struct text text, struct text secret) {
   size_t used = 0;
   size_t place = 0;
   while (place < text.length && used + 1 < size) {
@@ -77,27 +83,29 @@ static void quote(char *field, size_t size, struct text text, struct text secret
       place += secret.length;
     } else {
       char byte = text.data[place++];
-      field[used++] = is_control(byte) ? ' ' : byte;
+      field[used++] = byte ? byte : ' ';
     }
   }
   field[used] = '\0';
-  drop_broken_tail(field);
+  clean(field);
 }
 
 void error_quote_message(struct error *error, struct text text, struct text secret) {
-  quote(error->message, sizeof error->message, text, secret);
+  error_quote(error->message, sizeof error->message, text, secret);
 }
 
 void error_quote_code(struct error *error, struct text text, struct text secret) {
-  quote(error->code, sizeof error->code, text, secret);
+  error_quote(error->code, sizeof error->code, text, secret);
 }
 
 void error_locate(struct error *error, const char *place, const char *separator) {
-  char message[ERROR_MESSAGE_SIZE];
-  size_t length = strlen(place);
-  if (length > PLACE_MOST) length = PLACE_MOST;
-  memcpy(message, error->message, sizeof message);
-  snprintf(error->message, sizeof error->message, "%.*s%s%.*s", (int)length, place, separator,
-           (int)(sizeof message - length - strlen(separator) - 1), message);
-  drop_broken_tail(error->message);
+  struct error located = *error;
+  size_t length = strlen(place) + strlen(separator);
+  snprintf(located.message, sizeof located.message, "%s%s", place, separator);
+  if (length < sizeof located.message) {
+    memcpy(located.message + length, error->message, sizeof located.message - length);
+    located.message[sizeof located.message - 1] = '\0';
+  }
+  clean(located.message);
+  *error = located;
 }

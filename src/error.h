@@ -46,12 +46,15 @@ bool error_set(struct error *error, enum error_kind kind, const char *format, ..
 /* The error for memory that could not be had. Always returns false. */
 bool error_set_memory(struct error *error);
 
-/* Replaces the message, or the code, with text from outside: control characters become spaces, and each
- * occurrence of `secret` becomes "[secret]". An empty secret is ignored. */
+/* Writes text from outside into a field of so many bytes, cut at a character where it is too long: control characters
+ * become spaces, and each occurrence of `secret` becomes "[secret]". An empty secret is ignored. */
+void error_quote(char *field, size_t size, struct text text, struct text secret);
+
+/* The same for the message, or the code. */
 void error_quote_message(struct error *error, struct text text, struct text secret);
 void error_quote_code(struct error *error, struct text text, struct text secret);
 
-/* Puts a place, and a separator of a few bytes, before the message. */
+/* Puts a place and a separator before the message. */
 void error_locate(struct error *error, const char *place, const char *separator);
 
 #endif

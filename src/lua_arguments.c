@@ -7,7 +7,10 @@
 #include "compat.h"
 #include "lua_values.h"
 
-enum { PLACE_SIZE = 160 /* bytes of "permissions[3].permission_name" */ };
+enum {
+  PLACE_SIZE = 160, /* bytes of "permissions[3].permission_name" */
+  SHOWN_SIZE = 100  /* bytes of an identifier in it */
+};
 
 /* Where an argument is being read, for messages. */
 struct reading {
@@ -18,13 +21,11 @@ struct reading {
   struct error *error;
 };
 
-/* Names the place of a permission: the identifier is NULL in the form of a list of items. */
-static void describe_place(char *place, const char *identifier, lua_Integer index) {
-  if (identifier) {
-    snprintf(place, PLACE_SIZE, "permissions[\"%.100s\"][%lld]", identifier, (long long)index);
-  } else {
-    snprintf(place, PLACE_SIZE, "permissions[%lld]", (long long)index);
-  }
+/* Names the place of a list in the form that maps identifiers to lists. */
+static void describe_list(char *place, struct text identifier) {
+  char shown[SHOWN_SIZE];
+  error_quote(shown, sizeof shown, identifier, (struct text){0});
+  snprintf(place, PLACE_SIZE, "permissions[\"%s\"]", shown);
 }
 
 /* The string on top of the stack, which stays there. */
@@ -77,7 +78,7 @@ static void push_raw_member(lua_State *L, const char *name) {
 static bool read_item(const struct reading *reading, lua_Integer index) {
   lua_State *L = reading->L;
   char place[PLACE_SIZE];
-  describe_place(place, NULL, index);
+  snprintf(place, sizeof place, "permissions[%lld]", (long long)index);
   if (!lua_istable(L, -1)) {
     values_raise(L, reading->position, reading->function, "%s: table expected, got %s", place, values_typename(L, -1));
   }
@@ -112,18 +113,19 @@ static lua_Integer count_members(const struct reading *reading, const char *plac
 /* Reads { "read:reports", ... }, on top of the stack, the permissions of one resource server. */
 static bool read_names(const struct reading *reading, struct text identifier) {
   lua_State *L = reading->L;
-  char place[PLACE_SIZE];
-  snprintf(place, sizeof place, "permissions[\"%.100s\"]", identifier.data);
+  char list[PLACE_SIZE];
+  char place[PLACE_SIZE + 24]; /* and the digits of an index */
+  describe_list(list, identifier);
   if (!lua_istable(L, -1)) {
-    values_raise(L, reading->position, reading->function, "%s: a list of permission names expected, got %s", place,
+    values_raise(L, reading->position, reading->function, "%s: a list of permission names expected, got %s", list,
                  values_typename(L, -1));
   }
-  lua_Integer count = count_members(reading, place);
+  lua_Integer count = count_members(reading, list);
   if (count == 0) {
-    return error_set(reading->error, ERROR_INVALID, "%s: at least 1 permission name expected, got none", place);
+    return error_set(reading->error, ERROR_INVALID, "%s: at least 1 permission name expected, got none", list);
   }
   for (lua_Integer i = 1; i <= count; i++) {
-    describe_place(place, identifier.data, i);
+    snprintf(place, sizeof place, "%s[%lld]", list, (long long)i);
     lua_rawgeti(L, -1, (int)i);
     bool added = add_permission(reading, place, ": ", identifier, check_member(reading, place, NULL));
     lua_pop(L, 1);

@@ -305,16 +305,15 @@ void lua_call_open(lua_State *L) {
       {"done", m_done}, {"result", m_result}, {"cancel", m_cancel},       {"next", m_next},
       {"feed", m_feed}, {"fail", m_fail},     {"authorize", m_authorize}, {NULL, NULL},
   };
-  if (luaL_newmetatable(L, CALL_TYPE)) {
-    lua_newtable(L);
-    compat_setfuncs(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, m_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, m_tostring);
-    lua_setfield(L, -2, "__tostring");
-    lua_pushliteral(L, "protected");
-    lua_setfield(L, -2, "__metatable");
-  }
+  luaL_newmetatable(L, CALL_TYPE); /* filled each time: the time before may have been short of memory */
+  lua_newtable(L);
+  compat_setfuncs(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, m_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, m_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "protected");
+  lua_setfield(L, -2, "__metatable");
   lua_pop(L, 1);
 }

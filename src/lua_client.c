@@ -109,7 +109,7 @@ static bool open_client(struct lua_client *client, const struct client_options *
     return error_set(error, ERROR_INVALID, "ca_file: a path expected, got one with a zero byte");
   }
   if (!client_open(&client->client, options, allocator, error)) return false;
-  client->driver = curl_driver_new(allocator, ca_file.data, error);
+  client->driver = curl_driver_new(allocator, ca_file.data, CRANK_CONNECTIONS, error);
   if (!client->driver) return false;
   crank_open(&client->crank, client->driver);
   return true;
@@ -185,12 +185,15 @@ static struct held_call *make_call(lua_State *L, struct lua_client *client, cons
   return good ? call : NULL;
 }
 
-/* Has the crank drive a call, which is at stack index 2. Pushes the table that keeps it alive. */
-static void start_call(lua_State *L, struct lua_client *client, struct held_call *call) {
+/* Has the crank drive a call, which is at stack index 2. Pushes the table that keeps it alive. False when a finalizer of
+ * the host's has closed the client meanwhile: memory was taken, and so they may have run. */
+static bool start_call(lua_State *L, struct lua_client *client, struct held_call *call) {
   compat_getuservalue(L, 1);
   lua_pushvalue(L, 2);
   compat_rawsetp(L, 3, call);
+  if (!is_open(client)) return false;
   crank_add(&client->crank, call, clock_seconds());
+  return true;
 }
 
 /* A host that wants to stop a script (Ctrl-C in lua.c, a debugger, a watchdog) sets a hook that raises, and hooks run
@@ -210,7 +213,7 @@ static int m_operation(lua_State *L) {
   if (!is_open(client)) return return_closed(L, operation->name);
   struct held_call *call = make_call(L, client, operation, 1, operation->name, &error);
   if (!call) return values_return_error(L, &error, operation->name);
-  start_call(L, client, call);
+  if (!start_call(L, client, call)) return return_closed(L, operation->name);
   while (call->call.state != CALL_FINISHED) {
     if (!turn(L, client, 3, BLOCKING_WAIT)) {
       crank_end(call, FAILURE_CANCELED, "not started");
@@ -247,7 +250,7 @@ static int m_start(lua_State *L) {
   if (!is_open(client)) return return_closed(L, "start");
   struct held_call *call = make_named_call(L, client, "start", &operation, &error);
   if (!call) return values_return_error(L, &error, operation->name);
-  start_call(L, client, call);
+  if (!start_call(L, client, call)) return return_closed(L, operation->name);
   lua_settop(L, 2);
   return 1;
 }
@@ -347,14 +350,13 @@ void lua_client_open(lua_State *L) {
   };
   lua_pushcfunction(L, nothing);
   compat_rawsetp(L, LUA_REGISTRYINDEX, &NOTHING_KEY);
-  if (luaL_newmetatable(L, CLIENT_TYPE)) {
-    compat_setfuncs(L, metamethods);
-    lua_newtable(L);
-    compat_setfuncs(L, methods);
-    set_operations(L);
-    lua_setfield(L, -2, "__index");
-    lua_pushliteral(L, "protected");
-    lua_setfield(L, -2, "__metatable");
-  }
+  luaL_newmetatable(L, CLIENT_TYPE); /* filled each time: the time before may have been short of memory */
+  compat_setfuncs(L, metamethods);
+  lua_newtable(L);
+  compat_setfuncs(L, methods);
+  set_operations(L);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, "protected");
+  lua_setfield(L, -2, "__metatable");
   lua_pop(L, 1);
 }

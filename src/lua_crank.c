@@ -6,9 +6,6 @@
 #include "compat.h"
 #include "lua_values.h"
 
-/* Requests on their way at once, each with a connection of its own; the others wait for their turn. */
-enum { SENDING_MOST = 16 };
-
 static void link_last(struct crank_list *list, struct held_call *call) {
   call->list = list;
   call->previous = list->last;
@@ -134,10 +131,10 @@ static void advance_waiting(struct crank *crank, double now) {
   if (all) crank->next_look = HUGE_VAL;
   const struct held_call *last = crank->waiting.last; /* what a call asks for may put it behind this one */
   struct held_call *next = crank->waiting.first;
-  while (next && (all || crank->sending_count < SENDING_MOST)) {
+  while (next && (all || crank->sending_count < CRANK_CONNECTIONS)) {
     struct held_call *call = next;
     next = call == last ? NULL : call->next;
-    bool due = call->wake <= now && crank->sending_count < SENDING_MOST;
+    bool due = call->wake <= now && crank->sending_count < CRANK_CONNECTIONS;
     if (due || call->call.deadline <= now) {
       unlink_call(call);
       advance(crank, call, now);

@@ -11,10 +11,13 @@ static const char ERROR_TYPE[] = "auth0perm.error";
 /* Keys of the registry. */
 static const char DECODE_KEY = 0; /* the private decoder */
 static const char NULL_KEY = 0;   /* what it makes of null */
-static const char FEED_KEY = 0;   /* `feed` as a Lua value, made beforehand because making it takes memory */
+static const char FEED_KEY = 0;   /* `feed` */
 
 /* How deep an answer may be nested; the API's own go four levels deep. */
 enum { DEPTH_MOST = 32 };
+
+/* Stack slots for reading an answer: lua-cjson and `tidy` take a few for each level. */
+enum { STACK_MOST = 8 * DEPTH_MOST + LUA_MINSTACK };
 
 /* Whole numbers up to here are exact in a double, 2^53. */
 static const double WHOLE_MOST = 9007199254740992.0;
@@ -45,7 +48,6 @@ struct text values_check_string(lua_State *L, int index, int position, const cha
 /* Makes what was decoded comfortable: null members vanish, whole numbers become integers where Lua has them. The table
  * to work on is on top of the stack. Its depth is bounded by the decoder. */
 static void tidy(lua_State *L) {
-  luaL_checkstack(L, 4, "a decoded answer");
   compat_rawgetp(L, LUA_REGISTRYINDEX, &NULL_KEY);
   int null = lua_gettop(L);
   lua_pushnil(L);
@@ -67,15 +69,6 @@ static void tidy(lua_State *L) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
-}
-
-/* Pushes the decoded body. When it is no JSON, pushes what the decoder says instead, and returns false. */
-static bool decode(lua_State *L, struct text body) {
-  compat_rawgetp(L, LUA_REGISTRYINDEX, &DECODE_KEY);
-  lua_pushlstring(L, body.data, body.length);
-  int status = lua_pcall(L, 1, 1, 0);
-  if (status == LUA_ERRMEM) lua_error(L);
-  return status == 0;
 }
 
 /* A string member of the table on top of the stack; the string stays alive with its table. */
@@ -130,42 +123,72 @@ struct feeding {
   struct call *call;
   struct response *response;
   struct text body;
-  double now; /* seconds, monotonic */
+  double now;     /* seconds, monotonic */
+  bool no_memory; /* that is what was raised: before Lua 5.4 an error that is raised again loses its status */
 };
 
-/* What values_feed does, with what it needs on the stack: the feeding and the table of items. */
+/* Pushes the decoded body. When it is no JSON, pushes what the decoder says instead, and returns false. */
+static bool decode(lua_State *L, struct feeding *feeding) {
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &DECODE_KEY);
+  lua_pushlstring(L, feeding->body.data, feeding->body.length);
+  int status = lua_pcall(L, 1, 1, 0);
+  feeding->no_memory = status == LUA_ERRMEM;
+  if (feeding->no_memory) lua_error(L);
+  return status == 0;
+}
+
+/* What values_feed does, protected. The feeding is where its upvalue points; the table of items is the argument. */
 static int feed(lua_State *L) {
-  struct feeding *feeding = lua_touserdata(L, 1);
+  struct feeding *feeding = *(struct feeding **)lua_touserdata(L, lua_upvalueindex(1));
   struct response *response = feeding->response;
   const struct operation *operation = feeding->call->operation;
+  feeding->no_memory = !lua_checkstack(L, STACK_MOST);
+  if (feeding->no_memory) return luaL_error(L, "not enough memory");
   bool wanted = response->status >= 400 || (operation->answer == ANSWER_LIST && response->status == operation->success);
   if (wanted && feeding->body.length > 0) {
     response->body = RESPONSE_OTHER;
-    if (decode(L, feeding->body) && lua_istable(L, -1)) digest_object(L, operation, response);
+    if (decode(L, feeding) && lua_istable(L, -1)) digest_object(L, operation, response);
   }
   if (call_feed(feeding->call, response, feeding->now)) {
-    keep_items(L, 2, feeding->call->skip, response->item_count);
+    keep_items(L, 1, feeding->call->skip, response->item_count);
   }
   return 0;
+}
+
+/* Pushes `feed`, and returns the place where it looks for its feeding. Takes no memory. */
+static struct feeding **push_feed(lua_State *L) {
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &FEED_KEY);
+  lua_getupvalue(L, -1, 1);
+  struct feeding **place = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return place;
 }
 
 void values_feed(lua_State *L, int items, struct call *call, struct response *response, struct text body, double now) {
   struct feeding feeding = {.call = call, .response = response, .body = body, .now = now};
   lua_pushvalue(L, items);
-  compat_rawgetp(L, LUA_REGISTRYINDEX, &FEED_KEY);
+  struct feeding **place = push_feed(L);
+  struct feeding *outer = *place; /* a finalizer may feed another call while this one is being fed */
+  *place = &feeding;
   lua_insert(L, -2);
-  lua_pushlightuserdata(L, &feeding);
-  lua_insert(L, -2);
-  int status = lua_pcall(L, 2, 0, 0);
+  int status = lua_pcall(L, 1, 0, 0);
+  *place = outer;
   if (status == 0) return;
   lua_pop(L, 1);
   struct failure failure = {
       .kind = FAILURE_CANCELED, .maybe_read = true, .message = "interrupted while the answer was read"};
-  if (status == LUA_ERRMEM) {
+  if (status == LUA_ERRMEM || feeding.no_memory) {
     failure.kind = FAILURE_MEMORY;
     failure.message = "not enough memory to read the answer";
   }
   call_abort(call, &failure, now);
+}
+
+/* Makes `feed` beforehand: making a function takes memory, and so can pushing an address on LuaJIT. */
+static void open_feed(lua_State *L) {
+  *(struct feeding **)lua_newuserdata(L, sizeof(struct feeding *)) = NULL;
+  lua_pushcclosure(L, feed, 1);
+  compat_rawsetp(L, LUA_REGISTRYINDEX, &FEED_KEY);
 }
 
 /* Sets a member of the table on top of the stack, where there is something to say. */
@@ -250,7 +273,9 @@ static int error_tostring(lua_State *L) {
 static void open_decoder(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "cjson");
-  if (lua_pcall(L, 1, 1, 0) != 0) {
+  int status = lua_pcall(L, 1, 1, 0);
+  if (status == LUA_ERRMEM) lua_error(L);
+  if (status != 0) {
     luaL_error(L, "auth0perm needs lua-cjson (Debian: lua-cjson, LuaRocks: lua-cjson): %s", lua_tostring(L, -1));
   }
   lua_getfield(L, -1, "null");
@@ -270,13 +295,11 @@ static void open_decoder(lua_State *L) {
 
 void values_open(lua_State *L) {
   open_decoder(L);
-  lua_pushcfunction(L, feed);
-  compat_rawsetp(L, LUA_REGISTRYINDEX, &FEED_KEY);
-  if (luaL_newmetatable(L, ERROR_TYPE)) {
-    lua_pushcfunction(L, error_tostring);
-    lua_setfield(L, -2, "__tostring");
-    lua_pushliteral(L, "auth0perm.error");
-    lua_setfield(L, -2, "__name");
-  }
+  open_feed(L);
+  luaL_newmetatable(L, ERROR_TYPE); /* filled each time: the time before may have been short of memory */
+  lua_pushcfunction(L, error_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushstring(L, ERROR_TYPE);
+  lua_setfield(L, -2, "__name");
   lua_pop(L, 1);
 }

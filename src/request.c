@@ -10,12 +10,15 @@
 enum {
   IDENTIFIER_MOST = 600,   /* characters of a resource server's identifier */
   PERMISSION_MOST = 280,   /* characters of a permission's name */
-  BODY_MOST = 1024 * 1024, /* bytes of a request body */
+  BODY_MOST = 1000 * 1000, /* bytes of a request body */
   PATH_MOST = 8000,        /* bytes: what every server is to support in a URI, RFC 9110, section 4.1 */
   HEAD_MOST = 64 * 1024    /* bytes of URL and Authorization line */
 };
 
-enum { FIRST_SLOTS = 16 };
+enum {
+  FIRST_SLOTS = 16,
+  REST_GUESS = 256 /* bytes of scheme, query and names of headers: a guess that spares allocations, no bound */
+};
 
 /* Where something stands in the body. */
 struct text_range {
@@ -24,6 +27,7 @@ struct text_range {
 
 static const char API_PATH[] = "/api/v2";
 static const char ID_MARK[] = "{id}";
+static const char AUTHORIZATION[] = "Authorization: Bearer ";
 
 void request_open(struct request *request, const struct operation *operation, struct allocator allocator) {
   *request = (struct request){.method = operation->method, .operation = operation};
@@ -38,10 +42,6 @@ static bool buffer_error(const struct buffer *buffer, const char *what, struct e
   return error_set(error, ERROR_INVALID, "%s: at most %zu bytes expected, got more", what, buffer->limit);
 }
 
-static bool text_is(struct text text, const char *string) {
-  return text.length == strlen(string) && memcmp(text.data, string, text.length) == 0;
-}
-
 static bool has_control_character(struct text text) {
   for (size_t i = 0; i < text.length; i++) {
     if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7F) return true;
@@ -52,7 +52,7 @@ static bool has_control_character(struct text text) {
 /* Dot segments survive percent-encoding, and servers and proxies resolve them (RFC 3986, section 5.2.4). */
 static bool check_id(const char *name, struct text id, struct error *error) {
   if (id.length == 0) return error_set(error, ERROR_INVALID, "%s: an id expected, got \"\"", name);
-  if (text_is(id, ".") || text_is(id, "..")) {
+  if (text_equals(id, ".") || text_equals(id, "..")) {
     return error_set(error, ERROR_INVALID, "%s: an id expected, got \"%.*s\"", name, (int)id.length, id.data);
   }
   if (has_control_character(id)) {
@@ -70,8 +70,11 @@ bool request_identify(struct request *request, struct text id, struct error *err
   buffer_append(&request->path, operation->path, (size_t)(mark - operation->path));
   encode_percent(&request->path, id);
   buffer_append_string(&request->path, mark + strlen(ID_MARK));
-  if (request->path.state != BUFFER_GOOD) return buffer_error(&request->path, operation->id_name, error);
-  return true;
+  if (request->path.state == BUFFER_FULL) {
+    return error_set(error, ERROR_INVALID, "%s: too long for a URL, whose path has at most %d bytes",
+                     operation->id_name, (int)PATH_MOST);
+  }
+  return request->path.state == BUFFER_GOOD || error_set_memory(error);
 }
 
 static bool check_name(const char *field, struct text name, long long most, struct error *error) {
@@ -177,26 +180,39 @@ static void append_page(struct buffer *head, const struct request_page *page) {
   buffer_append_string(head, "&include_totals=true");
 }
 
+/* Appends "name: value" as a string of its own; returns where it begins. */
+static size_t append_header(struct buffer *head, const char *name, struct text value) {
+  size_t start = head->length;
+  buffer_append_string(head, name);
+  buffer_append(head, value.data, value.length);
+  buffer_append(head, "", 1);
+  return start;
+}
+
 bool request_address(struct request *request, const struct request_frame *frame, const struct request_page *page,
                      struct error *error) {
   struct buffer *head = &request->head;
+  struct text agent = {.data = frame->agent, .length = strlen(frame->agent)};
   buffer_cut(head, 0);
+  buffer_reserve(head, strlen(frame->domain) + request->path.length + frame->token.length + agent.length + REST_GUESS);
   buffer_append_string(head, "https://");
   buffer_append_string(head, frame->domain);
   buffer_append(head, request->path.data, request->path.length);
   if (page) append_page(head, page);
   buffer_append(head, "", 1);
-  size_t authorization = head->length;
-  buffer_append_string(head, frame->authorization);
+  size_t authorization = append_header(head, AUTHORIZATION, frame->token);
+  size_t client = append_header(head, "Auth0-Client: ", agent);
   if (head->state != BUFFER_GOOD) return buffer_error(head, "the URL and the token", error);
 
   const char **header = request->headers;
   request->url = head->data;
+  request->secret.data = head->data + authorization + strlen(AUTHORIZATION);
+  request->secret.length = frame->token.length;
   *header++ = head->data + authorization;
+  *header++ = head->data + client;
   *header++ = "Cache-Control: no-cache";
-  if (request->body.data) *header++ = "Content-Type: application/json";
-  *header++ = frame->agent;
   *header++ = "User-Agent: " MODULE_NAME "/" MODULE_VERSION;
+  if (request->body.data) *header++ = "Content-Type: application/json";
   *header = NULL;
   return true;
 }
@@ -208,7 +224,7 @@ void request_close(struct request *request) {
   buffer_close(&request->head);
   request->url = NULL;
   request->headers[0] = NULL;
-  request->body = (struct text){0};
+  request->body = request->secret = (struct text){0};
 }
 
 void request_describe_agent(struct buffer *buffer, struct text lua_version) {

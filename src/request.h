@@ -21,6 +21,7 @@ struct request {
   const char *url;                          /* absolute, https */
   const char *headers[REQUEST_HEADERS + 1]; /* "Name: value" lines, NULL at the end */
   struct text body;                         /* `data` is NULL where there is none */
+  struct text secret;                       /* the token in it, to be kept out of messages */
   double connect_limit;                     /* seconds, name resolution and TLS handshake included */
   double time_limit;                        /* seconds for everything, the body of the answer included */
 
@@ -28,15 +29,15 @@ struct request {
   const struct operation *operation;
   struct buffer path;    /* of the URL */
   struct buffer content; /* of the body */
-  struct buffer head;    /* URL and Authorization line; holds a secret */
+  struct buffer head;    /* URL and header lines, each terminated; holds a secret */
   struct request_items items;
 };
 
 /* What all requests of a client have in common. */
 struct request_frame {
-  const char *domain;        /* host, or host:port */
-  const char *authorization; /* "Authorization: ..." */
-  const char *agent;         /* "Auth0-Client: ..." */
+  const char *domain; /* host, or host:port */
+  const char *agent;  /* value of Auth0-Client */
+  struct text token;  /* bearer token */
 };
 
 /* Which page of a list to ask for. */

@@ -15,7 +15,7 @@ enum response_body {
 
 struct response {
   int status;
-  double retry_after; /* seconds; negative when the header is absent or makes no sense */
+  double retry_after; /* seconds; negative when the header is absent, or no number of seconds */
   bool html;          /* the answer says of itself that it is HTML */
   enum response_body body;
   struct text code, message; /* of an error body; borrowed; empty when absent */

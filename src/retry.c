@@ -24,10 +24,6 @@ static const char *status_words(int status) {
   }
 }
 
-static bool text_equals(struct text text, const char *string) {
-  return text.length == strlen(string) && memcmp(text.data, string, text.length) == 0;
-}
-
 static enum error_kind kind_of_status(const struct response *response) {
   if (response->status == 401) return ERROR_TOKEN;
   if (response->status == 400 && text_equals(response->code, CODE_NOT_A_TOKEN)) return ERROR_TOKEN;
@@ -43,13 +39,10 @@ static bool maybe_applied(int status) {
 
 /* The error for a status of 400 and above. */
 static void describe_refusal(const struct response *response, struct text secret, struct error *error) {
-  error_set(error, kind_of_status(response), "%s", status_words(response->status));
+  error_set(error, kind_of_status(response), "%s%s", status_words(response->status),
+            response->html ? " (an HTML page, not an answer of the API)" : "");
   error_quote_code(error, response->code, secret);
-  if (response->message.length > 0) {
-    error_quote_message(error, response->message, secret);
-  } else if (response->html) {
-    error_set(error, error->kind, "%s (an HTML page, not an answer of the API)", status_words(response->status));
-  }
+  if (response->message.length > 0) error_quote_message(error, response->message, secret);
 }
 
 /* The error for a status that is no error and yet not what the operation answers. */
@@ -94,9 +87,10 @@ static enum error_kind kind_of_failure(enum failure_kind kind) {
   return ERROR_TRANSPORT;
 }
 
-enum retry_verdict retry_failure(const struct operation *operation, const struct failure *failure,
+enum retry_verdict retry_failure(const struct operation *operation, const struct failure *failure, struct text secret,
                                  struct error *error) {
-  error_set(error, kind_of_failure(failure->kind), "%s", failure->message);
+  error_set(error, kind_of_failure(failure->kind), "%s", "");
+  error_quote_message(error, (struct text){.data = failure->message, .length = strlen(failure->message)}, secret);
   error->maybe_applied = operation_writes(operation) && failure->maybe_read;
   return RETRY_GIVE_UP;
 }

@@ -33,6 +33,7 @@ enum retry_verdict retry_response(const struct operation *operation, const struc
                                   struct text secret, struct error *error);
 
 /* What a request without an answer means; always RETRY_GIVE_UP in this version. */
-enum retry_verdict retry_failure(const struct operation *operation, const struct failure *failure, struct error *error);
+enum retry_verdict retry_failure(const struct operation *operation, const struct failure *failure, struct text secret,
+                                 struct error *error);
 
 #endif

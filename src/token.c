@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-static const char HEADER_START[] = "Authorization: Bearer ";
-enum { START_LENGTH = sizeof HEADER_START - 1 };
-
 /* The longest token, in bytes. Real ones have one or two thousand; servers refuse headers of more than 8 to 64 KiB. */
 enum { TOKEN_MOST = 16 * 1024 };
 
@@ -33,30 +30,26 @@ static bool check(struct text value, struct error *error) {
 
 bool token_give(struct token *token, struct text value, double expires_at, struct error *error) {
   if (!check(value, error)) return false;
-  size_t size = START_LENGTH + value.length + 1;
-  char *header = allocator_take(&token->allocator, size);
-  if (!header) return error_set_memory(error);
-  memcpy(header, HEADER_START, START_LENGTH);
-  memcpy(header + START_LENGTH, value.data, value.length);
-  header[size - 1] = '\0';
+  char *copy = allocator_take(&token->allocator, value.length);
+  if (!copy) return error_set_memory(error);
+  memcpy(copy, value.data, value.length);
   token_close(token);
-  token->header = header;
-  token->header_size = size;
+  token->value = copy;
+  token->length = value.length;
   token->expires_at = expires_at;
   return true;
 }
 
-const char *token_header(const struct token *token, double now) {
-  return token->header && now < token->expires_at ? token->header : NULL;
+struct text token_secret(const struct token *token) {
+  return (struct text){.data = token->value ? token->value : "", .length = token->length};
 }
 
-struct text token_secret(const struct token *token) {
-  if (!token->header) return (struct text){.data = "", .length = 0};
-  return (struct text){.data = token->header + START_LENGTH, .length = token->header_size - START_LENGTH - 1};
+struct text token_at(const struct token *token, double now) {
+  return token->value && now < token->expires_at ? token_secret(token) : (struct text){.data = "", .length = 0};
 }
 
 void token_close(struct token *token) {
-  buffer_wipe_memory(token->header, token->header_size);
-  allocator_give_back(&token->allocator, token->header, token->header_size);
+  buffer_wipe_memory(token->value, token->length);
+  allocator_give_back(&token->allocator, token->value, token->length);
   token_open(token, token->allocator);
 }

@@ -88,9 +88,9 @@ local function answer_of(n, summary)
 end
 
 -- Performs requests one after the other, on one connection as far as the tenant lets them. Each is { method =, path =
--- (or an URL), body = (text, or a table for JSON), token = (false: none; default: all scopes), headers = {}, http =
--- "1.1" or "2", max_time = (seconds), ca_file =, options = { name = value or true } (of curl's own) }. Returns a list of
--- { status =, headers =, body =, json =, http =, blocks =, connects =, seconds = } and curl's exit status.
+-- (or a URL), body = (text, or a table for JSON), token = (false: none; default: all scopes), headers = {}, http =
+-- "1.1" or "2", max_time = (seconds), ca_file =, options = { name = value or true } (of curl's own) }. Returns a list
+-- of { status =, headers =, body =, json =, http =, blocks =, connects =, seconds = } and curl's exit status.
 function curl.perform(requests)
   local parts = {}
   for n, request in ipairs(requests) do parts[n] = configuration(n, request) end

@@ -101,23 +101,23 @@ end
 -- Answers a request that a fault was meant for.
 local function perform_with_fault(fault, request, entry)
   local kind = fault.kind
-  if kind == "delay" and not fault.applied then
-    ngx.sleep(fault.seconds or misbehave.DELAY)
+  if kind == "delay" and not fault.applied and not faults.sleep(fault.seconds or misbehave.DELAY) then
+    return ngx.exit(misbehave.RESET)
   end
   local reply
   if fault.applied or misbehave.COMPLETE[kind] or (misbehave.PARTIAL[kind] and request.method == "GET") then
     reply = perform(request)
     entry.performed = reply.status
   end
-  if misbehave.COMPLETE[kind] then
-    entry.status = reply.status
-  end
   local ending = misbehave.perform(fault, reply)
-  if ngx.headers_sent and ngx.status > 0 then
-    entry.status = ngx.status
-  end
   if ending then
     return ngx.exit(ending)
+  end
+  -- Of bytes on the bare connection nginx knows nothing.
+  if misbehave.COMPLETE[kind] then
+    entry.status = reply.status
+  elseif ngx.headers_sent and ngx.status > 0 then
+    entry.status = ngx.status
   end
 end
 

@@ -145,8 +145,12 @@ function control.serve()
   elseif not body then
     return respond(400, { error = "the body is no JSON object" })
   end
-  local reply, wrong = handler(body)
-  if not reply then
+  -- What raises was given a value of a type that nobody expects.
+  local is_usable, reply, wrong = pcall(handler, body)
+  if not is_usable then
+    ngx.log(ngx.ERR, reply)
+    return respond(400, { error = "the body makes no sense: " .. tostring(reply) })
+  elseif not reply then
     return respond(400, { error = wrong })
   end
   return respond(200, reply)

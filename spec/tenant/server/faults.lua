@@ -37,10 +37,16 @@ local KINDS = {
   informational = { status = function(value) return is_count(value) and value >= 100 and value < 200 end },
 }
 
-local queue
+-- How often a sleeping fault looks whether it was ended, in seconds.
+local SLICE = 0.05
+-- nginx's clock has milliseconds, and stands still while somebody sleeps for less.
+local TICK = 0.001
 
+local queue, generation = nil, 0
+
+-- Drops the faults that wait, and ends those that sleep.
 function faults.reset()
-  queue = {}
+  queue, generation = {}, generation + 1
 end
 
 faults.reset()
@@ -85,6 +91,20 @@ end
 -- The faults that still wait for a request.
 function faults.pending()
   return json.array(queue)
+end
+
+-- Sleeps; returns false, early, when the faults were reset meanwhile. Whoever slept is from before the reset then, and
+-- must not touch the data of after it.
+function faults.sleep(seconds)
+  local mine, stop = generation, ngx.now() + seconds
+  while generation == mine do
+    local left = stop - ngx.now()
+    if left <= 0 then
+      return true
+    end
+    ngx.sleep(math.max(TICK, math.min(left, SLICE)))
+  end
+  return false
 end
 
 local function matches(fault, method, uri)

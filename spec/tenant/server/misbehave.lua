@@ -4,6 +4,7 @@
 -- closes streams, not connections: there the kinds that cut an answer off end in an RST_STREAM.
 
 local answer = require "server.answer"
+local faults = require "server.faults"
 local json = require "server.json"
 local problem = require "server.problem"
 
@@ -30,6 +31,7 @@ local list_shape = json.shape("permissions", "start", "limit", "total")
 -- How a kind may ask to end the connection, as statuses for ngx.exit: with an RST in place of everything that was
 -- not sent yet (reset_timedout_connection covers 444), or in order, whatever the headers promised.
 local RESET, CLOSE = 444, ngx.ERROR
+misbehave.RESET = RESET
 
 -- The answer to cut: the real one if it has a body, else one that has.
 local function something_to_cut(reply)
@@ -68,8 +70,8 @@ function kinds.status(fault, reply)
 end
 
 function kinds.delay(fault, reply)
-  if fault.applied then
-    ngx.sleep(fault.seconds or misbehave.DELAY)
+  if fault.applied and not faults.sleep(fault.seconds or misbehave.DELAY) then
+    return RESET
   end
   return answer.send(reply)
 end
@@ -129,7 +131,7 @@ function kinds.huge(fault)
   while left > 2 do
     local size = math.min(CHUNK, left - 2)
     if not ngx.print(size == CHUNK and spaces or spaces:sub(1, size)) or not ngx.flush(true) then
-      return
+      return CLOSE
     end
     left = left - size
   end
@@ -148,8 +150,7 @@ end
 
 function kinds.stall(fault, reply)
   send_half(something_to_cut(reply))
-  ngx.sleep(fault.seconds or STALL)
-  return CLOSE
+  return faults.sleep(fault.seconds or STALL) and CLOSE or RESET
 end
 
 function kinds.drip(fault, reply)
@@ -157,7 +158,7 @@ function kinds.drip(fault, reply)
   answer.start(reply, #text)
   for index = 1, #text do
     if not ngx.print(text:sub(index, index)) or not ngx.flush(true) then
-      return
+      return CLOSE
     end
     ngx.sleep(fault.interval or DRIP_INTERVAL)
   end

@@ -38,6 +38,16 @@ local FORMATS = {
 
 local check
 
+-- In an order of their own, so that of two mistakes it is always the same that is named.
+local function sorted_names(properties)
+  local names = {}
+  for name in pairs(properties) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
 local function check_object(rules, value, path)
   local extra = {}
   for name in pairs(value) do
@@ -54,9 +64,10 @@ local function check_object(rules, value, path)
       return "Missing required property: " .. name, path, rules.about
     end
   end
-  for name, property in pairs(rules.properties) do
+  for _, name in ipairs(sorted_names(rules.properties)) do
     if value[name] ~= nil then
-      local reason, where, about = check(property, value[name], path == "" and name or path .. "." .. name)
+      local place = path == "" and name or path .. "." .. name
+      local reason, where, about = check(rules.properties[name], value[name], place)
       if reason then
         return reason, where, about
       end

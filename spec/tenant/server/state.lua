@@ -20,12 +20,19 @@ function state.reset()
   tokens.reset()
 end
 
--- Returns a message for the first permission of `holder` (a user or role) that does not exist.
-local function unknown_permission(holder)
+local SEEDS = { resource_servers = true, roles = true, users = true, clients = true }
+
+-- Returns a message for the first permission or role of `holder` (a user or role) that does not exist.
+local function unknown_grant(holder)
   for _, permission in ipairs(holder.permissions or {}) do
     local identifier, name = permission.resource_server_identifier, permission.permission_name
     if not store.find_permission(identifier, name) then
       return ("there is no permission %s of %s"):format(tostring(name), tostring(identifier))
+    end
+  end
+  for _, id in ipairs(holder.roles or {}) do
+    if not store.roles[id] then
+      return "there is no role " .. tostring(id)
     end
   end
 end
@@ -33,7 +40,7 @@ end
 -- Puts each of `list`; returns nil and a message when one lacks its key or names what does not exist.
 local function put_all(list, key, put)
   for _, fields in ipairs(list or {}) do
-    local wrong = key and type(fields[key]) ~= "string" and key .. " is missing" or unknown_permission(fields)
+    local wrong = key and type(fields[key]) ~= "string" and key .. " is missing" or unknown_grant(fields)
     if wrong then
       return nil, wrong
     end
@@ -49,6 +56,11 @@ end
 -- Adds resource servers, roles, users and clients, in this order, because each may name those before it.
 -- Returns nil and a message at the first that makes no sense.
 function state.seed(data)
+  for name in pairs(data) do
+    if not SEEDS[name] then
+      return nil, "unknown kind of data: " .. tostring(name)
+    end
+  end
   local ok, wrong = put_all(data.resource_servers, "identifier", store.put_resource_server)
   if ok then
     ok, wrong = put_all(data.roles, nil, store.put_role)
