@@ -1,5 +1,6 @@
 std = "max"
 max_line_length = 120
+files["spec"] = { max_line_length = 132 }
 files["spec/*_spec.lua"] = { std = "+busted" }
 files["spec/tenant/server"] = { std = "ngx_lua+luajit" }
 exclude_files = { "build", "node_modules" }

@@ -54,7 +54,7 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(WARNINGS) $(WERROR) $(CFLAGS) $(CPPFLAGS) $(ROOM_CFLAGS) -MMD -MP -c -o $@ $<
 
-# --- unit tests of the core, and torture
+# --- unit tests of the core, torture
 
 CORE_TESTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/core/*.c))
 
@@ -63,7 +63,18 @@ $(CORE_TESTS): ROOM_CFLAGS = -Isrc
 $(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lm
 
--include $(OBJECTS:.o=.d) $(CORE_TESTS:.o=.d)
+# Fails every allocation in turn; the comment at the top of torture.c tells how.
+TORTURE := $(BUILD)/torture
+
+$(BUILD)/spec/torture/torture.o: ROOM_CFLAGS = $(LUA_CFLAGS) $(CURL_CFLAGS)
+
+$(TORTURE): $(BUILD)/spec/torture/torture.o $(OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(CURL_LIBS) -lpthread -lm
+
+torture: $(TORTURE)
+	@LSAN_OPTIONS=suppressions=spec/leaks.supp:print_suppressions=0 spec/tenant/run -- $(TORTURE)
+
+-include $(OBJECTS:.o=.d) $(CORE_TESTS:.o=.d) $(BUILD)/spec/torture/torture.d
 
 help:
 	@echo 'make                 builds build/LUA/auth0perm.so; LUA is lua5.4 (default), 5.3, 5.2, 5.1 or luajit'
@@ -89,6 +100,15 @@ SPECS ?= spec
 check: all
 	LUA_PATH='./?.lua;;' LUA_CPATH='$(BUILD)/?.so;;' spec/tenant/run -- $(LUA) /usr/bin/busted -o plainTerminal $(SPECS)
 
+# Compares with raw libcurl; LUAS are the Luas to measure.
+LUAS ?= lua5.4 luajit
+bench:
+	@spec/install-packages $(TEST_PACKAGES)
+	@for lua in $(LUAS); do $(MAKE) --no-print-directory -s LUA=$$lua || exit 1; done
+	@mkdir -p build/bench
+	@$(CC) $(STANDARD) $(WARNINGS) $(CFLAGS) $(CURL_CFLAGS) -o build/bench/raw bench/raw.c $(CURL_LIBS)
+	@spec/tenant/run -- bench/run build/bench/raw $(LUAS)
+
 tenant:
 	@spec/tenant/run
 
@@ -106,4 +126,4 @@ install: all reference
 clean:
 	rm -rf build
 
-.PHONY: all help demo test check bench tenant reference install clean
+.PHONY: all help demo test check torture bench tenant reference install clean

@@ -67,7 +67,8 @@ describe("an answer", function()
 
   it("of 400 to a token that is no JWT is of kind token", function()
     local other = support.client { token = "not-a-jwt" }
-    check(failed(other), { kind = "token", status = 400, code = "Bearer", message = "Bad HTTP authentication header format" })
+    check(failed(other), { kind = "token", status = 400, code = "Bearer",
+      message = "Bad HTTP authentication header format" })
     other:close()
   end)
 

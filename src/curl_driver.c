@@ -27,6 +27,7 @@ struct transfer {
   CURL *easy;
   bool attached; /* the easy handle is in the multi handle */
   size_t header_bytes;
+  const char *method;  /* of the request before, a constant; libcurl has a copy */
   const char *refusal; /* why a callback ended the transfer; NULL when none did */
   struct curl_slist headers[REQUEST_HEADERS + 1];
   char detail[CURL_ERROR_SIZE];
@@ -219,7 +220,8 @@ static bool set_request_options(struct transfer *transfer, const struct request 
   } else {
     failed |= curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
-  failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  if (transfer->method != request->method) failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  transfer->method = request->method;
   failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_limit));
   failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->time_limit));
   return failed == CURLE_OK;

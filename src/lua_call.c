@@ -19,8 +19,10 @@ struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, 
   lua_createtable(L, 2, 0);
   lua_pushvalue(L, owner);
   lua_rawseti(L, -2, LUA_CALL_CLIENT);
-  lua_newtable(L);
-  lua_rawseti(L, -2, LUA_CALL_ITEMS);
+  if (operation->answer == ANSWER_LIST) {
+    lua_newtable(L);
+    lua_rawseti(L, -2, LUA_CALL_ITEMS);
+  }
   compat_setuservalue(L, -2);
   call_open(&call->call, client, operation);
   return call;

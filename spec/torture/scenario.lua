@@ -1,0 +1,240 @@
+-- What torture.c does while memory fails. The chunk itself runs while there still is memory, and makes all it can
+-- beforehand, so that nearly every allocation that fails is one of the module's. Returns the scenario, as a function.
+--
+-- open: luaopen_auth0perm. enter(step): from here on it is this step. claim(operation, what, status, maybe_applied,
+-- message): what the module says has become of an operation, "success" or the error's kind. raised(message): what a
+-- step raised.
+-- tenant: domain, ca_file, token, marker. None of the four functions takes memory.
+local open, enter, claim, raised, tenant = ...
+
+-- Loaded now: what lua-cjson does without memory while it is being loaded is its own affair.
+require "cjson"
+
+local API = "https://api.example.com/"
+local USER = "auth0|5f7c8ec7c33c6c004bbafe82"
+local NOBODY = "auth0|ffffffffffffffffffffffff"
+local OTHER_USER = "auth0|5f7c8ec7c33c6c004bbafe83"
+local OTHER_USERS_PERMISSIONS = 5
+
+local TRIES = 3          -- at opening the module, and at making a client
+local STEP_SECONDS = 1   -- that client:step waits at most
+local STEPS_MOST = 20    -- until a started call is given up; one answer takes far fewer
+local MANY = 40          -- permissions: more than the first size of any buffer or table of the module's holds
+
+-- Permissions that only this operation of this run names. The tenant removes what nobody holds without a word.
+local function permissions_for(operation)
+  return { { resource_server_identifier = API, permission_name = tenant.marker .. ":" .. operation } }
+end
+
+local function many_permissions()
+  local names = {}
+  for i = 1, MANY do
+    names[i] = "permission " .. i % (MANY - 1) -- one of them twice
+  end
+  return { [API] = names, ["https://other.example.com/"] = { "read:reports" } }
+end
+
+local OPTIONS = { domain = tenant.domain, ca_file = tenant.ca_file, token = tenant.token, timeout = 10 }
+local WRONG_OPTIONS = { domain = tenant.domain, ca_file = "/nonexistent/ca.pem" }
+local REMOVED = permissions_for("remove")
+local REMOVED_BY_STEPS = permissions_for("start")
+local REMOVED_FROM_NOBODY = permissions_for("nobody")
+local CANCELED = permissions_for("cancel")
+local IN_FLIGHT = permissions_for("close")
+local REFUSED = permissions_for("refuse")
+local REMOVED_BY_FEEDING = many_permissions()
+local NO_CONTENT = { status = 204, headers = { ["x-ratelimit-limit"] = "50" } }
+local PAGES = {
+  {
+    status = 200,
+    headers = { ["Content-Type"] = "application/json", ["Set-Cookie"] = { "a=b", "c=d" } },
+    body = '{"permissions":[{"permission_name":"a","n":1},{"permission_name":"b","n":null}],'
+      .. '"start":0,"limit":2,"total":3}',
+  },
+  { status = 200, body = '{"permissions":[{"permission_name":"c","sources":[{"source_id":""}]}],'
+    .. '"start":2,"limit":2,"total":3}' },
+}
+local FED_ITEMS = 3
+
+local auth0perm, client, call -- `call` is here so that no step depends on when it is collected
+
+local function claim_result(operation, result, err)
+  if result == true then
+    claim(operation, "success")
+  elseif result == nil then
+    claim(operation, err.kind, err.status or 0, err.maybe_applied, err.message)
+  else
+    claim(operation, "neither true nor nil")
+  end
+end
+
+local function claim_list(operation, list, err, wanted)
+  if list == nil then
+    return claim(operation, err.kind, err.status or 0, err.maybe_applied, err.message)
+  end
+  for i = 1, wanted do
+    local item = list[i]
+    if type(item) ~= "table" or type(item.permission_name) ~= "string" then
+      return claim(operation, "a list with holes")
+    end
+  end
+  claim(operation, #list == wanted and "success" or "a list of another length")
+end
+
+-- Drives a prepared call with answers that are there already.
+local function feed(prepared, answers)
+  for i = 1, #answers do
+    if prepared:next(i) ~= "send" then
+      break
+    end
+    prepared:feed(answers[i], i)
+  end
+end
+
+-- Each function returns whether it has what it is there for; the first two are tried again where they have not.
+local steps = {
+  {
+    name = "opening the module",
+    tries = TRIES,
+    run = function()
+      auth0perm = open()
+      return true
+    end,
+  },
+  {
+    name = "new",
+    tries = TRIES,
+    run = function()
+      local err
+      client, err = auth0perm.new(OPTIONS)
+      claim_result("new", client and true or nil, err)
+      return client ~= nil
+    end,
+  },
+  {
+    name = "a removal",
+    run = function()
+      claim_result("remove", client:remove_user_permissions(USER, REMOVED))
+    end,
+  },
+  {
+    name = "a list of several pages",
+    run = function()
+      local list, err = client:list_user_permissions(OTHER_USER)
+      claim_list("list", list, err, OTHER_USERS_PERMISSIONS)
+    end,
+  },
+  {
+    name = "a started removal",
+    run = function()
+      local err
+      call, err = client:start("remove_user_permissions", USER, REMOVED_BY_STEPS)
+      if not call then
+        return claim_result("start", nil, err)
+      end
+      for _ = 1, STEPS_MOST do
+        if call:done() then
+          break
+        end
+        client:step(STEP_SECONDS)
+      end
+      claim_result("start", call:result())
+    end,
+  },
+  {
+    name = "a canceled removal",
+    run = function()
+      local err
+      call, err = client:start("remove_user_permissions", USER, CANCELED)
+      if not call then
+        return claim_result("cancel", nil, err)
+      end
+      call:cancel()
+      claim_result("cancel", call:result())
+    end,
+  },
+  {
+    name = "an answer that is an error",
+    run = function()
+      local result, err = client:remove_user_permissions(NOBODY, REMOVED_FROM_NOBODY)
+      claim_result("nobody", result, err)
+      tostring(err)
+    end,
+  },
+  {
+    name = "refused values",
+    run = function()
+      claim_result("refuse", client:remove_user_permissions("", REFUSED))
+      claim_result("refuse options", auth0perm.new(WRONG_OPTIONS))
+    end,
+  },
+  {
+    name = "a prepared list",
+    run = function()
+      local prepared, err = client:prepare("list_user_permissions", USER)
+      if not prepared then
+        return claim_result("feed pages", nil, err)
+      end
+      feed(prepared, PAGES)
+      local list
+      if prepared:next(#PAGES + 1) == "done" then
+        list, err = prepared:result()
+        claim_list("feed pages", list, err, FED_ITEMS)
+      end
+    end,
+  },
+  {
+    name = "a prepared removal of many permissions",
+    run = function()
+      local prepared, err = client:prepare("remove_user_permissions", USER, REMOVED_BY_FEEDING)
+      if not prepared then
+        return claim_result("feed", nil, err)
+      end
+      if prepared:next(1) == "send" then
+        prepared:feed(NO_CONTENT, 1)
+      end
+      claim_result("feed", prepared:result())
+    end,
+  },
+  {
+    name = "close while a call is in flight",
+    run = function()
+      local err
+      call, err = client:start("remove_user_permissions", USER, IN_FLIGHT)
+      if call then
+        client:step()
+        client:close()
+        claim_result("close", call:result())
+      else
+        claim_result("close", nil, err)
+      end
+    end,
+  },
+  {
+    name = "a closed client",
+    run = function()
+      client:close()
+      claim_result("closed", client:remove_user_permissions(USER, REFUSED))
+      tostring(client)
+    end,
+  },
+}
+
+return function()
+  for i = 1, #steps do
+    local step = steps[i]
+    enter(step.name)
+    for _ = 1, step.tries or 1 do
+      local good, result = pcall(step.run)
+      if not good then
+        raised(result)
+      elseif result then
+        break
+      end
+    end
+    if not auth0perm or i > 1 and not client then
+      return
+    end
+  end
+  enter("lua_close")
+end
