@@ -12,7 +12,7 @@ void buffer_wipe_memory(void *memory, size_t length) {
 }
 
 bool text_equals(struct text text, const char *string) {
-  return text.length == strlen(string) && memcmp(text.data, string, text.length) == 0;
+  return text.length == strlen(string) && (text.length == 0 || memcmp(text.data, string, text.length) == 0);
 }
 
 void buffer_open(struct buffer *buffer, struct allocator allocator, size_t limit) {
@@ -28,6 +28,7 @@ static bool grow(struct buffer *buffer, size_t length) {
   char *data = allocator_take(&buffer->allocator, capacity);
   if (!data) return false;
   if (buffer->data) memcpy(data, buffer->data, buffer->length);
+  data[buffer->length] = '\0';
   buffer_wipe_memory(buffer->data, buffer->length);
   allocator_give_back(&buffer->allocator, buffer->data, buffer->capacity);
   buffer->data = data;

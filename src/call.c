@@ -90,13 +90,13 @@ static long long next_page_size(const struct call *call, const struct response *
 }
 
 /* Takes note of a page. It may begin with items that are here already, but never after a gap. One that brings nothing
- * new, where more is to come, is asked for once more in the smaller size that it turned out to have. */
+ * new, where more is to come, is asked for again in the smaller size that it turned out to have. */
 static bool take_page(struct call *call, const struct response *page) {
   long long asked = call->received / call->per_page * call->per_page;
   long long start = page->start >= 0 ? page->start : asked;
   long long end = start + page->item_count;
   bool grows = end > call->received;
-  bool more = page->total >= 0 ? page->total > (grows ? end : call->received) : grows;
+  bool more = page->total >= 0 ? page->total > (grows ? end : call->received) : grows || start < asked;
   long long size = next_page_size(call, page);
   if (start > call->received || (more && !grows && size == call->per_page)) return refuse_page(call, page);
   call->skip = call->received - start;

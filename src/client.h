@@ -10,7 +10,7 @@
 struct client_options {
   struct text domain;      /* host, or host:port; required */
   struct text token;       /* without one, calls ask their driver to authorize */
-  struct text lua_version; /* for the Auth0-Client header */
+  struct text lua_version; /* for the Auth0-Client header; required */
   double timeout;          /* seconds for a whole call */
   double connect_timeout;  /* seconds for a connection */
   double request_timeout;  /* seconds for a request and its answer */

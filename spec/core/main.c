@@ -1,0 +1,30 @@
+/* Runs the tests of all rooms of the core; the exit status is 0 when none failed. */
+int test_bucket(void);
+int test_buffer(void);
+int test_call(void);
+int test_client(void);
+int test_encode(void);
+int test_error(void);
+int test_operation(void);
+int test_pages(void);
+int test_request(void);
+int test_response(void);
+int test_retry(void);
+int test_token(void);
+
+int main(void) {
+  int failed = 0;
+  failed += test_buffer();
+  failed += test_error();
+  failed += test_encode();
+  failed += test_operation();
+  failed += test_response();
+  failed += test_retry();
+  failed += test_bucket();
+  failed += test_token();
+  failed += test_request();
+  failed += test_client();
+  failed += test_call();
+  failed += test_pages();
+  return failed != 0;
+}

@@ -1,0 +1,554 @@
+#include "call.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scene.h"
+
+TEST(a_removal_asks_to_send_its_request_and_is_done_with_the_answer) {
+  send_at(BEGIN);
+  assert_string_equal(call.request.method, "DELETE");
+  assert_string_equal(call.request.url, "https://acme.eu.auth0.com/api/v2/users/auth0%7C1/permissions");
+  assert_string_equal(call.request.headers[0], "Authorization: Bearer s3cr3t");
+  assert_memory_equal(call.request.headers[1], "Auth0-Client: ", 14);
+  assert_string_equal(call.request.headers[1] + 14, client.agent.data);
+  feed_status(204);
+  assert_done(ERROR_NONE);
+  assert_int_equal(call.error.attempts, 1);
+}
+
+TEST(a_done_call_holds_no_memory_of_its_own) {
+  send_at(BEGIN);
+  feed_status(204);
+  client_close(&client);
+  memory_assert_all_back(&memory);
+}
+
+TEST(an_assignment_is_a_post_that_ends_with_201) {
+  call_close(&call);
+  open_call("assign_user_permissions");
+  send_at(BEGIN);
+  assert_string_equal(call.request.method, "POST");
+  feed_status(201);
+  assert_done(ERROR_NONE);
+}
+
+/* The removal's answer ends the call with this error. */
+static void check_answer(int status, const char *code, enum error_kind kind, bool maybe_applied) {
+  struct response response;
+  response_open(&response, status);
+  response.code = text_of(code);
+  response.message = TEXT("what s3cr3t happened");
+  response.retry_after = status == 429 ? 7 : -1;
+  send_at(BEGIN);
+  assert_false(call_feed(&call, &response, BEGIN + 1));
+  assert_done(kind);
+  assert_int_equal(call.error.status, status);
+  assert_int_equal(call.error.attempts, 1);
+  assert_string_equal(call.error.code, code);
+  assert_int_equal(call.error.maybe_applied, maybe_applied);
+  assert_seconds(call.error.retry_after, response.retry_after);
+  if (status >= 400) assert_string_equal(call.error.message, "what [secret] happened");
+}
+
+TEST(a_400_ends_the_call_as_an_api_error) {
+  check_answer(400, "invalid_body", ERROR_API, false);
+}
+
+TEST(a_400_for_no_jwt_ends_the_call_as_a_token_error) {
+  check_answer(400, "Bearer", ERROR_TOKEN, false);
+}
+
+TEST(a_401_ends_the_call_as_a_token_error) {
+  check_answer(401, "", ERROR_TOKEN, false);
+}
+
+TEST(a_403_ends_the_call_as_an_api_error) {
+  check_answer(403, "insufficient_scope", ERROR_API, false);
+}
+
+TEST(a_404_ends_the_call_as_an_api_error) {
+  check_answer(404, "inexistent_user", ERROR_API, false);
+}
+
+TEST(a_408_ends_the_call_and_may_have_been_applied) {
+  check_answer(408, "", ERROR_API, true);
+}
+
+TEST(a_409_ends_the_call_as_an_api_error) {
+  check_answer(409, "", ERROR_API, false);
+}
+
+TEST(a_413_ends_the_call_as_an_api_error) {
+  check_answer(413, "", ERROR_API, false);
+}
+
+TEST(a_429_ends_the_call_as_a_limit_with_its_retry_after) {
+  check_answer(429, "too_many_requests", ERROR_LIMIT, false);
+}
+
+TEST(a_500_ends_the_call_and_may_have_been_applied) {
+  check_answer(500, "", ERROR_API, true);
+}
+
+TEST(a_503_ends_the_call_and_may_have_been_applied) {
+  check_answer(503, "", ERROR_API, true);
+}
+
+TEST(a_200_in_place_of_a_204_is_a_protocol_error_and_may_have_been_applied) {
+  send_at(BEGIN);
+  feed_status(200);
+  assert_done(ERROR_PROTOCOL);
+  assert_int_equal(call.error.status, 200);
+  assert_true(call.error.maybe_applied);
+}
+
+TEST(a_redirect_is_a_protocol_error_and_not_followed) {
+  send_at(BEGIN);
+  feed_status(302);
+  assert_done(ERROR_PROTOCOL);
+  assert_false(call.error.maybe_applied);
+}
+
+TEST(an_html_502_is_an_api_error_that_says_so) {
+  struct response response;
+  response_open(&response, 502);
+  response.html = true;
+  response.body = RESPONSE_OTHER;
+  send_at(BEGIN);
+  assert_false(call_feed(&call, &response, BEGIN));
+  assert_done(ERROR_API);
+  assert_contains(call.error.message, "HTML");
+  assert_true(call.error.maybe_applied);
+}
+
+TEST(each_failure_of_a_request_ends_the_call_with_its_kind) {
+  static const struct {
+    enum failure_kind failure;
+    enum error_kind kind;
+  } rows[] = {
+      {FAILURE_CONNECT, ERROR_TRANSPORT},   {FAILURE_TLS, ERROR_TRANSPORT},     {FAILURE_TIMEOUT, ERROR_TIMEOUT},
+      {FAILURE_TRANSPORT, ERROR_TRANSPORT}, {FAILURE_PROTOCOL, ERROR_PROTOCOL}, {FAILURE_TOKEN, ERROR_TOKEN},
+      {FAILURE_MEMORY, ERROR_MEMORY},       {FAILURE_CANCELED, ERROR_CANCELED}, {FAILURE_CLOSED, ERROR_CLOSED},
+  };
+  for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+    bool maybe_read = i % 2 == 0;
+    call_close(&call);
+    open_call("remove_user_permissions");
+    send_at(BEGIN);
+    fail_with(rows[i / 2].failure, maybe_read, BEGIN + 1);
+    assert_done(rows[i / 2].kind);
+    assert_string_equal(call.error.message, "broken");
+    assert_int_equal(call.error.attempts, 1);
+    assert_int_equal(call.error.maybe_applied, maybe_read);
+  }
+}
+
+TEST(the_deadline_begins_with_the_first_step) {
+  send_at(BEGIN);
+  assert_seconds(call.deadline, BEGIN + TIMEOUT);
+}
+
+TEST(a_call_that_was_begun_earlier_keeps_that_deadline) {
+  call_begin(&call, BEGIN - 20);
+  call_begin(&call, BEGIN - 10);
+  send_at(BEGIN);
+  assert_seconds(call.deadline, BEGIN - 20 + TIMEOUT);
+}
+
+TEST(a_call_a_millisecond_before_its_deadline_still_sends) {
+  call_begin(&call, BEGIN);
+  send_at(BEGIN + TIMEOUT - MILLISECOND);
+  assert_seconds(call.request.time_limit, MILLISECOND);
+  assert_seconds(call.request.connect_limit, MILLISECOND);
+}
+
+TEST(a_call_at_its_deadline_is_late) {
+  call_begin(&call, BEGIN);
+  assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
+  assert_done(ERROR_TIMEOUT);
+  assert_string_equal(call.error.message, "not done within the timeout of 60 s");
+  assert_int_equal(call.error.attempts, 0);
+  assert_false(call.error.maybe_applied);
+}
+
+TEST(the_timeout_of_one_call_can_be_its_own) {
+  call.timeout = 2;
+  call_begin(&call, BEGIN);
+  assert_int_equal(call_next(&call, BEGIN + 2), CALL_DONE);
+  assert_string_equal(call.error.message, "not done within the timeout of 2 s");
+}
+
+TEST(a_request_is_limited_by_its_own_limits_while_the_deadline_is_far) {
+  send_at(BEGIN);
+  assert_seconds(call.request.time_limit, 30);
+  assert_seconds(call.request.connect_limit, 10);
+}
+
+TEST(a_request_is_limited_by_what_is_left_when_the_deadline_is_near) {
+  call_begin(&call, BEGIN);
+  send_at(BEGIN + TIMEOUT - 20);
+  assert_seconds(call.request.time_limit, 20);
+  assert_seconds(call.request.connect_limit, 10);
+}
+
+TEST(a_request_that_runs_into_the_deadline_is_told_as_that) {
+  send_at(BEGIN);
+  fail_with(FAILURE_TIMEOUT, true, BEGIN + TIMEOUT);
+  assert_done(ERROR_TIMEOUT);
+  assert_string_equal(call.error.message, "not done within the timeout of 60 s");
+  assert_true(call.error.maybe_applied);
+  assert_int_equal(call.error.attempts, 1);
+}
+
+TEST(a_request_that_runs_into_its_own_limit_keeps_the_drivers_words) {
+  send_at(BEGIN);
+  fail_with(FAILURE_TIMEOUT, false, BEGIN + TIMEOUT - 16 * MILLISECOND);
+  assert_done(ERROR_TIMEOUT);
+  assert_string_equal(call.error.message, "broken");
+}
+
+TEST(a_timeout_that_a_drivers_clock_sees_a_little_early_is_the_deadline) {
+  send_at(BEGIN);
+  fail_with(FAILURE_TIMEOUT, false, BEGIN + TIMEOUT - 8 * MILLISECOND);
+  assert_done(ERROR_TIMEOUT);
+  assert_string_equal(call.error.message, "not done within the timeout of 60 s");
+  assert_false(call.error.maybe_applied);
+}
+
+TEST(another_failure_after_the_deadline_stays_what_it_is) {
+  send_at(BEGIN);
+  fail_with(FAILURE_CANCELED, true, BEGIN + TIMEOUT + 1);
+  assert_done(ERROR_CANCELED);
+}
+
+TEST(a_call_waits_until_the_bucket_is_ready) {
+  client.bucket.ready_at = BEGIN + 2.5;
+  assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
+  assert_seconds(call.wait, 2.5);
+  assert_int_equal(call_next(&call, BEGIN + 1), CALL_WAIT);
+  assert_seconds(call.wait, 1.5);
+  assert_int_equal(call.state, CALL_DECIDING);
+  send_at(BEGIN + 2.5);
+  assert_int_equal(call.attempts, 1);
+}
+
+TEST(a_wait_never_goes_past_the_deadline) {
+  client.bucket.ready_at = BEGIN + 100;
+  assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
+  assert_seconds(call.wait, TIMEOUT);
+}
+
+TEST(a_deadline_that_passes_during_a_wait_ends_the_call) {
+  client.bucket.ready_at = BEGIN + 100;
+  assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
+  assert_int_equal(call_next(&call, BEGIN + TIMEOUT - MILLISECOND), CALL_WAIT);
+  assert_seconds(call.wait, MILLISECOND);
+  assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
+  assert_done(ERROR_TIMEOUT);
+  assert_int_equal(call.error.attempts, 0);
+}
+
+TEST(a_cancel_during_a_wait_takes_effect_at_once) {
+  client.bucket.ready_at = BEGIN + 100;
+  assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
+  fail_with(FAILURE_CANCELED, false, BEGIN + 1);
+  assert_done(ERROR_CANCELED);
+  assert_false(call.error.maybe_applied);
+}
+
+TEST(a_cancel_before_the_first_step_sends_nothing) {
+  fail_with(FAILURE_CANCELED, false, BEGIN);
+  assert_done(ERROR_CANCELED);
+  assert_int_equal(call.error.attempts, 0);
+}
+
+TEST(a_failure_before_the_first_step_is_not_late) {
+  fail_with(FAILURE_TIMEOUT, false, BEGIN);
+  assert_done(ERROR_TIMEOUT);
+  assert_string_equal(call.error.message, "broken");
+}
+
+TEST(a_cancel_while_sending_ends_the_call_and_its_answer_is_ignored) {
+  send_at(BEGIN);
+  fail_with(FAILURE_CANCELED, true, BEGIN + 1);
+  assert_done(ERROR_CANCELED);
+  assert_true(call.error.maybe_applied);
+  feed_status(204);
+  assert_done(ERROR_CANCELED);
+}
+
+TEST(an_answer_to_no_request_is_ignored) {
+  feed_status(404);
+  assert_int_equal(call.state, CALL_DECIDING);
+  send_at(BEGIN);
+}
+
+TEST(a_done_call_cannot_fail_any_more) {
+  send_at(BEGIN);
+  feed_status(204);
+  fail_with(FAILURE_CANCELED, true, BEGIN);
+  assert_done(ERROR_NONE);
+}
+
+TEST(a_done_call_whose_result_is_lost_can_be_aborted) {
+  send_at(BEGIN);
+  feed_status(204);
+  call_abort(&call, &(struct failure){.kind = FAILURE_MEMORY, .maybe_read = true, .message = "lost"}, BEGIN);
+  assert_done(ERROR_MEMORY);
+  assert_string_equal(call.error.message, "lost");
+  assert_true(call.error.maybe_applied);
+}
+
+TEST(a_call_without_a_token_asks_for_one_and_then_sends) {
+  assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
+  assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
+  call_authorize(&call, TEXT("s3cr3t"), HUGE_VAL, BEGIN);
+  send_at(BEGIN + 1);
+  assert_string_equal(call.request.headers[0], "Authorization: Bearer s3cr3t");
+}
+
+TEST(a_token_serves_every_call_of_its_client) {
+  struct call other;
+  call_authorize(&call, TEXT("s3cr3t"), HUGE_VAL, BEGIN);
+  call_open(&other, &client, operation_find("list_user_permissions"));
+  assert_int_equal(call_next(&other, BEGIN), CALL_SEND);
+  call_close(&other);
+}
+
+TEST(an_expired_token_is_asked_for_again) {
+  call_authorize(&call, TEXT("s3cr3t"), 10, BEGIN);
+  assert_int_equal(call_next(&call, BEGIN + 10), CALL_AUTHORIZE);
+  call_authorize(&call, TEXT("newer"), 10, BEGIN + 10);
+  send_at(BEGIN + 10);
+  assert_string_equal(call.request.headers[0], "Authorization: Bearer newer");
+}
+
+TEST(a_token_is_used_until_it_expires) {
+  call_authorize(&call, TEXT("s3cr3t"), 10, BEGIN);
+  send_at(BEGIN + 10 - MILLISECOND);
+}
+
+TEST(a_token_that_no_header_can_hold_ends_the_call_as_a_token_error) {
+  assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
+  call_authorize(&call, TEXT("s3cr3t\n"), HUGE_VAL, BEGIN);
+  assert_done(ERROR_TOKEN);
+  assert_lacks(call.error.message, "s3cr3t");
+}
+
+TEST(a_token_that_has_expired_already_ends_the_call_as_a_token_error) {
+  static const double expired[] = {0, -0.0, -1, -HUGE_VAL, NAN};
+  for (size_t i = 0; i < COUNT(expired); i++) {
+    call_close(&call);
+    open_call("remove_user_permissions");
+    assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
+    call_authorize(&call, TEXT("s3cr3t"), expired[i], BEGIN);
+    assert_done(ERROR_TOKEN);
+    assert_string_equal(call.error.message, "the token has expired already");
+    assert_int_equal(call.error.attempts, 0);
+    assert_text(token_secret(&client.token), "");
+  }
+}
+
+TEST(a_token_for_a_call_that_is_sending_is_ignored) {
+  send_at(BEGIN);
+  call_authorize(&call, TEXT("newer"), HUGE_VAL, BEGIN);
+  call_authorize(&call, TEXT("bad\n"), HUGE_VAL, BEGIN);
+  call_authorize(&call, TEXT("late"), 0, BEGIN);
+  assert_int_equal(call.state, CALL_SENDING);
+  assert_string_equal(call.request.headers[0], "Authorization: Bearer s3cr3t");
+  assert_text(token_secret(&client.token), "s3cr3t");
+  feed_status(204);
+  assert_done(ERROR_NONE);
+}
+
+TEST(a_token_for_a_call_that_is_done_is_ignored) {
+  send_at(BEGIN);
+  feed_status(204);
+  call_authorize(&call, TEXT("newer"), HUGE_VAL, BEGIN);
+  call_authorize(&call, TEXT("bad\n"), HUGE_VAL, BEGIN);
+  call_authorize(&call, TEXT("late"), 0, BEGIN);
+  assert_done(ERROR_NONE);
+  assert_text(token_secret(&client.token), "s3cr3t");
+}
+
+/* Another call of the client replaces the token that this one has sent. */
+static void replace_token(void) {
+  struct error error;
+  send_at(BEGIN);
+  assert_true(token_give(&client.token, TEXT("newer"), HUGE_VAL, &error));
+}
+
+TEST(an_answer_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error) {
+  struct response response;
+  response_open(&response, 401);
+  response.code = TEXT("s3cr3t!");
+  response.message = TEXT("bad token s3cr3t");
+  replace_token();
+  assert_false(call_feed(&call, &response, BEGIN));
+  assert_done(ERROR_TOKEN);
+  assert_string_equal(call.error.code, "[secret]!");
+  assert_string_equal(call.error.message, "bad token [secret]");
+}
+
+TEST(a_failure_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error) {
+  replace_token();
+  call_fail(&call, &(struct failure){.kind = FAILURE_TRANSPORT, .message = "sent s3cr3t"}, BEGIN);
+  assert_done(ERROR_TRANSPORT);
+  assert_string_equal(call.error.message, "sent [secret]");
+}
+
+TEST(a_failure_before_a_request_keeps_the_token_of_the_client_out_of_the_error) {
+  call_fail(&call, &(struct failure){.kind = FAILURE_MEMORY, .message = "no room for s3cr3t"}, BEGIN);
+  assert_done(ERROR_MEMORY);
+  assert_string_equal(call.error.message, "no room for [secret]");
+  call_abort(&call, &(struct failure){.kind = FAILURE_MEMORY, .message = "again s3cr3t"}, BEGIN);
+  assert_string_equal(call.error.message, "again [secret]");
+}
+
+TEST(no_token_to_be_had_ends_the_call_as_a_token_error) {
+  assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
+  fail_with(FAILURE_TOKEN, false, BEGIN + 1);
+  assert_done(ERROR_TOKEN);
+  assert_int_equal(call.error.attempts, 0);
+}
+
+TEST(a_deadline_that_passes_while_a_token_is_on_its_way_ends_the_call) {
+  assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
+  call_authorize(&call, TEXT("s3cr3t"), HUGE_VAL, BEGIN + TIMEOUT);
+  assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
+  assert_done(ERROR_TIMEOUT);
+}
+
+TEST(a_call_of_a_closed_client_sends_nothing) {
+  client_close(&client);
+  assert_int_equal(call_next(&call, BEGIN), CALL_DONE);
+  assert_done(ERROR_CLOSED);
+  assert_string_equal(call.error.message, "the client is closed");
+  assert_int_equal(call.error.attempts, 0);
+}
+
+TEST(a_token_for_a_closed_client_ends_the_call_and_is_not_kept) {
+  client_close(&client);
+  call_authorize(&call, TEXT("s3cr3t"), HUGE_VAL, BEGIN);
+  assert_done(ERROR_CLOSED);
+  memory_assert_all_back(&memory);
+}
+
+TEST(a_call_that_was_never_opened_can_be_closed) {
+  struct call unopened = {0};
+  call_close(&unopened);
+}
+
+/* The whole life of a call of this operation, with a token that comes on demand. */
+static bool live(const char *name, struct allocator allocator, struct error *error) {
+  struct client_options options = client_defaults();
+  struct client lived = {0};
+  bool good;
+  options.domain = TEXT("acme.eu.auth0.com");
+  options.lua_version = TEXT("5.4");
+  if ((good = client_open(&lived, &options, allocator, error))) {
+    call_open(&call, &lived, operation_find(name));
+    good = request_identify(&call.request, TEXT("auth0|1"), error);
+    if (good && call.operation->body == BODY_PERMISSIONS) {
+      good = request_add_permission(&call.request, TEXT("a"), TEXT("b"), error) &&
+             request_end_permissions(&call.request, error);
+    }
+    while (good && call.state != CALL_FINISHED) {
+      enum call_step step = call_next(&call, BEGIN);
+      if (step == CALL_AUTHORIZE) call_authorize(&call, TEXT("s3cr3t"), HUGE_VAL, BEGIN);
+      if (step != CALL_SEND) continue;
+      struct response response;
+      response_open(&response, call.operation->success);
+      if (call.operation->answer == ANSWER_LIST) response = answer_page(50, 120);
+      call_feed(&call, &response, BEGIN);
+    }
+    if (good && call.error.kind != ERROR_NONE) {
+      *error = call.error;
+      good = false;
+    }
+    call_close(&call);
+  }
+  client_close(&lived);
+  return good;
+}
+
+static bool live_removing(struct allocator allocator, struct error *error) {
+  return live("remove_user_permissions", allocator, error);
+}
+
+static bool live_listing(struct allocator allocator, struct error *error) {
+  return live("list_user_permissions", allocator, error);
+}
+
+TEST(missing_memory_anywhere_in_a_removal_is_told_and_leaves_nothing) {
+  torture(live_removing);
+}
+
+TEST(missing_memory_anywhere_in_a_list_is_told_and_leaves_nothing) {
+  torture(live_listing);
+}
+
+int test_call(void) {
+  static const struct CMUnitTest tests[] = {
+      REMOVAL(a_removal_asks_to_send_its_request_and_is_done_with_the_answer),
+      REMOVAL(a_done_call_holds_no_memory_of_its_own),
+      REMOVAL(an_assignment_is_a_post_that_ends_with_201),
+      REMOVAL(a_400_ends_the_call_as_an_api_error),
+      REMOVAL(a_400_for_no_jwt_ends_the_call_as_a_token_error),
+      REMOVAL(a_401_ends_the_call_as_a_token_error),
+      REMOVAL(a_403_ends_the_call_as_an_api_error),
+      REMOVAL(a_404_ends_the_call_as_an_api_error),
+      REMOVAL(a_408_ends_the_call_and_may_have_been_applied),
+      REMOVAL(a_409_ends_the_call_as_an_api_error),
+      REMOVAL(a_413_ends_the_call_as_an_api_error),
+      REMOVAL(a_429_ends_the_call_as_a_limit_with_its_retry_after),
+      REMOVAL(a_500_ends_the_call_and_may_have_been_applied),
+      REMOVAL(a_503_ends_the_call_and_may_have_been_applied),
+      REMOVAL(a_200_in_place_of_a_204_is_a_protocol_error_and_may_have_been_applied),
+      REMOVAL(a_redirect_is_a_protocol_error_and_not_followed),
+      REMOVAL(an_html_502_is_an_api_error_that_says_so),
+      REMOVAL(each_failure_of_a_request_ends_the_call_with_its_kind),
+      REMOVAL(the_deadline_begins_with_the_first_step),
+      REMOVAL(a_call_that_was_begun_earlier_keeps_that_deadline),
+      REMOVAL(a_call_a_millisecond_before_its_deadline_still_sends),
+      REMOVAL(a_call_at_its_deadline_is_late),
+      REMOVAL(the_timeout_of_one_call_can_be_its_own),
+      REMOVAL(a_request_is_limited_by_its_own_limits_while_the_deadline_is_far),
+      REMOVAL(a_request_is_limited_by_what_is_left_when_the_deadline_is_near),
+      REMOVAL(a_request_that_runs_into_the_deadline_is_told_as_that),
+      REMOVAL(a_request_that_runs_into_its_own_limit_keeps_the_drivers_words),
+      REMOVAL(a_timeout_that_a_drivers_clock_sees_a_little_early_is_the_deadline),
+      REMOVAL(another_failure_after_the_deadline_stays_what_it_is),
+      REMOVAL(a_call_waits_until_the_bucket_is_ready),
+      REMOVAL(a_wait_never_goes_past_the_deadline),
+      REMOVAL(a_deadline_that_passes_during_a_wait_ends_the_call),
+      REMOVAL(a_cancel_during_a_wait_takes_effect_at_once),
+      REMOVAL(a_cancel_before_the_first_step_sends_nothing),
+      REMOVAL(a_failure_before_the_first_step_is_not_late),
+      REMOVAL(a_cancel_while_sending_ends_the_call_and_its_answer_is_ignored),
+      REMOVAL(an_answer_to_no_request_is_ignored),
+      REMOVAL(a_done_call_cannot_fail_any_more),
+      REMOVAL(a_done_call_whose_result_is_lost_can_be_aborted),
+      TOKENLESS(a_call_without_a_token_asks_for_one_and_then_sends),
+      TOKENLESS(a_token_serves_every_call_of_its_client),
+      TOKENLESS(an_expired_token_is_asked_for_again),
+      TOKENLESS(a_token_is_used_until_it_expires),
+      TOKENLESS(a_token_that_no_header_can_hold_ends_the_call_as_a_token_error),
+      TOKENLESS(a_token_that_has_expired_already_ends_the_call_as_a_token_error),
+      REMOVAL(a_token_for_a_call_that_is_sending_is_ignored),
+      REMOVAL(a_token_for_a_call_that_is_done_is_ignored),
+      REMOVAL(an_answer_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error),
+      REMOVAL(a_failure_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error),
+      REMOVAL(a_failure_before_a_request_keeps_the_token_of_the_client_out_of_the_error),
+      TOKENLESS(no_token_to_be_had_ends_the_call_as_a_token_error),
+      TOKENLESS(a_deadline_that_passes_while_a_token_is_on_its_way_ends_the_call),
+      REMOVAL(a_call_of_a_closed_client_sends_nothing),
+      TOKENLESS(a_token_for_a_closed_client_ends_the_call_and_is_not_kept),
+      cmocka_unit_test(a_call_that_was_never_opened_can_be_closed),
+      cmocka_unit_test(missing_memory_anywhere_in_a_removal_is_told_and_leaves_nothing),
+      cmocka_unit_test(missing_memory_anywhere_in_a_list_is_told_and_leaves_nothing),
+  };
+  return cmocka_run_group_tests_name("call", tests, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+#include "operation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "support.h"
+
+/* The rows as the API's documents have them, written a second time and on purpose. */
+static void check_row(const char *name, const char *method, const char *scope, enum operation_body body,
+                      enum operation_answer answer, int success) {
+  const struct operation *operation = operation_find(name);
+  assert_non_null(operation);
+  assert_string_equal(operation->name, name);
+  assert_string_equal(operation->method, method);
+  assert_string_equal(operation->path, "/users/{id}/permissions");
+  assert_string_equal(operation->id_name, "user_id");
+  assert_string_equal(operation->scope, scope);
+  assert_int_equal(operation->body, body);
+  assert_int_equal(operation->answer, answer);
+  assert_int_equal(operation->success, success);
+}
+
+TEST(removing_is_a_delete_with_a_body_that_answers_204) {
+  check_row("remove_user_permissions", "DELETE", "update:users", BODY_PERMISSIONS, ANSWER_NOTHING, 204);
+}
+
+TEST(assigning_is_a_post_that_answers_201) {
+  check_row("assign_user_permissions", "POST", "update:users", BODY_PERMISSIONS, ANSWER_NOTHING, 201);
+}
+
+TEST(listing_is_a_get_that_answers_pages) {
+  check_row("list_user_permissions", "GET", "read:users", BODY_NONE, ANSWER_LIST, 200);
+  assert_string_equal(operation_find("list_user_permissions")->list_name, "permissions");
+}
+
+TEST(an_unknown_name_finds_nothing) {
+  assert_null(operation_find(""));
+  assert_null(operation_find("remove_user_permission"));
+  assert_null(operation_find("remove_user_permissions "));
+  assert_null(operation_find("Remove_user_permissions"));
+}
+
+TEST(the_rows_end_and_each_is_found_by_its_name) {
+  size_t count = 0;
+  for (const struct operation *operation; (operation = operation_at(count)); count++) {
+    assert_ptr_equal(operation_find(operation->name), operation);
+  }
+  assert_true(count > 0);
+  assert_null(operation_at(count));
+  assert_null(operation_at(SIZE_MAX));
+}
+
+TEST(every_row_is_complete) {
+  const struct operation *operation;
+  for (size_t i = 0; (operation = operation_at(i)); i++) {
+    assert_non_null(operation->scope);
+    assert_int_equal(operation->path[0], '/');
+    assert_true(!strstr(operation->path, "{id}") == !operation->id_name);
+    assert_true((operation->answer == ANSWER_LIST) == (operation->list_name != NULL));
+    assert_in_range(operation->success, 200, 299);
+  }
+}
+
+TEST(all_but_reading_writes) {
+  assert_true(operation_writes(operation_find("remove_user_permissions")));
+  assert_true(operation_writes(operation_find("assign_user_permissions")));
+  assert_false(operation_writes(operation_find("list_user_permissions")));
+}
+
+int test_operation(void) {
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(removing_is_a_delete_with_a_body_that_answers_204),
+      cmocka_unit_test(assigning_is_a_post_that_answers_201),
+      cmocka_unit_test(listing_is_a_get_that_answers_pages),
+      cmocka_unit_test(an_unknown_name_finds_nothing),
+      cmocka_unit_test(the_rows_end_and_each_is_found_by_its_name),
+      cmocka_unit_test(every_row_is_complete),
+      cmocka_unit_test(all_but_reading_writes),
+  };
+  return cmocka_run_group_tests_name("operation", tests, NULL, NULL);
+}

@@ -1,0 +1,371 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "scene.h"
+
+/* Sends, and feeds this page; tells whether items of it are to be kept. */
+static bool turn_page(long long start, long long limit, long long total, long long items) {
+  struct response response = page_of(start, limit, total, items);
+  send_at(BEGIN);
+  return call_feed(&call, &response, BEGIN);
+}
+
+/* The `per_page` and `page` that the request on its way asks for. */
+static void assert_asks(long long per_page, long long number) {
+  char query[100];
+  snprintf(query, sizeof query, "?per_page=%lld&page=%lld&include_totals=true", per_page, number);
+  assert_contains(call.request.url, query);
+}
+
+TEST(a_list_of_one_page_takes_one_request) {
+  send_at(BEGIN);
+  assert_asks(100, 0);
+  struct response response = page_of(0, 100, 100, 100);
+  assert_true(call_feed(&call, &response, BEGIN));
+  assert_int_equal(call.skip, 0);
+  assert_done(ERROR_NONE);
+}
+
+TEST(a_list_of_nothing_takes_one_request) {
+  assert_false(turn_page(0, 100, 0, 0));
+  assert_done(ERROR_NONE);
+}
+
+TEST(a_list_of_two_pages_takes_two_requests) {
+  assert_true(turn_page(0, 100, 101, 100));
+  assert_int_equal(call.state, CALL_DECIDING);
+  send_at(BEGIN);
+  assert_asks(100, 1);
+  assert_int_equal(call.attempts, 1);
+  struct response response = page_of(100, 100, 101, 1);
+  assert_true(call_feed(&call, &response, BEGIN));
+  assert_int_equal(call.skip, 0);
+  assert_done(ERROR_NONE);
+}
+
+TEST(a_tenant_that_gives_fewer_than_asked_is_followed_at_its_own_size) {
+  assert_true(turn_page(0, 50, 120, 50));
+  send_at(BEGIN);
+  assert_asks(50, 1);
+  struct response response = page_of(50, 50, 120, 50);
+  assert_true(call_feed(&call, &response, BEGIN));
+  send_at(BEGIN);
+  assert_asks(50, 2);
+  response = page_of(100, 50, 120, 20);
+  assert_true(call_feed(&call, &response, BEGIN));
+  assert_done(ERROR_NONE);
+}
+
+TEST(without_a_limit_the_number_of_items_tells_the_page_size) {
+  assert_true(turn_page(0, -1, 120, 50));
+  send_at(BEGIN);
+  assert_asks(50, 1);
+}
+
+TEST(a_limit_larger_than_what_was_asked_changes_nothing) {
+  assert_true(turn_page(0, 1000, 120, 100));
+  send_at(BEGIN);
+  assert_asks(100, 1);
+}
+
+TEST(a_limit_of_zero_is_no_page_size) {
+  assert_true(turn_page(0, 0, 120, 50));
+  send_at(BEGIN);
+  assert_asks(50, 1);
+}
+
+TEST(without_a_total_pages_are_asked_for_until_one_brings_nothing) {
+  assert_true(turn_page(0, 50, -1, 50));
+  assert_true(turn_page(50, 50, -1, 50));
+  assert_false(turn_page(100, 50, -1, 0));
+  assert_done(ERROR_NONE);
+  assert_int_equal(call.received, 100);
+}
+
+TEST(without_a_total_a_short_last_page_is_not_taken_twice) {
+  assert_true(turn_page(0, 50, -1, 50));
+  assert_true(turn_page(50, 50, -1, 30));
+  send_at(BEGIN);
+  assert_asks(30, 2);
+  struct response response = page_of(60, 30, -1, 20);
+  assert_false(call_feed(&call, &response, BEGIN));
+  assert_done(ERROR_NONE);
+}
+
+TEST(without_start_and_total_a_short_last_page_is_not_taken_twice) {
+  assert_true(turn_page(-1, -1, -1, 50));
+  assert_true(turn_page(-1, -1, -1, 30));
+  send_at(BEGIN);
+  assert_asks(30, 2);
+  struct response response = page_of(-1, -1, -1, 20);
+  assert_false(call_feed(&call, &response, BEGIN));
+  assert_done(ERROR_NONE);
+  assert_int_equal(call.received, 80);
+}
+
+TEST(without_start_and_total_a_page_that_overlaps_skips_what_is_there_already) {
+  assert_true(turn_page(-1, -1, -1, 50));
+  assert_true(turn_page(-1, -1, -1, 30));
+  assert_true(turn_page(-1, -1, -1, 25));
+  assert_int_equal(call.skip, 20);
+  assert_int_equal(call.received, 85);
+}
+
+TEST(a_page_without_a_start_follows_the_one_before) {
+  assert_true(turn_page(-1, -1, 120, 100));
+  assert_true(turn_page(-1, -1, 120, 20));
+  assert_int_equal(call.skip, 0);
+  assert_done(ERROR_NONE);
+}
+
+static void assert_page_refused(const char *message) {
+  assert_done(ERROR_PROTOCOL);
+  assert_int_equal(call.error.status, 200);
+  assert_string_equal(call.error.message, message);
+  assert_false(call.error.maybe_applied);
+}
+
+TEST(a_page_behind_a_gap_is_an_error_and_not_a_short_list) {
+  assert_true(turn_page(0, 50, 120, 50));
+  assert_false(turn_page(51, 50, 120, 50));
+  assert_page_refused("a page of the list has 50 items from 51 on, of 120, where item 50 was to follow");
+}
+
+TEST(a_first_page_that_does_not_begin_at_the_beginning_is_an_error) {
+  assert_false(turn_page(1, 50, 10, 9));
+  assert_page_refused("a page of the list has 9 items from 1 on, of 10, where item 0 was to follow");
+}
+
+TEST(an_empty_page_before_the_total_is_an_error_and_not_a_short_list) {
+  assert_true(turn_page(0, 50, 120, 50));
+  assert_false(turn_page(50, 50, 120, 0));
+  assert_page_refused("a page of the list has 0 items from 50 on, of 120, where item 50 was to follow");
+}
+
+TEST(an_empty_first_page_of_a_list_that_is_not_is_an_error) {
+  assert_false(turn_page(0, 100, 120, 0));
+  assert_page_refused("a page of the list has 0 items from 0 on, of 120, where item 0 was to follow");
+}
+
+TEST(an_empty_page_under_a_smaller_cap_is_asked_for_once_more) {
+  assert_false(turn_page(0, 50, 120, 0));
+  assert_int_equal(call.state, CALL_DECIDING);
+  send_at(BEGIN);
+  assert_asks(50, 0);
+  struct response response = page_of(0, 50, 120, 0);
+  assert_false(call_feed(&call, &response, BEGIN));
+  assert_page_refused("a page of the list has 0 items from 0 on, of 120, where item 0 was to follow");
+}
+
+TEST(a_page_that_brings_nothing_new_is_an_error_and_no_endless_loop) {
+  assert_true(turn_page(0, 50, 120, 50));
+  assert_false(turn_page(0, 50, 120, 50));
+  assert_page_refused("a page of the list has 50 items from 0 on, of 120, where item 50 was to follow");
+}
+
+TEST(a_page_that_overlaps_skips_what_is_there_already) {
+  assert_true(turn_page(0, 50, 70, 50));
+  assert_true(turn_page(30, 30, 70, 30));
+  assert_int_equal(call.skip, 20);
+  assert_int_equal(call.received, 60);
+  assert_true(turn_page(60, 30, 70, 10));
+  assert_int_equal(call.skip, 0);
+  assert_done(ERROR_NONE);
+}
+
+TEST(a_page_that_a_smaller_cap_moved_back_is_asked_for_again_in_that_size) {
+  assert_true(turn_page(0, 50, 120, 50));
+  assert_false(turn_page(20, 20, 120, 20));
+  assert_int_equal(call.state, CALL_DECIDING);
+  assert_int_equal(call.received, 50);
+  send_at(BEGIN);
+  assert_asks(20, 2);
+  struct response response = page_of(40, 20, 120, 20);
+  assert_true(call_feed(&call, &response, BEGIN));
+  assert_int_equal(call.skip, 10);
+  assert_int_equal(call.received, 60);
+}
+
+/* Nobody knows how long the list is; a page of what is here already must not pass for its end. */
+TEST(without_a_total_a_page_that_a_smaller_cap_moved_back_is_not_the_end) {
+  assert_true(turn_page(0, 50, -1, 50));
+  assert_false(turn_page(20, 20, -1, 20));
+  assert_int_equal(call.state, CALL_DECIDING);
+  send_at(BEGIN);
+  assert_asks(20, 2);
+}
+
+TEST(an_empty_page_does_not_shrink_what_is_asked_for) {
+  assert_true(turn_page(0, 50, 120, 50));
+  assert_false(turn_page(50, 50, 120, 0));
+  assert_done(ERROR_PROTOCOL);
+  assert_int_equal(call.per_page, 50);
+}
+
+TEST(a_list_that_shrinks_while_it_is_read_ends_where_it_ends) {
+  assert_true(turn_page(0, 50, 120, 50));
+  assert_false(turn_page(50, 50, 45, 0));
+  assert_done(ERROR_NONE);
+  assert_int_equal(call.received, 50);
+}
+
+TEST(a_page_of_more_items_than_the_total_ends_the_list) {
+  assert_true(turn_page(0, 50, 0, 3));
+  assert_done(ERROR_NONE);
+  assert_int_equal(call.received, 3);
+}
+
+TEST(a_list_that_grows_while_it_is_read_is_read_to_its_new_end) {
+  assert_true(turn_page(0, 50, 51, 50));
+  assert_true(turn_page(50, 50, 101, 50));
+  assert_int_equal(call.state, CALL_DECIDING);
+  assert_true(turn_page(100, 50, 101, 1));
+  assert_done(ERROR_NONE);
+}
+
+TEST(a_page_without_its_list_is_an_error) {
+  assert_true(turn_page(0, 50, 120, 50));
+  assert_false(turn_page(50, 50, 120, -1));
+  assert_done(ERROR_PROTOCOL);
+}
+
+TEST(an_error_on_a_later_page_ends_the_whole_list) {
+  assert_true(turn_page(0, 50, 120, 50));
+  send_at(BEGIN);
+  feed_status(500);
+  assert_done(ERROR_API);
+  assert_false(call.error.maybe_applied);
+  assert_int_equal(call.error.attempts, 1);
+}
+
+TEST(the_deadline_holds_for_all_pages_together) {
+  assert_true(turn_page(0, 50, 120, 50));
+  assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
+  assert_done(ERROR_TIMEOUT);
+}
+
+TEST(a_token_that_expires_between_pages_is_asked_for_again) {
+  call_authorize(&call, TEXT("s3cr3t"), 10, BEGIN);
+  assert_true(turn_page(0, 50, 120, 50));
+  assert_int_equal(call_next(&call, BEGIN + 10), CALL_AUTHORIZE);
+}
+
+TEST(a_client_that_is_closed_between_pages_ends_the_list) {
+  assert_true(turn_page(0, 50, 120, 50));
+  client_close(&client);
+  assert_int_equal(call_next(&call, BEGIN), CALL_DONE);
+  assert_done(ERROR_CLOSED);
+}
+
+/* How a tenant gives a list, and what it tells about its pages. */
+struct tenant {
+  long long caps[8]; /* items on its first page at most, on its second, ...; the last for all further ones */
+  size_t cap_count;
+  long long total; /* items of the list */
+  bool no_start, no_limit, no_total;
+};
+
+/* Reads the whole list from that tenant, every item once and in order; returns how many requests it took. */
+static size_t read_list(const struct tenant *tenant) {
+  long long kept = 0;
+  size_t requests = 0;
+  call_close(&call);
+  open_call("list_user_permissions");
+  while (call_next(&call, BEGIN) == CALL_SEND) {
+    size_t turn = requests < tenant->cap_count ? requests : tenant->cap_count - 1;
+    struct response page = answer_page(tenant->caps[turn], tenant->total), told = page;
+    if (tenant->no_start) told.start = -1;
+    if (tenant->no_limit) told.limit = -1;
+    if (tenant->no_total) told.total = -1;
+    requests++;
+    assert_true(requests < 1000);
+    if (!call_feed(&call, &told, BEGIN)) continue;
+    assert_int_equal(page.start + call.skip, kept);
+    kept = page.start + page.item_count;
+  }
+  assert_done(ERROR_NONE);
+  assert_int_equal(kept, tenant->total);
+  return requests;
+}
+
+TEST(lists_of_every_length_are_whole_and_take_no_request_too_many) {
+  static const long long caps[] = {7, 50, 100};
+  struct tenant tenant = {.cap_count = 1};
+  for (size_t i = 0; i < COUNT(caps); i++) {
+    tenant.caps[0] = caps[i];
+    for (tenant.total = 0; tenant.total <= 310; tenant.total++) {
+      long long pages = (tenant.total + caps[i] - 1) / caps[i];
+      assert_int_equal(read_list(&tenant), pages ? pages : 1);
+    }
+  }
+}
+
+TEST(lists_of_every_length_are_whole_when_the_tenant_tells_nothing_about_them) {
+  static const long long caps[] = {1, 7, 50, 100, 1000};
+  struct tenant tenant = {.cap_count = 1, .no_start = true, .no_limit = true, .no_total = true};
+  for (size_t i = 0; i < COUNT(caps); i++) {
+    tenant.caps[0] = caps[i];
+    for (tenant.total = 0; tenant.total <= 310; tenant.total++) read_list(&tenant);
+  }
+}
+
+TEST(a_cap_that_changes_while_a_list_is_read_loses_no_item) {
+  static const struct tenant tenants[] = {
+      {.caps = {50, 30, 25, 60}, .cap_count = 4, .total = 400},
+      {.caps = {100, 1, 100}, .cap_count = 3, .total = 150},
+      {.caps = {100, 50, 20, 7, 3, 1}, .cap_count = 6, .total = 130},
+      {.caps = {50, 49, 48, 47, 46, 45, 44, 43}, .cap_count = 8, .total = 400},
+      {.caps = {100, 10}, .cap_count = 2, .total = 400, .no_limit = true},
+  };
+  for (size_t i = 0; i < COUNT(tenants); i++) read_list(&tenants[i]);
+}
+
+TEST(a_cap_that_changes_loses_no_item_of_a_list_without_a_total) {
+  static const struct tenant tenants[] = {
+      {.caps = {50, 30, 25, 60}, .cap_count = 4, .total = 400, .no_total = true},
+      {.caps = {100, 50, 20, 7, 3, 1}, .cap_count = 6, .total = 130, .no_total = true},
+      {.caps = {100, 10}, .cap_count = 2, .total = 400, .no_total = true, .no_limit = true},
+  };
+  for (size_t i = 0; i < COUNT(tenants); i++) read_list(&tenants[i]);
+}
+
+int test_pages(void) {
+  static const struct CMUnitTest tests[] = {
+      LIST(a_list_of_one_page_takes_one_request),
+      LIST(a_list_of_nothing_takes_one_request),
+      LIST(a_list_of_two_pages_takes_two_requests),
+      LIST(a_tenant_that_gives_fewer_than_asked_is_followed_at_its_own_size),
+      LIST(without_a_limit_the_number_of_items_tells_the_page_size),
+      LIST(a_limit_larger_than_what_was_asked_changes_nothing),
+      LIST(a_limit_of_zero_is_no_page_size),
+      LIST(without_a_total_pages_are_asked_for_until_one_brings_nothing),
+      LIST(without_a_total_a_short_last_page_is_not_taken_twice),
+      LIST(without_start_and_total_a_short_last_page_is_not_taken_twice),
+      LIST(without_start_and_total_a_page_that_overlaps_skips_what_is_there_already),
+      LIST(a_page_without_a_start_follows_the_one_before),
+      LIST(a_page_behind_a_gap_is_an_error_and_not_a_short_list),
+      LIST(a_first_page_that_does_not_begin_at_the_beginning_is_an_error),
+      LIST(an_empty_page_before_the_total_is_an_error_and_not_a_short_list),
+      LIST(an_empty_first_page_of_a_list_that_is_not_is_an_error),
+      LIST(an_empty_page_under_a_smaller_cap_is_asked_for_once_more),
+      LIST(a_page_that_brings_nothing_new_is_an_error_and_no_endless_loop),
+      LIST(a_page_that_overlaps_skips_what_is_there_already),
+      LIST(a_page_that_a_smaller_cap_moved_back_is_asked_for_again_in_that_size),
+      LIST(without_a_total_a_page_that_a_smaller_cap_moved_back_is_not_the_end),
+      LIST(an_empty_page_does_not_shrink_what_is_asked_for),
+      LIST(a_list_that_shrinks_while_it_is_read_ends_where_it_ends),
+      LIST(a_page_of_more_items_than_the_total_ends_the_list),
+      LIST(a_list_that_grows_while_it_is_read_is_read_to_its_new_end),
+      LIST(a_page_without_its_list_is_an_error),
+      LIST(an_error_on_a_later_page_ends_the_whole_list),
+      LIST(the_deadline_holds_for_all_pages_together),
+      LIST(a_token_that_expires_between_pages_is_asked_for_again),
+      LIST(a_client_that_is_closed_between_pages_ends_the_list),
+      LIST(lists_of_every_length_are_whole_and_take_no_request_too_many),
+      LIST(lists_of_every_length_are_whole_when_the_tenant_tells_nothing_about_them),
+      LIST(a_cap_that_changes_while_a_list_is_read_loses_no_item),
+      LIST(a_cap_that_changes_loses_no_item_of_a_list_without_a_total),
+  };
+  return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
+}

@@ -1,0 +1,253 @@
+#include "retry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "support.h"
+
+static const char TOKEN[] = "s3cr3t.t0ken";
+
+static struct error error;
+
+static const struct operation *removing(void) {
+  return operation_find("remove_user_permissions");
+}
+
+static const struct operation *listing(void) {
+  return operation_find("list_user_permissions");
+}
+
+static enum retry_verdict judge(const struct operation *operation, const struct response *response) {
+  memset(&error, 0x55, sizeof error);
+  return retry_response(operation, response, text_of(TOKEN), &error);
+}
+
+/* An answer whose body has this errorCode and message. */
+static struct response answer(int status, const char *code, const char *message) {
+  struct response response;
+  response_open(&response, status);
+  response.body = RESPONSE_OBJECT;
+  response.code = text_of(code);
+  response.message = text_of(message);
+  return response;
+}
+
+static void check_refusal(const struct response *response, enum error_kind kind, bool maybe_applied) {
+  assert_int_equal(judge(removing(), response), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, kind);
+  assert_int_equal(error.status, response->status);
+  assert_int_equal(error.maybe_applied, maybe_applied);
+  assert_int_equal(judge(listing(), response), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, kind);
+  assert_false(error.maybe_applied);
+}
+
+TEST(the_expected_status_is_success_whatever_the_body) {
+  struct response response;
+  response_open(&response, 204);
+  assert_int_equal(judge(removing(), &response), RETRY_DONE);
+  response.body = RESPONSE_OTHER;
+  response.html = true;
+  assert_int_equal(judge(removing(), &response), RETRY_DONE);
+}
+
+TEST(a_list_is_success_only_with_its_items) {
+  struct response response;
+  response_open(&response, 200);
+  response.body = RESPONSE_OBJECT;
+  response.item_count = 0;
+  assert_int_equal(judge(listing(), &response), RETRY_DONE);
+  response.item_count = -1;
+  assert_int_equal(judge(listing(), &response), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, ERROR_PROTOCOL);
+  assert_string_equal(error.message, "the answer has no list \"permissions\"");
+}
+
+TEST(a_list_that_is_no_json_object_is_told_apart_from_html) {
+  struct response response;
+  response_open(&response, 200);
+  assert_int_equal(judge(listing(), &response), RETRY_GIVE_UP);
+  assert_string_equal(error.message, "the answer is not a JSON object");
+  response.body = RESPONSE_OTHER;
+  response.html = true;
+  assert_int_equal(judge(listing(), &response), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, ERROR_PROTOCOL);
+  assert_string_equal(error.message, "the answer is not a JSON object but an HTML page");
+}
+
+TEST(what_the_api_says_about_an_error_is_quoted) {
+  struct response response = answer(404, "inexistent_user", "The user does not exist.");
+  check_refusal(&response, ERROR_API, false);
+  assert_string_equal(error.code, "inexistent_user");
+  assert_string_equal(error.message, "The user does not exist.");
+}
+
+TEST(a_400_for_the_body_is_an_api_error) {
+  struct response response = answer(400, "invalid_body", "Payload validation error");
+  check_refusal(&response, ERROR_API, false);
+}
+
+TEST(a_400_whose_code_is_bearer_is_about_the_token) {
+  struct response response = answer(400, "Bearer", "Bad HTTP authentication header format");
+  check_refusal(&response, ERROR_TOKEN, false);
+  response = answer(400, "bearer", "");
+  check_refusal(&response, ERROR_API, false);
+  response = answer(404, "Bearer", "");
+  check_refusal(&response, ERROR_API, false);
+}
+
+TEST(a_401_is_about_the_token) {
+  struct response response = answer(401, "", "Expired token received for JSON Web Token validation");
+  check_refusal(&response, ERROR_TOKEN, false);
+}
+
+TEST(a_403_a_404_a_409_and_a_413_are_api_errors_that_changed_nothing) {
+  static const int statuses[] = {403, 404, 409, 413, 418, 499};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    struct response response = answer(statuses[i], "", "");
+    check_refusal(&response, ERROR_API, false);
+  }
+}
+
+TEST(a_429_is_a_limit_and_tells_when_to_come_again) {
+  struct response response = answer(429, "too_many_requests", "Global limit has been reached");
+  response.retry_after = 7;
+  check_refusal(&response, ERROR_LIMIT, false);
+  assert_seconds(error.retry_after, 7);
+  response.retry_after = -1;
+  check_refusal(&response, ERROR_LIMIT, false);
+  assert_true(error.retry_after < 0);
+}
+
+TEST(a_408_and_every_5xx_leave_open_whether_a_write_was_applied) {
+  static const int statuses[] = {408, 500, 501, 502, 503, 504, 520, 529, 599};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    struct response response = answer(statuses[i], "", "");
+    check_refusal(&response, ERROR_API, true);
+  }
+}
+
+TEST(a_status_without_words_of_its_own_gets_the_usual_ones) {
+  static const struct {
+    int status;
+    const char *words;
+  } rows[] = {
+      {400, "Bad Request"},           {401, "Unauthorized"}, {403, "Forbidden"},           {404, "Not Found"},
+      {408, "Request Timeout"},       {409, "Conflict"},     {413, "Content Too Large"},   {429, "Too Many Requests"},
+      {500, "Internal Server Error"}, {502, "Bad Gateway"},  {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+      {418, "client error"},          {520, "server error"},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    struct response response;
+    response_open(&response, rows[i].status);
+    judge(removing(), &response);
+    assert_string_equal(error.message, rows[i].words);
+    assert_string_equal(error.code, "");
+  }
+}
+
+TEST(an_html_page_is_called_one) {
+  struct response response;
+  response_open(&response, 502);
+  response.html = true;
+  check_refusal(&response, ERROR_API, true);
+  assert_string_equal(error.message, "Bad Gateway (an HTML page, not an answer of the API)");
+  assert_int_equal(error.status, 502);
+}
+
+TEST(a_code_beside_an_html_page_is_kept) {
+  struct response response = answer(503, "overloaded", "");
+  response.html = true;
+  check_refusal(&response, ERROR_API, true);
+  assert_string_equal(error.code, "overloaded");
+  assert_string_equal(error.message, "Service Unavailable (an HTML page, not an answer of the API)");
+}
+
+TEST(another_2xx_is_no_success_and_leaves_open_what_happened) {
+  struct response response = answer(200, "", "");
+  assert_int_equal(judge(removing(), &response), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, ERROR_PROTOCOL);
+  assert_int_equal(error.status, 200);
+  assert_true(error.maybe_applied);
+  assert_string_equal(error.message, "status 200 where the API answers 204");
+}
+
+TEST(a_redirect_is_not_what_the_api_answers) {
+  struct response response;
+  response_open(&response, 300);
+  check_refusal(&response, ERROR_PROTOCOL, false);
+  response_open(&response, 302);
+  response.html = true;
+  check_refusal(&response, ERROR_PROTOCOL, false);
+  assert_string_equal(error.message, "status 302 where the API answers 200 (an HTML page)");
+}
+
+TEST(a_tenant_that_repeats_the_token_does_not_get_it_into_the_error) {
+  struct response response = answer(401, "code s3cr3t.t0ken", "Invalid token: s3cr3t.t0ken");
+  judge(removing(), &response);
+  assert_string_equal(error.code, "code [secret]");
+  assert_string_equal(error.message, "Invalid token: [secret]");
+}
+
+TEST(each_kind_of_failure_has_its_kind_of_error) {
+  static const struct {
+    enum failure_kind failure;
+    enum error_kind kind;
+  } rows[] = {
+      {FAILURE_CONNECT, ERROR_TRANSPORT},   {FAILURE_TLS, ERROR_TRANSPORT},     {FAILURE_TIMEOUT, ERROR_TIMEOUT},
+      {FAILURE_TRANSPORT, ERROR_TRANSPORT}, {FAILURE_PROTOCOL, ERROR_PROTOCOL}, {FAILURE_TOKEN, ERROR_TOKEN},
+      {FAILURE_MEMORY, ERROR_MEMORY},       {FAILURE_CANCELED, ERROR_CANCELED}, {FAILURE_CLOSED, ERROR_CLOSED},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    struct failure failure = {.kind = rows[i].failure, .message = "100%s broken"};
+    assert_int_equal(retry_failure(removing(), &failure, text_of(TOKEN), &error), RETRY_GIVE_UP);
+    assert_int_equal(error.kind, rows[i].kind);
+    assert_string_equal(error.message, "100%s broken");
+    assert_int_equal(error.status, 0);
+    assert_true(error.retry_after < 0);
+  }
+}
+
+TEST(only_a_write_that_may_have_been_read_may_have_been_applied) {
+  struct failure failure = {.kind = FAILURE_TRANSPORT, .maybe_read = true, .message = "reset"};
+  retry_failure(removing(), &failure, text_of(TOKEN), &error);
+  assert_true(error.maybe_applied);
+  retry_failure(listing(), &failure, text_of(TOKEN), &error);
+  assert_false(error.maybe_applied);
+  failure.maybe_read = false;
+  retry_failure(removing(), &failure, text_of(TOKEN), &error);
+  assert_false(error.maybe_applied);
+}
+
+TEST(a_failure_that_repeats_the_token_does_not_get_it_into_the_error) {
+  struct failure failure = {.kind = FAILURE_TOKEN, .message = "no s3cr3t.t0ken,\ns3cr3t.t0ken!"};
+  assert_int_equal(retry_failure(removing(), &failure, text_of(TOKEN), &error), RETRY_GIVE_UP);
+  assert_string_equal(error.message, "no [secret], [secret]!");
+  retry_failure(removing(), &failure, TEXT(""), &error);
+  assert_string_equal(error.message, "no s3cr3t.t0ken, s3cr3t.t0ken!");
+}
+
+int test_retry(void) {
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_expected_status_is_success_whatever_the_body),
+      cmocka_unit_test(a_list_is_success_only_with_its_items),
+      cmocka_unit_test(a_list_that_is_no_json_object_is_told_apart_from_html),
+      cmocka_unit_test(what_the_api_says_about_an_error_is_quoted),
+      cmocka_unit_test(a_400_for_the_body_is_an_api_error),
+      cmocka_unit_test(a_400_whose_code_is_bearer_is_about_the_token),
+      cmocka_unit_test(a_401_is_about_the_token),
+      cmocka_unit_test(a_403_a_404_a_409_and_a_413_are_api_errors_that_changed_nothing),
+      cmocka_unit_test(a_429_is_a_limit_and_tells_when_to_come_again),
+      cmocka_unit_test(a_408_and_every_5xx_leave_open_whether_a_write_was_applied),
+      cmocka_unit_test(a_status_without_words_of_its_own_gets_the_usual_ones),
+      cmocka_unit_test(an_html_page_is_called_one),
+      cmocka_unit_test(a_code_beside_an_html_page_is_kept),
+      cmocka_unit_test(another_2xx_is_no_success_and_leaves_open_what_happened),
+      cmocka_unit_test(a_redirect_is_not_what_the_api_answers),
+      cmocka_unit_test(a_tenant_that_repeats_the_token_does_not_get_it_into_the_error),
+      cmocka_unit_test(each_kind_of_failure_has_its_kind_of_error),
+      cmocka_unit_test(only_a_write_that_may_have_been_read_may_have_been_applied),
+      cmocka_unit_test(a_failure_that_repeats_the_token_does_not_get_it_into_the_error),
+  };
+  return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
+}
