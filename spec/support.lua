@@ -71,7 +71,7 @@ function support.open_connections(expected)
   return open
 end
 
--- Runs a command; returns what it printed (both streams) and whether it ended well.
+-- Runs a command; returns what it printed (both streams) and its status.
 function support.run(command)
   local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status $?\""))
   local output = pipe:read "*a"

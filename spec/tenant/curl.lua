@@ -95,7 +95,7 @@ function curl.perform(requests)
   local parts = {}
   for n, request in ipairs(requests) do parts[n] = configuration(n, request) end
   write_file(base .. ".config", table.concat(parts, "\nnext\n"))
-  local pipe = assert(io.popen(("curl -q --config '%s.config' 2>&1; echo \"exit $?\""):format(base)))
+  local pipe = assert(io.popen(("LD_PRELOAD= curl -q --config '%s.config' 2>&1; echo \"exit $?\""):format(base)))
   local output = pipe:read "*a"
   pipe:close()
   os.remove(base .. ".config")
