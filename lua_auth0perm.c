@@ -3,6 +3,7 @@
 #include "src/compat.h"
 #include "src/lua_call.h"
 #include "src/lua_client.h"
+#include "src/lua_operations.h"
 #include "src/lua_values.h"
 #include "src/version.h"
 
@@ -21,6 +22,8 @@ int luaopen_auth0perm(lua_State *L) {
   lua_newtable(L);
   lua_pushcfunction(L, lua_client_new);
   lua_setfield(L, -2, "new");
+  lua_pushcfunction(L, lua_operations);
+  lua_setfield(L, -2, "operations");
   lua_pushliteral(L, MODULE_NAME " " MODULE_VERSION);
   lua_setfield(L, -2, "_VERSION");
   return 1;

@@ -1,14 +1,12 @@
 #include "call.h"
 
-/* Items asked for on each page of a list: the most that the API gives (OpenAPI, `per_page`). */
-enum { PER_PAGE = 100 };
-
 /* How much earlier than ours a driver's clock may see a deadline pass, in seconds: libcurl's is another one
  * (CLOCK_MONOTONIC_RAW). A request's timeout within this time of the deadline is the deadline's. */
 static const double CLOCK_DIFFERENCE = 0.01;
 
 void call_open(struct call *call, struct client *client, const struct operation *operation) {
-  *call = (struct call){.client = client, .operation = operation, .timeout = client->timeout, .per_page = PER_PAGE};
+  *call = (struct call){.client = client, .operation = operation, .timeout = client->timeout};
+  pages_open(&call->pages, client->allocator);
   request_open(&call->request, operation, client->allocator);
 }
 
@@ -22,7 +20,9 @@ void call_begin(struct call *call, double now) {
 static enum call_step finish(struct call *call) {
   call->state = CALL_FINISHED;
   call->error.attempts = call->attempts;
+  call->more = false;
   request_close(&call->request);
+  pages_close(&call->pages);
   return CALL_DONE;
 }
 
@@ -35,7 +35,7 @@ static enum call_step finish_late(struct call *call) {
 static enum call_step send_request(struct call *call, struct text token, double now) {
   const struct client *client = call->client;
   struct request_frame frame = {.domain = client->domain.data, .agent = client->agent.data, .token = token};
-  struct request_page page = {.number = call->received / call->per_page, .per_page = call->per_page};
+  struct request_page page = pages_next(&call->pages, call->operation);
   const struct request_page *asked = call->operation->answer == ANSWER_LIST ? &page : NULL;
   if (!request_address(&call->request, &frame, asked, &call->error)) return finish(call);
 
@@ -71,44 +71,36 @@ enum call_step call_next(struct call *call, double now) {
   return send_request(call, token, now);
 }
 
-/* Ends the call: the pages of its list do not fit together, and a part must not pass for the whole. */
-static bool refuse_page(struct call *call, const struct response *page) {
-  error_set(&call->error, ERROR_PROTOCOL,
-            "a page of the list has %lld items from %lld on, of %lld, where item %lld was to follow", page->item_count,
-            page->start, page->total, call->received);
-  call->error.status = page->status;
-  finish(call);
-  return false;
+/* Has the call wait for call_resume. Nothing secret stays meanwhile. */
+static void rest(struct call *call) {
+  call->state = CALL_FINISHED;
+  call->error.attempts = call->attempts;
+  call->more = true;
+  request_rest(&call->request);
 }
 
-/* The page size to number the next page by: what the tenant gives, which may be less than what was asked for. */
-static long long next_page_size(const struct call *call, const struct response *page) {
-  long long size = call->per_page;
-  if (page->limit > 0 && page->limit < size) size = page->limit;
-  if (page->item_count > 0 && page->item_count < size) size = page->item_count;
-  return size;
-}
-
-/* Takes note of a page. It may begin with items that are here already, but never after a gap. One that brings nothing
- * new, where more is to come, is asked for again in the smaller size that it turned out to have. */
+/* Takes note of a page; returns whether its items are to be kept. */
 static bool take_page(struct call *call, const struct response *page) {
-  long long asked = call->received / call->per_page * call->per_page;
-  long long start = page->start >= 0 ? page->start : asked;
-  long long end = start + page->item_count;
-  bool grows = end > call->received;
-  bool more = page->total >= 0 ? page->total > (grows ? end : call->received) : grows || start < asked;
-  long long size = next_page_size(call, page);
-  if (start > call->received || (more && !grows && size == call->per_page)) return refuse_page(call, page);
-  call->skip = call->received - start;
-  if (grows) call->received = end;
-  if (more) {
-    call->per_page = size;
-    call->attempts = 0;
-    call->state = CALL_DECIDING;
-  } else {
-    finish(call);
+  switch (pages_take(&call->pages, call->operation, page, &call->error)) {
+    case PAGES_REFUSED: finish(call); return false;
+    case PAGES_LAST: finish(call); break;
+    case PAGES_MORE:
+      if (call->by_page) {
+        rest(call);
+      } else {
+        call->attempts = 0;
+        call->state = CALL_DECIDING;
+      }
   }
-  return grows;
+  return page->item_count > call->pages.skip;
+}
+
+void call_resume(struct call *call) {
+  if (!call->more) return;
+  call->more = false;
+  call->begun = false;
+  call->attempts = 0;
+  call->state = CALL_DECIDING;
 }
 
 bool call_feed(struct call *call, const struct response *response, double now) {
@@ -120,7 +112,7 @@ bool call_feed(struct call *call, const struct response *response, double now) {
   }
   if (call->operation->answer == ANSWER_LIST) return take_page(call, response);
   finish(call);
-  return false;
+  return call->operation->answer != ANSWER_NOTHING;
 }
 
 /* What must not show up in a message: the token that was sent, or the one that would be. */
@@ -156,5 +148,7 @@ void call_authorize(struct call *call, struct text token, double expires_in, dou
 }
 
 void call_close(struct call *call) {
-  if (call->client) request_close(&call->request);
+  if (!call->client) return;
+  request_close(&call->request);
+  pages_close(&call->pages);
 }

@@ -4,6 +4,7 @@
 #define AUTH0PERM_CALL_H
 
 #include "client.h"
+#include "pages.h"
 #include "request.h"
 #include "retry.h"
 
@@ -27,9 +28,9 @@ struct call {
   double deadline;    /* once begun */
   double wait;        /* seconds, after CALL_WAIT */
   int attempts;       /* requests that left for the current page */
-  long long received; /* items of a list so far */
-  long long per_page; /* items to ask for, then what the tenant says it gives */
-  long long skip;     /* items at the start of the page just fed that an earlier page held already */
+  struct pages pages; /* of a list */
+  bool by_page;       /* the call is done after each page of a list; call_resume goes on with the next */
+  bool more;          /* there is a next one */
 };
 
 /* A call whose request still wants its arguments (request_identify, ...). `client` outlives it. */
@@ -41,9 +42,12 @@ void call_begin(struct call *call, double now);
 /* What to do next. Not to be asked while a request is being sent. */
 enum call_step call_next(struct call *call, double now);
 
-/* The answer to the request of CALL_SEND. When it is a page of a list, its items from `call->skip` on are to be
- * kept. Returns whether they are. A call that has been ended meanwhile ignores the answer. */
+/* The answer to the request of CALL_SEND. Returns whether what is in its body is to be kept: an object, or the items of a
+ * list from `call->pages.skip` on. A call that has been ended meanwhile ignores the answer. */
 bool call_feed(struct call *call, const struct response *response, double now);
+
+/* Has a call that is done with one page of several (`more`) go on: it then is one that has not begun. */
+void call_resume(struct call *call);
 
 /* There is no answer, or no token. Ends the call, also one that waits, or that has not begun. */
 void call_fail(struct call *call, const struct failure *failure, double now);

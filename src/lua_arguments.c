@@ -1,43 +1,19 @@
 #include "lua_arguments.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "compat.h"
-#include "lua_values.h"
+#include "lua_json.h"
+#include "lua_options.h"
+#include "lua_table.h"
 
-enum {
-  PLACE_SIZE = 160, /* bytes of "permissions[3].permission_name" */
-  SHOWN_SIZE = 100  /* bytes of an identifier in it */
-};
-
-/* Where an argument is being read, for messages. */
-struct reading {
-  lua_State *L;
-  int position;
-  const char *function;
-  struct call *call;
-  struct error *error;
-};
+enum { SHOWN_SIZE = 100 /* bytes of an identifier in a message */ };
 
 /* Names the place of a list in the form that maps identifiers to lists. */
 static void describe_list(char *place, struct text identifier) {
   char shown[SHOWN_SIZE];
   error_quote(shown, sizeof shown, identifier, (struct text){0});
-  snprintf(place, PLACE_SIZE, "permissions[\"%s\"]", shown);
-}
-
-/* The string on top of the stack, which stays there. */
-static struct text check_member(const struct reading *reading, const char *place, const char *field) {
-  lua_State *L = reading->L;
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    values_raise(L, reading->position, reading->function, "%s%s%s: string expected, got %s", place, field ? "." : "",
-                 field ? field : "", values_typename(L, -1));
-  }
-  struct text text;
-  text.data = lua_tolstring(L, -1, &text.length);
-  return text;
+  snprintf(place, TABLE_PLACE_SIZE, "permissions[\"%s\"]", shown);
 }
 
 /* Adds one permission to the body; a refusal gets its place in front. */
@@ -46,12 +22,6 @@ static bool add_permission(const struct reading *reading, const char *place, con
   if (request_add_permission(&reading->call->request, identifier, name, reading->error)) return true;
   if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, place, separator);
   return false;
-}
-
-/* Pushes a member of the table on top of the stack; no metamethod runs while a request is being made. */
-static void push_raw_member(lua_State *L, const char *name) {
-  lua_pushstring(L, name);
-  lua_rawget(L, -2);
 }
 
 /*---
@@ -65,69 +35,46 @@ static void push_raw_member(lua_State *L, const char *name) {
 --- At least one; duplicates are sent once; 1 MB of JSON at most. Other members of a permission are not looked at, so that
 --- what `list_user_permissions` returns can be handed on as it is.
 ---@alias auth0perm.Permissions auth0perm.Permission[]|table<string, string[]>
-
----@class auth0perm.UserPermission: auth0perm.Permission
----@field description? string
----@field resource_server_name string
---- How the user holds it: `source_type` is `"DIRECT"`, or `"ROLE"` with the role's id and name.
----@field sources { source_id: string, source_name: string, source_type: string }[]
 */
 
 /* Reads { resource_server_identifier =, permission_name = } from the top of the stack. Other members are let be, so
  * that what list_user_permissions returns can be handed on as it is. */
 static bool read_item(const struct reading *reading, lua_Integer index) {
   lua_State *L = reading->L;
-  char place[PLACE_SIZE];
+  char place[TABLE_PLACE_SIZE];
   snprintf(place, sizeof place, "permissions[%lld]", (long long)index);
   if (!lua_istable(L, -1)) {
     values_raise(L, reading->position, reading->function, "%s: table expected, got %s", place, values_typename(L, -1));
   }
-  push_raw_member(L, "resource_server_identifier");
-  struct text identifier = check_member(reading, place, "resource_server_identifier");
+  table_push_member(L, "resource_server_identifier");
+  struct text identifier = table_check_string(reading, place, "resource_server_identifier");
   lua_insert(L, -2);
-  push_raw_member(L, "permission_name");
-  struct text name = check_member(reading, place, "permission_name");
+  table_push_member(L, "permission_name");
+  struct text name = table_check_string(reading, place, "permission_name");
   bool added = add_permission(reading, place, ".", identifier, name);
   lua_pop(L, 1);
   lua_remove(L, -2);
   return added;
 }
 
-/* Reads each element of the list on top of the stack. Its length is the number of its members, so that one behind a
- * hole is missed by nobody. */
-static lua_Integer count_members(const struct reading *reading, const char *place) {
-  lua_State *L = reading->L;
-  lua_Integer count = 0;
-  lua_pushnil(L);
-  while (lua_next(L, -2)) {
-    lua_pop(L, 1);
-    if (lua_type(L, -1) != LUA_TNUMBER) {
-      values_raise(L, reading->position, reading->function, "%s: a list expected, got a table with a %s as a key",
-                   place, values_typename(L, -1));
-    }
-    count++;
-  }
-  return count;
-}
-
 /* Reads { "read:reports", ... }, on top of the stack, the permissions of one resource server. */
 static bool read_names(const struct reading *reading, struct text identifier) {
   lua_State *L = reading->L;
-  char list[PLACE_SIZE];
-  char place[PLACE_SIZE + 24]; /* and the digits of an index */
+  char list[TABLE_PLACE_SIZE];
+  char place[TABLE_PLACE_SIZE + 24]; /* and the digits of an index */
   describe_list(list, identifier);
   if (!lua_istable(L, -1)) {
     values_raise(L, reading->position, reading->function, "%s: a list of permission names expected, got %s", list,
                  values_typename(L, -1));
   }
-  lua_Integer count = count_members(reading, list);
+  lua_Integer count = table_count(reading, list);
   if (count == 0) {
     return error_set(reading->error, ERROR_INVALID, "%s: at least 1 permission name expected, got none", list);
   }
   for (lua_Integer i = 1; i <= count; i++) {
     snprintf(place, sizeof place, "%s[%lld]", list, (long long)i);
     lua_rawgeti(L, -1, (int)i);
-    bool added = add_permission(reading, place, ": ", identifier, check_member(reading, place, NULL));
+    bool added = add_permission(reading, place, ": ", identifier, table_check_string(reading, place, NULL));
     lua_pop(L, 1);
     if (!added) return false;
   }
@@ -136,7 +83,7 @@ static bool read_names(const struct reading *reading, struct text identifier) {
 
 static bool read_list_form(const struct reading *reading) {
   lua_State *L = reading->L;
-  lua_Integer count = count_members(reading, "permissions");
+  lua_Integer count = table_count(reading, "permissions");
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, -1, (int)i);
     bool added = read_item(reading, i);
@@ -146,37 +93,12 @@ static bool read_list_form(const struct reading *reading) {
   return true;
 }
 
-static int compare_texts(const void *left, const void *right) {
-  const struct text *a = left;
-  const struct text *b = right;
-  int order = memcmp(a->data, b->data, a->length < b->length ? a->length : b->length);
-  return order ? order : (a->length > b->length) - (a->length < b->length);
-}
-
-/* Pushes the keys of the map on top of the stack, sorted: a table has no order of its own, and the same permissions
- * are to make the same body each time. The strings belong to the map. */
-static struct text *push_sorted_keys(const struct reading *reading, size_t *count) {
-  lua_State *L = reading->L;
-  *count = 0;
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) {
-      values_raise(L, reading->position, reading->function,
-                   "permissions: either a list of tables or a table of lists expected, got both");
-    }
-    ++*count;
-  }
-  struct text *keys = lua_newuserdata(L, *count * sizeof *keys);
-  struct text *key = keys;
-  for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1), key++) key->data = lua_tolstring(L, -2, &key->length);
-  qsort(keys, *count, sizeof *keys, compare_texts);
-  return keys;
-}
-
 /* Reads { ["https://api.example.com/"] = { "read:reports", ... }, ... } from the top of the stack. */
 static bool read_map_form(const struct reading *reading) {
   lua_State *L = reading->L;
   size_t count;
-  const struct text *keys = push_sorted_keys(reading, &count);
+  const struct text *keys =
+      table_push_keys(reading, "permissions", "either a list of tables or a table of lists expected, got both", &count);
   bool good = true;
   for (size_t i = 0; good && i < count; i++) {
     lua_pushlstring(L, keys[i].data, keys[i].length);
@@ -188,14 +110,9 @@ static bool read_map_form(const struct reading *reading) {
   return good;
 }
 
-/* Reads either form of a permission list. Which one it is shows in the key that comes first. */
-static bool read_permissions(const struct reading *reading, int index) {
+/* Reads either form of a permission list, on top of the stack. Which one it is shows in the key that comes first. */
+static bool read_permissions(const struct reading *reading) {
   lua_State *L = reading->L;
-  if (!lua_istable(L, index)) {
-    values_raise(L, reading->position, reading->function, "permissions: table expected, got %s",
-                 values_typename(L, index));
-  }
-  lua_pushvalue(L, index);
   lua_pushnil(L);
   bool map_form = false;
   if (lua_next(L, -2)) {
@@ -203,57 +120,97 @@ static bool read_permissions(const struct reading *reading, int index) {
     lua_pop(L, 2);
   }
   bool good = map_form ? read_map_form(reading) : read_list_form(reading);
-  lua_pop(L, 1);
-  return good && request_end_permissions(&reading->call->request, reading->error);
+  return good && request_end_list(&reading->call->request, reading->error);
 }
 
-/*---
----@class auth0perm.CallOptions
---- Seconds for this call, instead of the client's.
----@field timeout? number
-*/
-
-/* Reads the table of options of one call, the last argument; it may be missing. */
-static bool read_call_options(const struct reading *reading, int index) {
+/* Reads { "rol_...", ... } from the top of the stack. */
+static bool read_ids(const struct reading *reading) {
   lua_State *L = reading->L;
-  if (lua_isnoneornil(L, index)) return true;
-  if (!lua_istable(L, index)) {
-    values_raise(L, reading->position, reading->function, "options: table expected, got %s", values_typename(L, index));
-  }
-  lua_pushnil(L);
-  while (lua_next(L, index)) {
-    if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "timeout") != 0) {
-      const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : values_typename(L, -2);
-      values_raise(L, reading->position, reading->function, "options.%s: no such option; there is: timeout", name);
-    }
-    if (lua_type(L, -1) != LUA_TNUMBER) {
-      values_raise(L, reading->position, reading->function, "options.timeout: number expected, got %s",
-                   values_typename(L, -1));
-    }
-    reading->call->timeout = lua_tonumber(L, -1);
-    if (!client_check_seconds("options.timeout", reading->call->timeout, reading->error)) return false;
+  const char *name = reading->call->operation->body_name;
+  char place[TABLE_PLACE_SIZE];
+  lua_Integer count = table_count(reading, name);
+  for (lua_Integer i = 1; i <= count; i++) {
+    snprintf(place, sizeof place, "%s[%lld]", name, (long long)i);
+    lua_rawgeti(L, -1, (int)i);
+    struct text id = table_check_string(reading, place, NULL);
+    bool added = request_add_id(&reading->call->request, id, reading->error);
     lua_pop(L, 1);
+    if (!added) {
+      if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, place, ": ");
+      return false;
+    }
+  }
+  return request_end_list(&reading->call->request, reading->error);
+}
+
+/* Reads the argument that makes the body. */
+static bool read_body(const struct reading *reading, int index) {
+  lua_pushvalue(reading->L, index);
+  switch (reading->call->operation->body) {
+    case BODY_NONE: return true;
+    case BODY_PERMISSIONS: return read_permissions(reading);
+    case BODY_IDS: return read_ids(reading);
+    case BODY_FIELDS:
+      return json_write_fields(reading, reading->call->operation->body_name) &&
+             request_end_content(&reading->call->request, reading->error);
   }
   return true;
+}
+
+/* Where the arguments of an operation are on the stack, the same as the user's positions but for a constant; 0 for one that
+ * there is not. */
+struct places {
+  int id, query, body, options;
+};
+
+static struct places find_places(const struct operation *operation, int first) {
+  struct places places = {0};
+  if (operation->id_name) places.id = first++;
+  if (operation->query_name) places.query = first++;
+  if (operation->body != BODY_NONE) places.body = first++;
+  places.options = first;
+  return places;
+}
+
+/* Raises where an argument is of a wrong type, or one too many: of all arguments, before any value is looked at. */
+static void check_types(const struct reading *reading, const struct places *places, int shift) {
+  lua_State *L = reading->L;
+  const struct operation *operation = reading->call->operation;
+  if (places->id) values_check_string(L, places->id, places->id + shift, reading->function, operation->id_name);
+  if (places->query) {
+    values_check_string(L, places->query, places->query + shift, reading->function, operation->query_name);
+  }
+  if (places->body && !lua_istable(L, places->body)) {
+    values_raise(L, places->body + shift, reading->function, "%s: table expected, got %s", operation->body_name,
+                 values_typename(L, places->body));
+  }
+  if (lua_gettop(L) > places->options) {
+    values_raise(L, places->options + 1 + shift, reading->function, "no argument expected, got %s",
+                 values_typename(L, places->options + 1));
+  }
+}
+
+/* The string at a stack index, where there is one. */
+static struct text string_at(lua_State *L, int index) {
+  struct text text;
+  text.data = lua_tolstring(L, index, &text.length);
+  return text;
 }
 
 bool arguments_read(lua_State *L, int first, int position, const char *function, struct call *call,
                     struct error *error) {
   const struct operation *operation = call->operation;
-  struct reading reading = {.L = L, .position = position, .function = function, .call = call, .error = error};
-  int index = first;
-  struct text id = values_check_string(L, index++, reading.position++, function, operation->id_name);
-  if (operation->body == BODY_PERMISSIONS && !lua_istable(L, index)) {
-    values_raise(L, reading.position, function, "permissions: table expected, got %s", values_typename(L, index));
+  struct reading reading = {.L = L, .function = function, .call = call, .error = error};
+  struct places places = find_places(operation, first);
+  int shift = position - first;
+  check_types(&reading, &places, shift);
+  lua_settop(L, places.options);
+  if (places.id && !request_identify(&call->request, string_at(L, places.id), error)) return false;
+  if (places.query && !request_add_query(&call->request, operation->query_name, string_at(L, places.query), error)) {
+    return false;
   }
-  if (!request_identify(&call->request, id, error)) return false;
-  if (operation->body == BODY_PERMISSIONS) {
-    if (!read_permissions(&reading, index++)) return false;
-    reading.position++;
-  }
-  if (!read_call_options(&reading, index)) return false;
-  if (lua_gettop(L) > index) {
-    values_raise(L, reading.position + 1, function, "no argument expected, got %s", values_typename(L, index + 1));
-  }
-  return true;
+  reading.position = places.body + shift;
+  if (places.body && !read_body(&reading, places.body)) return false;
+  reading.position = places.options + shift;
+  return options_read(&reading, places.options);
 }

@@ -19,7 +19,7 @@ struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, 
   lua_createtable(L, 2, 0);
   lua_pushvalue(L, owner);
   lua_rawseti(L, -2, LUA_CALL_CLIENT);
-  if (operation->answer == ANSWER_LIST) {
+  if (operation->answer != ANSWER_NOTHING) {
     lua_newtable(L);
     lua_rawseti(L, -2, LUA_CALL_ITEMS);
   }
@@ -50,13 +50,29 @@ static double check_now(lua_State *L, int index, const char *method) {
 int lua_call_push_result(lua_State *L, const struct held_call *call) {
   const struct operation *operation = call->call.operation;
   if (call->call.error.kind != ERROR_NONE) return values_return_error(L, &call->call.error, operation->name);
-  if (operation->answer == ANSWER_LIST) {
-    compat_getuservalue(L, -1);
-    lua_rawgeti(L, -1, LUA_CALL_ITEMS);
-  } else {
+  if (operation->answer == ANSWER_NOTHING) {
     lua_pushboolean(L, 1);
+    return 1;
   }
+  compat_getuservalue(L, -1);
+  lua_rawgeti(L, -1, LUA_CALL_ITEMS);
+  if (operation->answer == ANSWER_OBJECT) lua_rawgeti(L, -1, 1);
   return 1;
+}
+
+void lua_call_drop_items(lua_State *L, int index) {
+  compat_getuservalue(L, index);
+  lua_newtable(L);
+  lua_rawseti(L, -2, LUA_CALL_ITEMS);
+  lua_pop(L, 1);
+}
+
+void lua_call_push_item(lua_State *L, int index, int place) {
+  compat_getuservalue(L, index);
+  lua_rawgeti(L, -1, LUA_CALL_ITEMS);
+  lua_rawgeti(L, -1, place);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
 }
 
 /*---
@@ -71,7 +87,7 @@ static int m_done(lua_State *L) {
 
 /*---
 --- What the operation's method would have returned. Raises while the call is not done.
----@return any result  `true` or a list; `nil` where the operation failed
+---@return any result  `true`, a list or an object; `nil` where the operation failed
 ---@return auth0perm.Error? err
 function Call:result() end
 */

@@ -15,4 +15,10 @@ struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, 
 /* Pushes what the method would return for a call that is done, which is on top of the stack; returns how many values. */
 int lua_call_push_result(lua_State *L, const struct held_call *call);
 
+/* Forgets the items of the page that the call at a stack index holds. */
+void lua_call_drop_items(lua_State *L, int index);
+
+/* Pushes the item at this place of the page that the call at a stack index holds, nil where there is none. */
+void lua_call_push_item(lua_State *L, int index, int place);
+
 #endif

@@ -14,7 +14,7 @@ struct crank_list;
 /* Requests on their way at once, each with a connection of its own; further ones wait for their turn. */
 enum { CRANK_CONNECTIONS = 16 };
 
-/* Where a call's userdata keeps Lua values, in the table that belongs to it; only lists have items. */
+/* Where a call's userdata keeps Lua values, in the table that belongs to it; only answers that are read have items. */
 enum { LUA_CALL_CLIENT = 1, LUA_CALL_ITEMS = 2 };
 
 /* A call as Lua holds it, in a userdata. */

@@ -45,6 +45,15 @@ struct text values_check_string(lua_State *L, int index, int position, const cha
   return text;
 }
 
+/* Whether the value is what the decoder makes of null. */
+static bool is_null(lua_State *L, int index) {
+  index = compat_absindex(L, index);
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &NULL_KEY);
+  bool null = lua_rawequal(L, -1, index);
+  lua_pop(L, 1);
+  return null;
+}
+
 /* Makes what was decoded comfortable: null members vanish, whole numbers become integers where Lua has them. The table
  * to work on is on top of the stack. Its depth is bounded by the decoder. */
 static void tidy(lua_State *L) {
@@ -92,7 +101,15 @@ static long long count_member(lua_State *L, const char *name) {
   return count;
 }
 
-/* Digests the object on top of the stack, and pushes its list, or nil. */
+/* Takes note of the checkpoint in the object on top of the stack. */
+static void digest_next(lua_State *L, struct response *response) {
+  lua_getfield(L, -1, "next");
+  response->next_odd = !lua_isnil(L, -1) && !is_null(L, -1) && lua_type(L, -1) != LUA_TSTRING;
+  lua_pop(L, 1);
+  response->next = string_member(L, "next");
+}
+
+/* Digests the object on top of the stack, and pushes what of it the user gets, or nil. */
 static void digest_object(lua_State *L, const struct operation *operation, struct response *response) {
   response->body = RESPONSE_OBJECT;
   response->code = string_member(L, "errorCode");
@@ -100,19 +117,33 @@ static void digest_object(lua_State *L, const struct operation *operation, struc
   response->start = count_member(L, "start");
   response->limit = count_member(L, "limit");
   response->total = count_member(L, "total");
-  if (operation->answer == ANSWER_LIST) {
+  digest_next(L, response);
+  if (operation->answer == ANSWER_OBJECT) {
+    lua_pushvalue(L, -1);
+  } else if (operation->answer == ANSWER_LIST) {
     lua_getfield(L, -1, operation->list_name);
+    if (lua_istable(L, -1)) response->item_count = (long long)compat_rawlen(L, -1);
   } else {
     lua_pushnil(L);
   }
-  if (lua_istable(L, -1)) response->item_count = (long long)compat_rawlen(L, -1);
 }
 
-/* Appends the items from `skip` on of the list on top of the stack to the table at `items`. */
-static void keep_items(lua_State *L, int items, long long skip, long long count) {
+/* The same for the array on top of the stack. */
+static void digest_array(lua_State *L, const struct operation *operation, struct response *response) {
+  if (operation->answer != ANSWER_ARRAY) return;
+  response->item_count = (long long)compat_rawlen(L, -1);
+}
+
+/* Keeps what is on top of the stack in the table at `items`: an object as its one item, of a list those from `skip` on. */
+static void keep(lua_State *L, int items, const struct call *call, long long count) {
   tidy(L);
+  if (call->operation->answer == ANSWER_OBJECT) {
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, items, 1);
+    return;
+  }
   int kept = (int)compat_rawlen(L, items);
-  for (long long i = skip + 1; i <= count; i++) {
+  for (long long i = call->pages.skip + 1; i <= count; i++) {
     lua_rawgeti(L, -1, (int)i);
     lua_rawseti(L, items, ++kept);
   }
@@ -137,6 +168,13 @@ static bool decode(lua_State *L, struct feeding *feeding) {
   return status == 0;
 }
 
+/* The first byte of JSON, which tells an array from an object: lua-cjson makes the same empty table of both. */
+static char first_byte(struct text body) {
+  size_t i = 0;
+  while (i < body.length && strchr(" \t\r\n", body.data[i]) && body.data[i]) i++;
+  return i < body.length ? body.data[i] : '\0';
+}
+
 /* What values_feed does, protected. The feeding is where its upvalue points; the table of items is the argument. */
 static int feed(lua_State *L) {
   struct feeding *feeding = *(struct feeding **)lua_touserdata(L, lua_upvalueindex(1));
@@ -144,14 +182,19 @@ static int feed(lua_State *L) {
   const struct operation *operation = feeding->call->operation;
   feeding->no_memory = !lua_checkstack(L, STACK_MOST);
   if (feeding->no_memory) return luaL_error(L, "not enough memory");
-  bool wanted = response->status >= 400 || (operation->answer == ANSWER_LIST && response->status == operation->success);
+  bool wanted = response->status >= 400 ||
+                (operation->answer != ANSWER_NOTHING && operation_succeeds(operation, response->status));
   if (wanted && feeding->body.length > 0) {
     response->body = RESPONSE_OTHER;
-    if (decode(L, feeding) && lua_istable(L, -1)) digest_object(L, operation, response);
+    if (decode(L, feeding) && lua_istable(L, -1)) {
+      if (first_byte(feeding->body) == '{') {
+        digest_object(L, operation, response);
+      } else {
+        digest_array(L, operation, response);
+      }
+    }
   }
-  if (call_feed(feeding->call, response, feeding->now)) {
-    keep_items(L, 1, feeding->call->skip, response->item_count);
-  }
+  if (call_feed(feeding->call, response, feeding->now)) keep(L, 1, feeding->call, response->item_count);
   return 0;
 }
 

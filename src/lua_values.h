@@ -22,8 +22,9 @@ const char *values_typename(lua_State *L, int index);
 /* The string at a stack index; anything else, a number too, raises and names the argument. The string belongs to Lua. */
 struct text values_check_string(lua_State *L, int index, int position, const char *function, const char *name);
 
-/* Hands an answer to the call: its body is decoded where policy or the user wants to know it, and the items of a list
- * are appended to the table at `items`, which need not be one for other operations. Raises nothing: where there is no memory for that, the call fails. */
+/* Hands an answer to the call: its body is decoded where policy or the user wants to know it. The items of a list, or the
+ * one object, are appended to the table at `items`, which need not be one for other operations. Raises nothing: where there
+ * is no memory for that, the call fails. */
 void values_feed(lua_State *L, int items, struct call *call, struct response *response, struct text body, double now);
 
 /* Pushes an error as users see it. */

@@ -18,8 +18,9 @@ static const struct operation OPERATIONS[] = {
         .name = "remove_user_permissions",
         .method = "DELETE",
         .path = "/users/{id}/permissions",
-        .id_name = "user_id",
         .scope = "update:users",
+        .id_name = "user_id",
+        .body_name = "permissions",
         .body = BODY_PERMISSIONS,
         .answer = ANSWER_NOTHING,
         .success = 204,
@@ -38,8 +39,9 @@ static const struct operation OPERATIONS[] = {
         .name = "assign_user_permissions",
         .method = "POST",
         .path = "/users/{id}/permissions",
-        .id_name = "user_id",
         .scope = "update:users",
+        .id_name = "user_id",
+        .body_name = "permissions",
         .body = BODY_PERMISSIONS,
         .answer = ANSWER_NOTHING,
         .success = 201,
@@ -48,7 +50,7 @@ static const struct operation OPERATIONS[] = {
     --- Lists all permissions of a user, page after page: those assigned directly and those that roles give.
     --- `GET /api/v2/users/{id}/permissions`, scope `read:users` (OpenAPI, `get_permissions`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
-    ---@param options? auth0perm.CallOptions
+    ---@param options? auth0perm.ListOptions
     ---@return auth0perm.UserPermission[]? permissions
     ---@return auth0perm.Error? err  of any kind
     function Client:list_user_permissions(user_id, options) end
@@ -57,12 +59,401 @@ static const struct operation OPERATIONS[] = {
         .name = "list_user_permissions",
         .method = "GET",
         .path = "/users/{id}/permissions",
-        .id_name = "user_id",
         .scope = "read:users",
-        .body = BODY_NONE,
+        .id_name = "user_id",
         .answer = ANSWER_LIST,
         .list_name = "permissions",
         .success = 200,
+    },
+    /*---
+    --- Lists what a user may do at one API in the end: assigned directly, or given by roles and groups. New in 2026; a
+    --- tenant that does not have it yet answers 404.
+    --- `GET /api/v2/users/{id}/effective-permissions`, scope `read:user_effective_permissions` (OpenAPI,
+    --- `get_user_effective_permissions`).
+    ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
+    ---@param resource_server_identifier string  the API's identifier, its audience
+    ---@param options? auth0perm.ListOptions
+    ---@return auth0perm.EffectivePermission[]? permissions
+    ---@return auth0perm.Error? err  of any kind
+    function Client:list_effective_user_permissions(user_id, resource_server_identifier, options) end
+    */
+    {
+        .name = "list_effective_user_permissions",
+        .method = "GET",
+        .path = "/users/{id}/effective-permissions",
+        .scope = "read:user_effective_permissions",
+        .id_name = "user_id",
+        .query_name = "resource_server_identifier",
+        .answer = ANSWER_LIST,
+        .paging = PAGING_CHECKPOINT,
+        .list_name = "permissions",
+        .success = 200,
+    },
+    /*---
+    --- Lists all roles of a user, in the tenant as a whole (those of organizations are others).
+    --- `GET /api/v2/users/{id}/roles`, scope `read:users` (OpenAPI, `get_user_roles`; it names `read:roles` and
+    --- `read:role_members` too).
+    ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
+    ---@param options? auth0perm.ListOptions
+    ---@return auth0perm.Role[]? roles
+    ---@return auth0perm.Error? err  of any kind
+    function Client:list_user_roles(user_id, options) end
+    */
+    {
+        .name = "list_user_roles",
+        .method = "GET",
+        .path = "/users/{id}/roles",
+        .scope = "read:users",
+        .id_name = "user_id",
+        .answer = ANSWER_LIST,
+        .list_name = "roles",
+        .success = 200,
+    },
+    /*---
+    --- Assigns roles to a user. Assigning what the user already has succeeds.
+    --- `POST /api/v2/users/{id}/roles`, scopes `update:users` and `create:role_members` (OpenAPI, `post_user_roles`).
+    ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
+    ---@param roles string[]  ids of roles: at least one; duplicates are sent once
+    ---@param options? auth0perm.CallOptions
+    ---@return true? assigned
+    ---@return auth0perm.Error? err  of any kind
+    function Client:assign_user_roles(user_id, roles, options) end
+    */
+    {
+        .name = "assign_user_roles",
+        .method = "POST",
+        .path = "/users/{id}/roles",
+        .scope = "update:users create:role_members",
+        .id_name = "user_id",
+        .body_name = "roles",
+        .body = BODY_IDS,
+        .answer = ANSWER_NOTHING,
+        .success = 204,
+    },
+    /*---
+    --- Removes roles from a user, and with them what they permit.
+    --- `DELETE /api/v2/users/{id}/roles`, scopes `update:users` and `delete:role_members` (OpenAPI,
+    --- `delete_user_roles`).
+    ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
+    ---@param roles string[]  ids of roles: at least one; duplicates are sent once
+    ---@param options? auth0perm.CallOptions
+    ---@return true? removed
+    ---@return auth0perm.Error? err  of any kind
+    function Client:remove_user_roles(user_id, roles, options) end
+    */
+    {
+        .name = "remove_user_roles",
+        .method = "DELETE",
+        .path = "/users/{id}/roles",
+        .scope = "update:users delete:role_members",
+        .id_name = "user_id",
+        .body_name = "roles",
+        .body = BODY_IDS,
+        .answer = ANSWER_NOTHING,
+        .success = 204,
+    },
+    /*---
+    --- Lists all permissions that a role gives.
+    --- `GET /api/v2/roles/{id}/permissions`, scope `read:roles` (OpenAPI, `get_role_permission`).
+    ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
+    ---@param options? auth0perm.ListOptions
+    ---@return auth0perm.RolePermission[]? permissions
+    ---@return auth0perm.Error? err  of any kind
+    function Client:list_role_permissions(role_id, options) end
+    */
+    {
+        .name = "list_role_permissions",
+        .method = "GET",
+        .path = "/roles/{id}/permissions",
+        .scope = "read:roles",
+        .id_name = "role_id",
+        .answer = ANSWER_LIST,
+        .list_name = "permissions",
+        .success = 200,
+    },
+    /*---
+    --- Adds permissions to a role. Adding what the role already gives succeeds.
+    --- `POST /api/v2/roles/{id}/permissions`, scope `update:roles` (OpenAPI, `post_role_permission_assignment`).
+    ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
+    ---@param permissions auth0perm.Permissions
+    ---@param options? auth0perm.CallOptions
+    ---@return true? added
+    ---@return auth0perm.Error? err  of any kind; `api` with status 404 where a permission, or the role, does not exist
+    function Client:add_role_permissions(role_id, permissions, options) end
+    */
+    {
+        .name = "add_role_permissions",
+        .method = "POST",
+        .path = "/roles/{id}/permissions",
+        .scope = "update:roles",
+        .id_name = "role_id",
+        .body_name = "permissions",
+        .body = BODY_PERMISSIONS,
+        .answer = ANSWER_NOTHING,
+        .success = 201,
+    },
+    /*---
+    --- Removes permissions from a role. Removing what the role does not give, or what does not exist, succeeds without a
+    --- word.
+    --- `DELETE /api/v2/roles/{id}/permissions`, scope `update:roles` (OpenAPI, `delete_role_permission_assignment`).
+    ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
+    ---@param permissions auth0perm.Permissions
+    ---@param options? auth0perm.CallOptions
+    ---@return true? removed
+    ---@return auth0perm.Error? err  of any kind
+    function Client:remove_role_permissions(role_id, permissions, options) end
+    */
+    {
+        .name = "remove_role_permissions",
+        .method = "DELETE",
+        .path = "/roles/{id}/permissions",
+        .scope = "update:roles",
+        .id_name = "role_id",
+        .body_name = "permissions",
+        .body = BODY_PERMISSIONS,
+        .answer = ANSWER_NOTHING,
+        .success = 204,
+        .also_success = 200, /* the OpenAPI says 200 */
+    },
+    /*---
+    --- Lists all users that have a role, however many they are.
+    --- `GET /api/v2/roles/{id}/users`, scopes `read:users` and `read:roles` (OpenAPI, `get_role_user`; it names
+    --- `read:role_members` too).
+    ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
+    ---@param options? auth0perm.ListOptions
+    ---@return auth0perm.RoleUser[]? users
+    ---@return auth0perm.Error? err  of any kind
+    function Client:list_role_users(role_id, options) end
+    */
+    {
+        .name = "list_role_users",
+        .method = "GET",
+        .path = "/roles/{id}/users",
+        .scope = "read:users read:roles",
+        .id_name = "role_id",
+        .answer = ANSWER_LIST,
+        .paging = PAGING_CHECKPOINT, /* page by page it ends at the 1000th (OpenAPI, `get_role_user`) */
+        .list_name = "users",
+        .success = 200,
+    },
+    /*---
+    --- Assigns a role to users. There is no counterpart: `remove_user_roles` takes it from one user at a time.
+    --- `POST /api/v2/roles/{id}/users`, scopes `update:roles` and `create:role_members` (OpenAPI, `post_role_users`).
+    ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
+    ---@param users string[]  ids of users: at least one; duplicates are sent once
+    ---@param options? auth0perm.CallOptions
+    ---@return true? assigned
+    ---@return auth0perm.Error? err  of any kind
+    function Client:assign_role_users(role_id, users, options) end
+    */
+    {
+        .name = "assign_role_users",
+        .method = "POST",
+        .path = "/roles/{id}/users",
+        .scope = "update:roles create:role_members",
+        .id_name = "role_id",
+        .body_name = "users",
+        .body = BODY_IDS,
+        .answer = ANSWER_NOTHING,
+        .success = 200,
+    },
+    /*---
+    --- Lists all roles of the tenant.
+    --- `GET /api/v2/roles`, scope `read:roles` (OpenAPI, `get_roles`).
+    ---@param options? auth0perm.RoleListOptions
+    ---@return auth0perm.Role[]? roles
+    ---@return auth0perm.Error? err  of any kind
+    function Client:list_roles(options) end
+    */
+    {
+        .name = "list_roles",
+        .method = "GET",
+        .path = "/roles",
+        .scope = "read:roles",
+        .options = {{"name_filter", OPTION_TEXT}},
+        .answer = ANSWER_LIST,
+        .list_name = "roles",
+        .success = 200,
+    },
+    /*---
+    --- Gets one role.
+    --- `GET /api/v2/roles/{id}`, scope `read:roles` (OpenAPI, `get_roles_by_id`).
+    ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
+    ---@param options? auth0perm.CallOptions
+    ---@return auth0perm.Role? role
+    ---@return auth0perm.Error? err  of any kind
+    function Client:get_role(role_id, options) end
+    */
+    {
+        .name = "get_role",
+        .method = "GET",
+        .path = "/roles/{id}",
+        .scope = "read:roles",
+        .id_name = "role_id",
+        .answer = ANSWER_OBJECT,
+        .success = 200,
+    },
+    /*---
+    --- Creates a role without permissions.
+    --- `POST /api/v2/roles`, scope `create:roles` (OpenAPI, `post_roles`).
+    ---@param fields auth0perm.RoleFields  the API wants a name
+    ---@param options? auth0perm.CallOptions
+    ---@return auth0perm.Role? role  with its new id
+    ---@return auth0perm.Error? err  of any kind; `api` with status 409 where the name is taken
+    function Client:create_role(fields, options) end
+    */
+    {
+        .name = "create_role",
+        .method = "POST",
+        .path = "/roles",
+        .scope = "create:roles",
+        .body_name = "fields",
+        .body = BODY_FIELDS,
+        .answer = ANSWER_OBJECT,
+        .success = 200,
+        .creates = true,
+    },
+    /*---
+    --- Changes a role's name or description.
+    --- `PATCH /api/v2/roles/{id}`, scope `update:roles` (OpenAPI, `patch_roles_by_id`).
+    ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
+    ---@param fields auth0perm.RoleFields  those that are to change
+    ---@param options? auth0perm.CallOptions
+    ---@return auth0perm.Role? role  as it is now
+    ---@return auth0perm.Error? err  of any kind
+    function Client:update_role(role_id, fields, options) end
+    */
+    {
+        .name = "update_role",
+        .method = "PATCH",
+        .path = "/roles/{id}",
+        .scope = "update:roles",
+        .id_name = "role_id",
+        .body_name = "fields",
+        .body = BODY_FIELDS,
+        .answer = ANSWER_OBJECT,
+        .success = 200,
+    },
+    /*---
+    --- Deletes a role. Users that had it lose what it gave. There is no way back.
+    --- `DELETE /api/v2/roles/{id}`, scope `delete:roles` (OpenAPI, `delete_roles_by_id`).
+    ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
+    ---@param options? auth0perm.CallOptions
+    ---@return true? deleted
+    ---@return auth0perm.Error? err  of any kind
+    function Client:delete_role(role_id, options) end
+    */
+    {
+        .name = "delete_role",
+        .method = "DELETE",
+        .path = "/roles/{id}",
+        .scope = "delete:roles",
+        .id_name = "role_id",
+        .answer = ANSWER_NOTHING,
+        .success = 200,
+        .also_success = 204,
+    },
+    /*---
+    --- Gets one user.
+    --- `GET /api/v2/users/{id}`, scope `read:users` (OpenAPI, `get_users_by_id`).
+    ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
+    ---@param options? auth0perm.UserOptions
+    ---@return auth0perm.User? user
+    ---@return auth0perm.Error? err  of any kind
+    function Client:get_user(user_id, options) end
+    */
+    {
+        .name = "get_user",
+        .method = "GET",
+        .path = "/users/{id}",
+        .scope = "read:users",
+        .id_name = "user_id",
+        .options = {{"fields", OPTION_TEXT}, {"include_fields", OPTION_BOOLEAN}},
+        .answer = ANSWER_OBJECT,
+        .success = 200,
+    },
+    /*---
+    --- Lists the users that have an email address. Auth0 compares the letters as they are, and keeps the addresses of its own
+    --- databases in lower case.
+    --- `GET /api/v2/users-by-email`, scope `read:users` (OpenAPI, `get_users-by-email`).
+    ---@param email string
+    ---@param options? auth0perm.UserOptions
+    ---@return auth0perm.User[]? users  empty where there is none
+    ---@return auth0perm.Error? err  of any kind
+    function Client:list_users_by_email(email, options) end
+    */
+    {
+        .name = "list_users_by_email",
+        .method = "GET",
+        .path = "/users-by-email",
+        .scope = "read:users",
+        .query_name = "email",
+        .options = {{"fields", OPTION_TEXT}, {"include_fields", OPTION_BOOLEAN}},
+        .answer = ANSWER_ARRAY,
+        .success = 200,
+    },
+    /*---
+    --- Lists all APIs ("resource servers") of the tenant.
+    --- `GET /api/v2/resource-servers`, scope `read:resource_servers` (OpenAPI, `get_resource-servers`).
+    ---@param options? auth0perm.ResourceServerListOptions
+    ---@return auth0perm.ResourceServer[]? resource_servers
+    ---@return auth0perm.Error? err  of any kind
+    function Client:list_resource_servers(options) end
+    */
+    {
+        .name = "list_resource_servers",
+        .method = "GET",
+        .path = "/resource-servers",
+        .scope = "read:resource_servers",
+        .options = {{"identifiers", OPTION_TEXTS, .most = 10}, {"include_fields", OPTION_BOOLEAN}},
+        .answer = ANSWER_LIST,
+        .list_name = "resource_servers",
+        .success = 200,
+    },
+    /*---
+    --- Gets one API.
+    --- `GET /api/v2/resource-servers/{id}`, scope `read:resource_servers` (OpenAPI, `get_resource-servers_by_id`).
+    ---@param resource_server string  its id, or its identifier (audience)
+    ---@param options? auth0perm.ResourceServerOptions
+    ---@return auth0perm.ResourceServer? resource_server
+    ---@return auth0perm.Error? err  of any kind
+    function Client:get_resource_server(resource_server, options) end
+    */
+    {
+        .name = "get_resource_server",
+        .method = "GET",
+        .path = "/resource-servers/{id}",
+        .scope = "read:resource_servers",
+        .id_name = "resource_server",
+        .options = {{"include_fields", OPTION_BOOLEAN}},
+        .answer = ANSWER_OBJECT,
+        .success = 200,
+    },
+    /*---
+    --- Changes settings of an API. For permissions to be looked at at all, `enforce_policies = true` switches RBAC on, and
+    --- `token_dialect = "access_token_authz"` puts permissions into access tokens. `scopes` replaces the whole list: who
+    --- leaves one out takes it from every user and role.
+    --- `PATCH /api/v2/resource-servers/{id}`, scope `update:resource_servers` (OpenAPI,
+    --- `patch_resource-servers_by_id`).
+    ---@param resource_server string  its id, or its identifier (audience)
+    ---@param fields auth0perm.ResourceServerFields  those that are to change
+    ---@param options? auth0perm.CallOptions
+    ---@return auth0perm.ResourceServer? resource_server  as it is now
+    ---@return auth0perm.Error? err  of any kind
+    function Client:update_resource_server(resource_server, fields, options) end
+    */
+    {
+        .name = "update_resource_server",
+        .method = "PATCH",
+        .path = "/resource-servers/{id}",
+        .scope = "update:resource_servers",
+        .id_name = "resource_server",
+        .body_name = "fields",
+        .body = BODY_FIELDS,
+        .arrays = {"scopes", "authorization_details"},
+        .answer = ANSWER_OBJECT,
+        .success = 200,
+        .also_success = 201, /* so says the OpenAPI */
     },
 };
 
@@ -80,4 +471,8 @@ const struct operation *operation_find(const char *name) {
 
 bool operation_writes(const struct operation *operation) {
   return strcmp(operation->method, "GET") != 0;
+}
+
+bool operation_succeeds(const struct operation *operation, int status) {
+  return status == operation->success || (operation->also_success && status == operation->also_success);
 }

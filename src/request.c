@@ -12,6 +12,8 @@ enum {
   PERMISSION_MOST = 280,   /* characters of a permission's name */
   BODY_MOST = 1000 * 1000, /* bytes of a request body */
   PATH_MOST = 8000,        /* bytes: what every server is to support in a URI, RFC 9110, section 4.1 */
+  QUERY_MOST = 8000,       /* bytes: the same */
+  CORRELATION_MOST = 128,  /* characters; tenants of the public cloud log the first 64 */
   HEAD_MOST = 64 * 1024    /* bytes of URL and Authorization line */
 };
 
@@ -25,13 +27,16 @@ struct text_range {
   size_t start, length; /* bytes; a length of 0 marks a free slot */
 };
 
-static const char API_PATH[] = "/api/v2";
+static const char API_PATH[] = OPERATION_API_PATH;
 static const char ID_MARK[] = "{id}";
+static const char CORRELATION[] = "X-Correlation-ID: ";
 static const char AUTHORIZATION[] = "Authorization: Bearer ";
 
 void request_open(struct request *request, const struct operation *operation, struct allocator allocator) {
   *request = (struct request){.method = operation->method, .operation = operation};
   buffer_open(&request->path, allocator, PATH_MOST);
+  buffer_open(&request->query, allocator, QUERY_MOST);
+  buffer_open(&request->correlation, allocator, CORRELATION_MOST);
   buffer_open(&request->content, allocator, BODY_MOST);
   buffer_open(&request->head, allocator, HEAD_MOST);
 }
@@ -49,22 +54,24 @@ static bool has_control_character(struct text text) {
   return false;
 }
 
-/* Dot segments survive percent-encoding, and servers and proxies resolve them (RFC 3986, section 5.2.4). */
-static bool check_id(const char *name, struct text id, struct error *error) {
-  if (id.length == 0) return error_set(error, ERROR_INVALID, "%s: an id expected, got \"\"", name);
+/* Dot segments survive percent-encoding, and servers and proxies resolve them (RFC 3986, section 5.2.4). No id is one,
+ * so they are refused in bodies too. */
+static bool check_id(struct text id, struct error *error) {
+  if (id.length == 0) return error_set(error, ERROR_INVALID, "an id expected, got \"\"");
   if (text_equals(id, ".") || text_equals(id, "..")) {
-    return error_set(error, ERROR_INVALID, "%s: an id expected, got \"%.*s\"", name, (int)id.length, id.data);
+    return error_set(error, ERROR_INVALID, "an id expected, got \"%.*s\"", (int)id.length, id.data);
   }
-  if (has_control_character(id)) {
-    return error_set(error, ERROR_INVALID, "%s: an id without control characters expected", name);
-  }
-  if (encode_utf8_length(id) < 0) return error_set(error, ERROR_INVALID, "%s: valid UTF-8 expected", name);
+  if (has_control_character(id)) return error_set(error, ERROR_INVALID, "an id without control characters expected");
+  if (encode_utf8_length(id) < 0) return error_set(error, ERROR_INVALID, "valid UTF-8 expected");
   return true;
 }
 
 bool request_identify(struct request *request, struct text id, struct error *error) {
   const struct operation *operation = request->operation;
-  if (!check_id(operation->id_name, id, error)) return false;
+  if (!check_id(id, error)) {
+    error_locate(error, operation->id_name, ": ");
+    return false;
+  }
   const char *mark = strstr(operation->path, ID_MARK);
   buffer_append_string(&request->path, API_PATH);
   buffer_append(&request->path, operation->path, (size_t)(mark - operation->path));
@@ -132,24 +139,23 @@ static bool reserve_slot(struct request *request) {
   return true;
 }
 
-bool request_add_permission(struct request *request, struct text resource_server_identifier,
-                            struct text permission_name, struct error *error) {
+/* Begins another item of the body; returns where it begins. */
+static size_t begin_item(struct request *request) {
   struct buffer *content = &request->content;
-  if (!check_name("resource_server_identifier", resource_server_identifier, IDENTIFIER_MOST, error) ||
-      !check_name("permission_name", permission_name, PERMISSION_MOST, error)) {
-    return false;
+  if (content->length == 0) {
+    buffer_append_string(content, "{\"");
+    buffer_append_string(content, request->operation->body_name);
+    buffer_append_string(content, "\":[");
+  } else {
+    buffer_append_string(content, ",");
   }
-  if (!reserve_slot(request)) return error_set_memory(error);
-  size_t before = content->length;
-  buffer_append_string(content, before == 0 ? "{\"permissions\":[" : ",");
-  size_t start = content->length;
-  buffer_append_string(content, "{\"resource_server_identifier\":");
-  encode_json_string(content, resource_server_identifier);
-  buffer_append_string(content, ",\"permission_name\":");
-  encode_json_string(content, permission_name);
-  buffer_append_string(content, "}");
-  if (content->state != BUFFER_GOOD) return buffer_error(content, "the request body", error);
+  return content->length;
+}
 
+/* Ends an item that begins at `start`; one that is there already goes, and the body is as it was: `before` bytes. */
+static bool end_item(struct request *request, size_t before, size_t start, struct error *error) {
+  struct buffer *content = &request->content;
+  if (content->state != BUFFER_GOOD) return buffer_error(content, "the request body", error);
   struct text_range range = {.start = start, .length = content->length - start};
   struct text_range *slot = find_slot(request, at_range(request, range));
   if (slot->length) {
@@ -161,23 +167,121 @@ bool request_add_permission(struct request *request, struct text resource_server
   return true;
 }
 
-bool request_end_permissions(struct request *request, struct error *error) {
+bool request_add_permission(struct request *request, struct text resource_server_identifier,
+                            struct text permission_name, struct error *error) {
+  struct buffer *content = &request->content;
+  if (!check_name("resource_server_identifier", resource_server_identifier, IDENTIFIER_MOST, error) ||
+      !check_name("permission_name", permission_name, PERMISSION_MOST, error)) {
+    return false;
+  }
+  if (!reserve_slot(request)) return error_set_memory(error);
+  size_t before = content->length;
+  size_t start = begin_item(request);
+  buffer_append_string(content, "{\"resource_server_identifier\":");
+  encode_json_string(content, resource_server_identifier);
+  buffer_append_string(content, ",\"permission_name\":");
+  encode_json_string(content, permission_name);
+  buffer_append_string(content, "}");
+  return end_item(request, before, start, error);
+}
+
+bool request_add_id(struct request *request, struct text id, struct error *error) {
+  if (!check_id(id, error)) return false;
+  if (!reserve_slot(request)) return error_set_memory(error);
+  size_t before = request->content.length;
+  size_t start = begin_item(request);
+  encode_json_string(&request->content, id);
+  return end_item(request, before, start, error);
+}
+
+bool request_end_list(struct request *request, struct error *error) {
   free_items(request);
   if (request->content.length == 0) {
-    return error_set(error, ERROR_INVALID, "permissions: at least 1 expected, got none");
+    return error_set(error, ERROR_INVALID, "%s: at least 1 expected, got none", request->operation->body_name);
   }
   buffer_append_string(&request->content, "]}");
-  if (request->content.state != BUFFER_GOOD) return buffer_error(&request->content, "the request body", error);
-  request->body = (struct text){.data = request->content.data, .length = request->content.length};
+  return request_end_content(request, error);
+}
+
+bool request_end_content(struct request *request, struct error *error) {
+  struct buffer *content = &request->content;
+  if (content->state != BUFFER_GOOD) return buffer_error(content, "the request body", error);
+  request->body = (struct text){.data = content->data, .length = content->length};
   return true;
 }
 
-static void append_page(struct buffer *head, const struct request_page *page) {
-  buffer_append_string(head, "?per_page=");
+bool request_add_query(struct request *request, const char *name, struct text value, struct error *error) {
+  struct buffer *query = &request->query;
+  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: at least 1 character expected, got none", name);
+  if (has_control_character(value)) {
+    return error_set(error, ERROR_INVALID, "%s: text without control characters expected", name);
+  }
+  if (encode_utf8_length(value) < 0) return error_set(error, ERROR_INVALID, "%s: valid UTF-8 expected", name);
+  buffer_append_string(query, "&");
+  buffer_append_string(query, name);
+  buffer_append_string(query, "=");
+  encode_percent(query, value);
+  if (query->state == BUFFER_FULL) {
+    return error_set(error, ERROR_INVALID, "%s: too long for a URL, whose query has at most %d bytes", name,
+                     (int)QUERY_MOST);
+  }
+  return query->state == BUFFER_GOOD || error_set_memory(error);
+}
+
+bool request_correlate(struct request *request, struct text id, struct error *error) {
+  static const char name[] = "correlation_id";
+  if (id.length < 1 || id.length > CORRELATION_MOST) {
+    return error_set(error, ERROR_INVALID, "%s: 1 to %d characters expected, got %zu", name, (int)CORRELATION_MOST,
+                     id.length);
+  }
+  for (size_t i = 0; i < id.length; i++) {
+    if (id.data[i] <= ' ' || id.data[i] > '~') {
+      return error_set(error, ERROR_INVALID, "%s: printable ASCII without spaces expected, character %zu is not", name,
+                       i + 1);
+    }
+  }
+  buffer_cut(&request->correlation, 0);
+  buffer_append(&request->correlation, id.data, id.length);
+  return request->correlation.state == BUFFER_GOOD || error_set_memory(error);
+}
+
+/* Appends a parameter; the first one follows a question mark. */
+static void append_parameter(struct buffer *head, bool *first, const char *name) {
+  buffer_append_string(head, *first ? "?" : "&");
+  buffer_append_string(head, name);
+  buffer_append_string(head, "=");
+  *first = false;
+}
+
+static void append_page(struct buffer *head, bool *first, const struct request_page *page) {
+  bool by_number = page->paging == PAGING_NUMBER;
+  append_parameter(head, first, by_number ? "per_page" : "take");
   buffer_append_unsigned(head, (unsigned long long)page->per_page);
-  buffer_append_string(head, "&page=");
-  buffer_append_unsigned(head, (unsigned long long)page->number);
-  buffer_append_string(head, "&include_totals=true");
+  if (by_number) {
+    append_parameter(head, first, "page");
+    buffer_append_unsigned(head, (unsigned long long)page->number);
+    append_parameter(head, first, "include_totals");
+    buffer_append_string(head, "true");
+  } else if (page->from.length > 0) {
+    append_parameter(head, first, "from");
+    encode_percent(head, page->from);
+  }
+}
+
+/* Appends path and query. */
+static void append_target(const struct request *request, struct buffer *head, const struct request_page *page) {
+  if (request->operation->id_name) {
+    buffer_append(head, request->path.data, request->path.length);
+  } else {
+    buffer_append_string(head, API_PATH);
+    buffer_append_string(head, request->operation->path);
+  }
+  bool first = request->query.length == 0;
+  if (!first) {
+    buffer_append_string(head, "?");
+    buffer_append(head, request->query.data + 1, request->query.length - 1);
+  }
+  if (page) append_page(head, &first, page);
 }
 
 /* Appends "name: value" as a string of its own; returns where it begins. */
@@ -194,14 +298,19 @@ bool request_address(struct request *request, const struct request_frame *frame,
   struct buffer *head = &request->head;
   struct text agent = {.data = frame->agent, .length = strlen(frame->agent)};
   buffer_cut(head, 0);
-  buffer_reserve(head, strlen(frame->domain) + request->path.length + frame->token.length + agent.length + REST_GUESS);
+  buffer_reserve(head, strlen(frame->domain) + request->path.length + request->query.length +
+                           (page ? 3 * page->from.length : 0) + frame->token.length + agent.length + REST_GUESS);
   buffer_append_string(head, "https://");
   buffer_append_string(head, frame->domain);
-  buffer_append(head, request->path.data, request->path.length);
-  if (page) append_page(head, page);
+  append_target(request, head, page);
   buffer_append(head, "", 1);
   size_t authorization = append_header(head, AUTHORIZATION, frame->token);
   size_t client = append_header(head, "Auth0-Client: ", agent);
+  size_t correlation = head->length;
+  if (request->correlation.length > 0) {
+    append_header(head, CORRELATION,
+                  (struct text){.data = request->correlation.data, .length = request->correlation.length});
+  }
   if (head->state != BUFFER_GOOD) return buffer_error(head, "the URL and the token", error);
 
   const char **header = request->headers;
@@ -212,14 +321,24 @@ bool request_address(struct request *request, const struct request_frame *frame,
   *header++ = head->data + client;
   *header++ = "Cache-Control: no-cache";
   *header++ = "User-Agent: " MODULE_NAME "/" MODULE_VERSION;
+  if (request->correlation.length > 0) *header++ = head->data + correlation;
   if (request->body.data) *header++ = "Content-Type: application/json";
   *header = NULL;
   return true;
 }
 
+void request_rest(struct request *request) {
+  buffer_cut(&request->head, 0);
+  request->url = NULL;
+  request->headers[0] = NULL;
+  request->secret = (struct text){0};
+}
+
 void request_close(struct request *request) {
   free_items(request);
   buffer_close(&request->path);
+  buffer_close(&request->query);
+  buffer_close(&request->correlation);
   buffer_close(&request->content);
   buffer_close(&request->head);
   request->url = NULL;

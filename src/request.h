@@ -6,9 +6,9 @@
 #include "error.h"
 #include "operation.h"
 
-enum { REQUEST_HEADERS = 5 };
+enum { REQUEST_HEADERS = 6 };
 
-/* A set of the permissions that the body already holds, kept as places in the body. */
+/* A set of the items that the body already holds, kept as places in the body. */
 struct request_items {
   struct text_range *slots; /* a hash table, at most half full; NULL until the first item */
   size_t slot_count;        /* a power of two */
@@ -27,9 +27,11 @@ struct request {
 
   /* For request.c. */
   const struct operation *operation;
-  struct buffer path;    /* of the URL */
-  struct buffer content; /* of the body */
-  struct buffer head;    /* URL and header lines, each terminated; holds a secret */
+  struct buffer path;        /* of the URL, where there is an id in it */
+  struct buffer query;       /* what does not change from page to page: "&name=value", ... */
+  struct buffer correlation; /* value of X-Correlation-ID; empty when there is none */
+  struct buffer content;     /* of the body */
+  struct buffer head;        /* URL and header lines, each terminated; holds a secret */
   struct request_items items;
 };
 
@@ -42,8 +44,10 @@ struct request_frame {
 
 /* Which page of a list to ask for. */
 struct request_page {
-  long long number;   /* counted from 0 */
+  enum operation_paging paging;
+  long long number;   /* PAGING_NUMBER: counted from 0 */
   long long per_page; /* items */
+  struct text from;   /* PAGING_CHECKPOINT: empty for the first page */
 };
 
 /* A request without arguments; owns no memory yet. */
@@ -57,12 +61,29 @@ bool request_identify(struct request *request, struct text id, struct error *err
 bool request_add_permission(struct request *request, struct text resource_server_identifier,
                             struct text permission_name, struct error *error);
 
-/* Closes the body. False and ERROR_INVALID when no permission was added. */
-bool request_end_permissions(struct request *request, struct error *error);
+/* Adds an id to the body, a list of ids; one that is there already is let pass. False and ERROR_INVALID as for
+ * request_identify, or a body of more than 1 MB; the message has no place yet. */
+bool request_add_id(struct request *request, struct text id, struct error *error);
+
+/* Closes the body of a list. False and ERROR_INVALID when nothing was added. */
+bool request_end_list(struct request *request, struct error *error);
+
+/* Takes what was written into `content`, a whole JSON value, for the body. False and ERROR_INVALID: more than 1 MB. */
+bool request_end_content(struct request *request, struct error *error);
+
+/* Adds a parameter to the query. False and ERROR_INVALID: empty, control characters, no UTF-8, a query that no URL can
+ * hold. */
+bool request_add_query(struct request *request, const char *name, struct text value, struct error *error);
+
+/* Sets the X-Correlation-ID. False and ERROR_INVALID: empty, too long, or not printable ASCII without spaces. */
+bool request_correlate(struct request *request, struct text id, struct error *error);
 
 /* Makes the request ready to be sent; `page` is NULL for what is not a list. False: ERROR_MEMORY. */
 bool request_address(struct request *request, const struct request_frame *frame, const struct request_page *page,
                      struct error *error);
+
+/* Wipes the token in a request that will be addressed again. */
+void request_rest(struct request *request);
 
 /* Wipes and frees everything. */
 void request_close(struct request *request);

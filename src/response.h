@@ -23,6 +23,8 @@ struct response {
   long long start;           /* index of the page's first item; -1 when absent */
   long long limit;           /* items that a page holds at most; -1 when absent */
   long long total;           /* items of the whole list; -1 when absent */
+  struct text next;          /* checkpoint of the next page; borrowed; empty when absent */
+  bool next_odd;             /* there is one that is no text */
 };
 
 /* A digest that knows nothing but the status. */

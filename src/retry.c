@@ -47,9 +47,11 @@ static void describe_refusal(const struct response *response, struct text secret
 
 /* The error for a status that is no error and yet not what the operation answers. */
 static void describe_oddity(const struct operation *operation, const struct response *response, struct error *error) {
-  if (response->status != operation->success) {
+  if (!operation_succeeds(operation, response->status)) {
     error_set(error, ERROR_PROTOCOL, "status %d where the API answers %d%s", response->status, operation->success,
               response->html ? " (an HTML page)" : "");
+  } else if (operation->answer == ANSWER_ARRAY) {
+    error_set(error, ERROR_PROTOCOL, "the answer is not a JSON array%s", response->html ? " but an HTML page" : "");
   } else if (response->body != RESPONSE_OBJECT) {
     error_set(error, ERROR_PROTOCOL, "the answer is not a JSON object%s", response->html ? " but an HTML page" : "");
   } else {
@@ -57,10 +59,20 @@ static void describe_oddity(const struct operation *operation, const struct resp
   }
 }
 
+/* Whether the answer of an operation that succeeded has the form that it should have. */
+static bool has_form(const struct operation *operation, const struct response *response) {
+  switch (operation->answer) {
+    case ANSWER_NOTHING: return true;
+    case ANSWER_LIST:
+    case ANSWER_ARRAY: return response->item_count >= 0;
+    case ANSWER_OBJECT: return response->body == RESPONSE_OBJECT;
+  }
+  return false;
+}
+
 enum retry_verdict retry_response(const struct operation *operation, const struct response *response,
                                   struct text secret, struct error *error) {
-  bool listed = operation->answer != ANSWER_LIST || response->item_count >= 0;
-  if (response->status == operation->success && listed) return RETRY_DONE;
+  if (operation_succeeds(operation, response->status) && has_form(operation, response)) return RETRY_DONE;
   if (response->status >= 400) {
     describe_refusal(response, secret, error);
   } else {

@@ -29,7 +29,7 @@ void open_call(const char *name) {
   assert_true(request_identify(&call.request, TEXT("auth0|1"), &error));
   if (call.operation->body == BODY_PERMISSIONS) {
     assert_true(request_add_permission(&call.request, TEXT("https://api.example.com/"), TEXT("read:reports"), &error));
-    assert_true(request_end_permissions(&call.request, &error));
+    assert_true(request_end_list(&call.request, &error));
   }
 }
 

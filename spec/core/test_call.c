@@ -452,8 +452,8 @@ static bool live(const char *name, struct allocator allocator, struct error *err
     call_open(&call, &lived, operation_find(name));
     good = request_identify(&call.request, TEXT("auth0|1"), error);
     if (good && call.operation->body == BODY_PERMISSIONS) {
-      good = request_add_permission(&call.request, TEXT("a"), TEXT("b"), error) &&
-             request_end_permissions(&call.request, error);
+      good =
+          request_add_permission(&call.request, TEXT("a"), TEXT("b"), error) && request_end_list(&call.request, error);
     }
     while (good && call.state != CALL_FINISHED) {
       enum call_step step = call_next(&call, BEGIN);

@@ -23,7 +23,7 @@ TEST(a_list_of_one_page_takes_one_request) {
   assert_asks(100, 0);
   struct response response = page_of(0, 100, 100, 100);
   assert_true(call_feed(&call, &response, BEGIN));
-  assert_int_equal(call.skip, 0);
+  assert_int_equal(call.pages.skip, 0);
   assert_done(ERROR_NONE);
 }
 
@@ -40,7 +40,7 @@ TEST(a_list_of_two_pages_takes_two_requests) {
   assert_int_equal(call.attempts, 1);
   struct response response = page_of(100, 100, 101, 1);
   assert_true(call_feed(&call, &response, BEGIN));
-  assert_int_equal(call.skip, 0);
+  assert_int_equal(call.pages.skip, 0);
   assert_done(ERROR_NONE);
 }
 
@@ -80,7 +80,7 @@ TEST(without_a_total_pages_are_asked_for_until_one_brings_nothing) {
   assert_true(turn_page(50, 50, -1, 50));
   assert_false(turn_page(100, 50, -1, 0));
   assert_done(ERROR_NONE);
-  assert_int_equal(call.received, 100);
+  assert_int_equal(call.pages.received, 100);
 }
 
 TEST(without_a_total_a_short_last_page_is_not_taken_twice) {
@@ -101,21 +101,21 @@ TEST(without_start_and_total_a_short_last_page_is_not_taken_twice) {
   struct response response = page_of(-1, -1, -1, 20);
   assert_false(call_feed(&call, &response, BEGIN));
   assert_done(ERROR_NONE);
-  assert_int_equal(call.received, 80);
+  assert_int_equal(call.pages.received, 80);
 }
 
 TEST(without_start_and_total_a_page_that_overlaps_skips_what_is_there_already) {
   assert_true(turn_page(-1, -1, -1, 50));
   assert_true(turn_page(-1, -1, -1, 30));
   assert_true(turn_page(-1, -1, -1, 25));
-  assert_int_equal(call.skip, 20);
-  assert_int_equal(call.received, 85);
+  assert_int_equal(call.pages.skip, 20);
+  assert_int_equal(call.pages.received, 85);
 }
 
 TEST(a_page_without_a_start_follows_the_one_before) {
   assert_true(turn_page(-1, -1, 120, 100));
   assert_true(turn_page(-1, -1, 120, 20));
-  assert_int_equal(call.skip, 0);
+  assert_int_equal(call.pages.skip, 0);
   assert_done(ERROR_NONE);
 }
 
@@ -167,10 +167,10 @@ TEST(a_page_that_brings_nothing_new_is_an_error_and_no_endless_loop) {
 TEST(a_page_that_overlaps_skips_what_is_there_already) {
   assert_true(turn_page(0, 50, 70, 50));
   assert_true(turn_page(30, 30, 70, 30));
-  assert_int_equal(call.skip, 20);
-  assert_int_equal(call.received, 60);
+  assert_int_equal(call.pages.skip, 20);
+  assert_int_equal(call.pages.received, 60);
   assert_true(turn_page(60, 30, 70, 10));
-  assert_int_equal(call.skip, 0);
+  assert_int_equal(call.pages.skip, 0);
   assert_done(ERROR_NONE);
 }
 
@@ -178,13 +178,13 @@ TEST(a_page_that_a_smaller_cap_moved_back_is_asked_for_again_in_that_size) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(20, 20, 120, 20));
   assert_int_equal(call.state, CALL_DECIDING);
-  assert_int_equal(call.received, 50);
+  assert_int_equal(call.pages.received, 50);
   send_at(BEGIN);
   assert_asks(20, 2);
   struct response response = page_of(40, 20, 120, 20);
   assert_true(call_feed(&call, &response, BEGIN));
-  assert_int_equal(call.skip, 10);
-  assert_int_equal(call.received, 60);
+  assert_int_equal(call.pages.skip, 10);
+  assert_int_equal(call.pages.received, 60);
 }
 
 /* Nobody knows how long the list is; a page of what is here already must not pass for its end. */
@@ -200,20 +200,20 @@ TEST(an_empty_page_does_not_shrink_what_is_asked_for) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(50, 50, 120, 0));
   assert_done(ERROR_PROTOCOL);
-  assert_int_equal(call.per_page, 50);
+  assert_int_equal(call.pages.per_page, 50);
 }
 
 TEST(a_list_that_shrinks_while_it_is_read_ends_where_it_ends) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(50, 50, 45, 0));
   assert_done(ERROR_NONE);
-  assert_int_equal(call.received, 50);
+  assert_int_equal(call.pages.received, 50);
 }
 
 TEST(a_page_of_more_items_than_the_total_ends_the_list) {
   assert_true(turn_page(0, 50, 0, 3));
   assert_done(ERROR_NONE);
-  assert_int_equal(call.received, 3);
+  assert_int_equal(call.pages.received, 3);
 }
 
 TEST(a_list_that_grows_while_it_is_read_is_read_to_its_new_end) {
@@ -281,7 +281,7 @@ static size_t read_list(const struct tenant *tenant) {
     requests++;
     assert_true(requests < 1000);
     if (!call_feed(&call, &told, BEGIN)) continue;
-    assert_int_equal(page.start + call.skip, kept);
+    assert_int_equal(page.start + call.pages.skip, kept);
     kept = page.start + page.item_count;
   }
   assert_done(ERROR_NONE);

@@ -60,7 +60,7 @@ static void assert_invalid(const char *message) {
 }
 
 static void assert_body(const char *expected) {
-  assert_true(request_end_permissions(&request, &error));
+  assert_true(request_end_list(&request, &error));
   assert_text(request.body, expected);
   assert_null(request.items.slots);
 }
@@ -68,7 +68,7 @@ static void assert_body(const char *expected) {
 TEST(the_request_of_the_guide_is_right_to_the_last_byte) {
   assert_true(request_identify(&request, TEXT("auth0|5f7c8ec7c33c6c004bbafe82"), &error));
   assert_true(add(text_of(API), TEXT("read:reports")));
-  assert_true(request_end_permissions(&request, &error));
+  assert_true(request_end_list(&request, &error));
   assert_true(request_address(&request, &FRAME, NULL, &error));
   assert_string_equal(request.method, "DELETE");
   assert_string_equal(request.url,
@@ -152,7 +152,7 @@ TEST(a_request_that_could_not_be_addressed_can_be_again) {
 TEST(a_closed_request_leaves_nothing_and_can_be_closed_again) {
   assert_true(request_identify(&request, TEXT("auth0|1"), &error));
   assert_true(add(text_of(API), TEXT("read:reports")));
-  assert_true(request_end_permissions(&request, &error));
+  assert_true(request_end_list(&request, &error));
   assert_true(request_address(&request, &FRAME, NULL, &error));
   request_close(&request);
   memory_assert_all_back(&memory);
@@ -288,7 +288,7 @@ TEST(of_a_thousand_permissions_each_is_sent_once_and_in_order) {
   add_many(1000);
   add_many(500);
   assert_int_equal(request.items.used, 1000);
-  assert_true(request_end_permissions(&request, &error));
+  assert_true(request_end_list(&request, &error));
   const char *place = request.body.data;
   for (int i = 0; i < 1000; i++) {
     char name[20];
@@ -347,7 +347,7 @@ TEST(names_that_are_no_utf8_are_refused) {
 }
 
 TEST(no_permission_at_all_is_refused) {
-  assert_false(request_end_permissions(&request, &error));
+  assert_false(request_end_list(&request, &error));
   assert_invalid("permissions: at least 1 expected, got none");
   assert_null(request.body.data);
 }
@@ -377,13 +377,13 @@ static void add_sized(size_t bytes) {
 
 TEST(a_body_of_exactly_one_megabyte_is_sent) {
   add_sized(fill_body() - 2);
-  assert_true(request_end_permissions(&request, &error));
+  assert_true(request_end_list(&request, &error));
   assert_int_equal(request.body.length, BODY_MOST);
 }
 
 TEST(a_body_of_a_byte_more_is_refused_at_its_end) {
   add_sized(fill_body() - 1);
-  assert_false(request_end_permissions(&request, &error));
+  assert_false(request_end_list(&request, &error));
   assert_invalid("the request body: at most 1000000 bytes expected, got more");
   assert_null(request.body.data);
 }
@@ -393,7 +393,7 @@ TEST(a_permission_that_no_longer_fits_is_refused_and_so_is_the_body) {
   struct text identifier = text_repeat("x", 600);
   assert_false(add(identifier, TEXT("p")));
   assert_invalid("the request body: at most 1000000 bytes expected, got more");
-  assert_false(request_end_permissions(&request, &error));
+  assert_false(request_end_list(&request, &error));
   assert_int_equal(error.kind, ERROR_INVALID);
   assert_null(request.body.data);
   text_free(identifier);
@@ -429,7 +429,7 @@ static bool build(struct allocator allocator, struct error *failure) {
     snprintf(name, sizeof name, "n%d", i % 50);
     good = request_add_permission(&built, text_of(API), text_of(name), failure);
   }
-  good = good && request_end_permissions(&built, failure) && request_address(&built, &FRAME, NULL, failure);
+  good = good && request_end_list(&built, failure) && request_address(&built, &FRAME, NULL, failure);
   request_close(&built);
   return good;
 }
