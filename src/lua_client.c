@@ -205,6 +205,20 @@ static void check_interrupt(lua_State *L, struct held_call *call) {
   lua_error(L);
 }
 
+/* Drives a call, which is at stack index 2 behind its client, and turns the crank until it is done. False, when the
+ * client is closed. Leaves a table on the stack. */
+static bool run_call(lua_State *L, struct lua_client *client, struct held_call *call) {
+  if (!start_call(L, client, call)) return false;
+  while (call->call.state != CALL_FINISHED) {
+    if (!turn(L, client, 3, BLOCKING_WAIT)) {
+      crank_end(call, FAILURE_CANCELED, "not started");
+      luaL_error(L, "'%s': the client is at work, and cannot be used from a finalizer now", call->call.operation->name);
+    }
+    check_interrupt(L, call);
+  }
+  return true;
+}
+
 /* Every operation's method: makes a call, and turns the crank until it is done. */
 static int m_operation(lua_State *L) {
   const struct operation *operation = lua_touserdata(L, lua_upvalueindex(1));
@@ -213,26 +227,109 @@ static int m_operation(lua_State *L) {
   if (!is_open(client)) return return_closed(L, operation->name);
   struct held_call *call = make_call(L, client, operation, 1, operation->name, &error);
   if (!call) return values_return_error(L, &error, operation->name);
-  if (!start_call(L, client, call)) return return_closed(L, operation->name);
-  while (call->call.state != CALL_FINISHED) {
-    if (!turn(L, client, 3, BLOCKING_WAIT)) {
-      crank_end(call, FAILURE_CANCELED, "not started");
-      luaL_error(L, "'%s': the client is at work, and cannot be used from a finalizer now", operation->name);
-    }
-    check_interrupt(L, call);
-  }
+  if (!run_call(L, client, call)) return return_closed(L, operation->name);
   lua_settop(L, 2);
   return lua_call_push_result(L, call);
+}
+
+/* Takes the name of an operation, the first argument, off the stack. */
+static const struct operation *check_operation(lua_State *L, const char *function) {
+  struct text name = values_check_string(L, 2, 1, function, "operation");
+  const struct operation *operation = operation_find(name.data);
+  if (!operation) values_raise(L, 1, function, "operation: no such operation: \"%s\"", name.data);
+  lua_remove(L, 2);
+  return operation;
 }
 
 /* What start and prepare have in common: the operation's name, then its arguments. Leaves client and call. */
 static struct held_call *make_named_call(lua_State *L, struct lua_client *client, const char *function,
                                          const struct operation **operation, struct error *error) {
-  struct text name = values_check_string(L, 2, 1, function, "operation");
-  *operation = operation_find(name.data);
-  if (!*operation) values_raise(L, 1, function, "operation: no such operation: \"%s\"", name.data);
-  lua_remove(L, 2);
+  *operation = check_operation(L, function);
   return make_call(L, client, *operation, 2, function, error);
+}
+
+/* The upvalues of an iterator. */
+enum { EACH_CLIENT = 1, EACH_CALL = 2, EACH_INDEX = 3 };
+
+/* Raises the error that the method would have returned. */
+static int raise_error(lua_State *L, const struct error *error, const char *operation) {
+  values_push_error(L, error, operation);
+  return lua_error(L);
+}
+
+static int raise_closed(lua_State *L, const char *operation) {
+  return_closed(L, operation);
+  return lua_error(L);
+}
+
+/* Remembers how far the page is used up. */
+static void set_index(lua_State *L, int index) {
+  lua_pushinteger(L, index);
+  lua_replace(L, lua_upvalueindex(EACH_INDEX));
+}
+
+/* Fetches the next page in place of the one that is used up; client and call are all that is on the stack. */
+static void fetch_page(lua_State *L, struct lua_client *client, struct held_call *call) {
+  const char *operation = call->call.operation->name;
+  if (!is_open(client)) raise_closed(L, operation);
+  if (call->crank) luaL_error(L, "'%s': the iterator is at work, and cannot be used from a finalizer now", operation);
+  set_index(L, 0);
+  lua_call_drop_items(L, 2);
+  call_resume(&call->call);
+  if (!run_call(L, client, call)) raise_closed(L, operation);
+  lua_settop(L, 2);
+}
+
+/* What the generic for calls: returns the next item, or nil at the end. */
+static int next_item(lua_State *L) {
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(EACH_CLIENT));
+  lua_pushvalue(L, lua_upvalueindex(EACH_CALL));
+  struct lua_client *client = lua_touserdata(L, 1);
+  struct held_call *call = lua_touserdata(L, 2);
+  int index = (int)lua_tointeger(L, lua_upvalueindex(EACH_INDEX));
+  for (;;) {
+    const struct error *error = &call->call.error;
+    if (call->call.state == CALL_FINISHED) {
+      if (error->kind != ERROR_NONE) return raise_error(L, error, call->call.operation->name);
+      lua_call_push_item(L, 2, ++index);
+      if (!lua_isnil(L, -1) || !call->call.more) break;
+      lua_settop(L, 2);
+    }
+    fetch_page(L, client, call);
+    index = 0;
+  }
+  set_index(L, index);
+  return 1;
+}
+
+/*---
+--- Goes through a list without ever holding more than one page of it:
+--- `for permission in client:each("list_user_permissions", user_id) do ... end`. The next page is fetched, blocking, when
+--- the last item of the one before is used up; leaving the loop early costs nothing more.
+---
+--- The generic `for` has no place for `nil, err`. So what the method would have returned as an error is raised, as the
+--- same error object, here or in the loop; `pcall` catches it. `timeout` bounds each page by itself, and not what the
+--- loop does between them. A list that changes meanwhile may show some of the change.
+---@param operation string  a method that returns a list, such as `"list_user_permissions"`
+---@param ... any  the method's arguments
+---@return fun(): any iterator  the next item, or nil behind the last
+function Client:each(operation, ...) end
+*/
+static int m_each(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  struct error error;
+  if (!is_open(client)) return raise_closed(L, "each");
+  const struct operation *operation = check_operation(L, "each");
+  if (operation->answer != ANSWER_LIST && operation->answer != ANSWER_ARRAY) {
+    values_raise(L, 1, "each", "operation: one that returns a list expected, got \"%s\"", operation->name);
+  }
+  struct held_call *call = make_call(L, client, operation, 2, "each", &error);
+  if (!call) return raise_error(L, &error, operation->name);
+  call->call.by_page = true;
+  lua_pushinteger(L, 0);
+  lua_pushcclosure(L, next_item, 3);
+  return 1;
 }
 
 /*---
@@ -340,7 +437,7 @@ static void set_operations(lua_State *L) {
 
 void lua_client_open(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"start", m_start}, {"prepare", m_prepare}, {"step", m_step}, {"close", m_close}, {NULL, NULL},
+      {"each", m_each}, {"start", m_start}, {"prepare", m_prepare}, {"step", m_step}, {"close", m_close}, {NULL, NULL},
   };
   static const luaL_Reg metamethods[] = {
       {"__gc", m_gc},
