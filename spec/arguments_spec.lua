@@ -138,7 +138,8 @@ describe("arguments", function()
 
   it("options of a call are checked like those of a client", function()
     local good = support.permissions "read:reports"
-    assert.matches("#3 .*options%.retries: no such option; there are: timeout, correlation_id", raised(support.user, good, { retries = 1 }))
+    assert.matches("#3 .*options%.retries: no such option; there are: timeout, correlation_id",
+      raised(support.user, good, { retries = 1 }))
     assert.matches("#3 .*options%.timeout: number expected, got string", raised(support.user, good, { timeout = "1" }))
     assert.matches("#3 .*options: table expected, got number", raised(support.user, good, 5))
     local ok, err = client:remove_user_permissions(support.user, good, { timeout = -1 })

@@ -2,6 +2,7 @@
 int test_bucket(void);
 int test_buffer(void);
 int test_call(void);
+int test_checkpoints(void);
 int test_client(void);
 int test_encode(void);
 int test_error(void);
@@ -26,5 +27,6 @@ int main(void) {
   failed += test_client();
   failed += test_call();
   failed += test_pages();
+  failed += test_checkpoints();
   return failed != 0;
 }

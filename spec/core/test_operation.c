@@ -57,7 +57,29 @@ TEST(every_row_is_complete) {
     assert_int_equal(operation->path[0], '/');
     assert_true(!strstr(operation->path, "{id}") == !operation->id_name);
     assert_true((operation->answer == ANSWER_LIST) == (operation->list_name != NULL));
+    assert_true((operation->body != BODY_NONE) == (operation->body_name != NULL));
+    assert_null(operation->options[OPERATION_OPTIONS_MOST].name);
+    assert_null(operation->arrays[OPERATION_ARRAYS_MOST]);
+    assert_true(operation->paging == PAGING_NUMBER || operation->answer == ANSWER_LIST);
+    assert_true(operation_succeeds(operation, operation->success));
+    assert_false(operation_succeeds(operation, 0));
     assert_in_range(operation->success, 200, 299);
+  }
+}
+
+TEST(two_statuses_are_success_where_documents_and_answers_differ) {
+  const struct operation *update = operation_find("update_resource_server");
+  const struct operation *deletion = operation_find("delete_role");
+  assert_true(operation_succeeds(update, 200) && operation_succeeds(update, 201));
+  assert_true(operation_succeeds(deletion, 200) && operation_succeeds(deletion, 204));
+  assert_false(operation_succeeds(update, 204));
+  assert_false(operation_succeeds(operation_find("remove_user_permissions"), 200));
+}
+
+TEST(only_creating_a_role_twice_is_not_the_same_as_once) {
+  const struct operation *operation;
+  for (size_t i = 0; (operation = operation_at(i)); i++) {
+    assert_int_equal(operation->creates, strcmp(operation->name, "create_role") == 0);
   }
 }
 
@@ -75,6 +97,8 @@ int test_operation(void) {
       cmocka_unit_test(an_unknown_name_finds_nothing),
       cmocka_unit_test(the_rows_end_and_each_is_found_by_its_name),
       cmocka_unit_test(every_row_is_complete),
+      cmocka_unit_test(two_statuses_are_success_where_documents_and_answers_differ),
+      cmocka_unit_test(only_creating_a_role_twice_is_not_the_same_as_once),
       cmocka_unit_test(all_but_reading_writes),
   };
   return cmocka_run_group_tests_name("operation", tests, NULL, NULL);

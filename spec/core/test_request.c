@@ -399,6 +399,101 @@ TEST(a_permission_that_no_longer_fits_is_refused_and_so_is_the_body) {
   text_free(identifier);
 }
 
+static int open_roles(void **state) {
+  (void)state;
+  return open_as("assign_user_roles");
+}
+
+static int open_effective(void **state) {
+  (void)state;
+  return open_as("list_effective_user_permissions");
+}
+
+static int open_all_roles(void **state) {
+  (void)state;
+  return open_as("list_roles");
+}
+
+TEST(ids_make_a_list_under_the_name_of_their_argument) {
+  assert_true(request_add_id(&request, TEXT("rol_1"), &error));
+  assert_true(request_add_id(&request, TEXT("a\"b"), &error));
+  assert_true(request_add_id(&request, TEXT("rol_1"), &error));
+  assert_body("{\"roles\":[\"rol_1\",\"a\\\"b\"]}");
+}
+
+TEST(an_id_in_a_body_is_checked_like_one_in_a_path) {
+  assert_false(request_add_id(&request, TEXT(""), &error));
+  assert_invalid("an id expected, got \"\"");
+  assert_false(request_add_id(&request, TEXT(".."), &error));
+  assert_invalid("an id expected, got \"..\"");
+  assert_false(request_add_id(&request, TEXT("a\nb"), &error));
+  assert_invalid("an id without control characters expected");
+  assert_false(request_add_id(&request, TEXT("\xff"), &error));
+  assert_invalid("valid UTF-8 expected");
+  assert_false(request_end_list(&request, &error));
+  assert_invalid("roles: at least 1 expected, got none");
+}
+
+TEST(a_checkpoint_and_an_argument_of_the_query_are_percent_encoded) {
+  struct request_page page = {.paging = PAGING_CHECKPOINT, .per_page = 100};
+  assert_true(request_identify(&request, TEXT("auth0|1"), &error));
+  assert_true(request_add_query(&request, "resource_server_identifier", TEXT("https://a/?b&c"), &error));
+  assert_true(request_address(&request, &FRAME, &page, &error));
+  assert_string_equal(request.url,
+                      "https://acme.eu.auth0.com/api/v2/users/auth0%7C1/effective-permissions"
+                      "?resource_server_identifier=https%3A%2F%2Fa%2F%3Fb%26c&take=100");
+  page.from = TEXT("a+b/=&c");
+  assert_true(request_address(&request, &FRAME, &page, &error));
+  assert_contains(request.url, "&take=100&from=a%2Bb%2F%3D%26c");
+}
+
+TEST(a_path_without_an_id_needs_none) {
+  struct request_page page = {.number = 0, .per_page = 100};
+  assert_true(request_add_query(&request, "name_filter", TEXT("a b"), &error));
+  assert_true(request_address(&request, &FRAME, &page, &error));
+  assert_string_equal(request.url,
+                      "https://acme.eu.auth0.com/api/v2/roles"
+                      "?name_filter=a%20b&per_page=100&page=0&include_totals=true");
+}
+
+TEST(what_no_query_can_hold_is_refused) {
+  struct text longest = text_repeat("x", 8001);
+  assert_false(request_add_query(&request, "name_filter", TEXT(""), &error));
+  assert_invalid("name_filter: at least 1 character expected, got none");
+  assert_false(request_add_query(&request, "name_filter", TEXT("a\0"), &error));
+  assert_invalid("name_filter: text without control characters expected");
+  assert_false(request_add_query(&request, "name_filter", TEXT("\xff"), &error));
+  assert_invalid("name_filter: valid UTF-8 expected");
+  assert_false(request_add_query(&request, "name_filter", longest, &error));
+  assert_invalid("name_filter: too long for a URL, whose query has at most 8000 bytes");
+  text_free(longest);
+}
+
+TEST(a_correlation_id_is_a_header_of_its_own) {
+  struct text longest = text_repeat("x", 129);
+  assert_true(request_correlate(&request, TEXT("job-7"), &error));
+  assert_true(request_address(&request, &FRAME, NULL, &error));
+  assert_string_equal(request.headers[4], "X-Correlation-ID: job-7");
+  assert_null(request.headers[5]);
+  assert_false(request_correlate(&request, TEXT(""), &error));
+  assert_invalid("correlation_id: 1 to 128 characters expected, got 0");
+  assert_false(request_correlate(&request, longest, &error));
+  assert_invalid("correlation_id: 1 to 128 characters expected, got 129");
+  assert_false(request_correlate(&request, TEXT("a\r\nb"), &error));
+  assert_invalid("correlation_id: printable ASCII without spaces expected, character 2 is not");
+  text_free(longest);
+}
+
+TEST(a_request_at_rest_has_no_token_and_can_be_addressed_again) {
+  assert_true(request_address(&request, &FRAME, NULL, &error));
+  request_rest(&request);
+  assert_null(request.url);
+  assert_null(request.headers[0]);
+  assert_int_equal(request.secret.length, 0);
+  assert_true(request_address(&request, &FRAME, NULL, &error));
+  assert_string_equal(request.url, "https://acme.eu.auth0.com/api/v2/roles");
+}
+
 TEST(the_agent_names_module_version_and_language) {
   struct buffer expected, agent;
   buffer_open(&expected, memory_allocator(&memory), 1000);
@@ -438,6 +533,24 @@ TEST(missing_memory_anywhere_in_a_request_is_told_and_leaves_nothing) {
   torture(build);
 }
 
+/* The same of a list with all that its head can hold. */
+static bool build_list(struct allocator allocator, struct error *failure) {
+  struct request built;
+  struct request_page page = {.paging = PAGING_CHECKPOINT, .per_page = 100, .from = TEXT("next")};
+  struct text filter = text_repeat("x", 700);
+  request_open(&built, operation_find("list_effective_user_permissions"), allocator);
+  bool good = request_identify(&built, TEXT("auth0|1"), failure) &&
+              request_add_query(&built, "resource_server_identifier", filter, failure) &&
+              request_correlate(&built, TEXT("job-7"), failure) && request_address(&built, &FRAME, &page, failure);
+  text_free(filter);
+  request_close(&built);
+  return good;
+}
+
+TEST(missing_memory_anywhere_in_a_list_is_told_and_leaves_nothing) {
+  torture(build_list);
+}
+
 static bool describe(struct allocator allocator, struct error *failure) {
   struct buffer agent;
   buffer_open(&agent, allocator, 1000);
@@ -454,6 +567,9 @@ TEST(missing_memory_for_the_agent_is_told_and_leaves_nothing) {
 
 #define REMOVAL(test) cmocka_unit_test_setup_teardown(test, open_removal, close_request)
 #define LIST(test) cmocka_unit_test_setup_teardown(test, open_list, close_request)
+#define ROLES(test) cmocka_unit_test_setup_teardown(test, open_roles, close_request)
+#define EFFECTIVE(test) cmocka_unit_test_setup_teardown(test, open_effective, close_request)
+#define ALL_ROLES(test) cmocka_unit_test_setup_teardown(test, open_all_roles, close_request)
 
 int test_request(void) {
   static const struct CMUnitTest tests[] = {
@@ -486,9 +602,17 @@ int test_request(void) {
       REMOVAL(a_body_of_exactly_one_megabyte_is_sent),
       REMOVAL(a_body_of_a_byte_more_is_refused_at_its_end),
       REMOVAL(a_permission_that_no_longer_fits_is_refused_and_so_is_the_body),
+      ROLES(ids_make_a_list_under_the_name_of_their_argument),
+      ROLES(an_id_in_a_body_is_checked_like_one_in_a_path),
+      EFFECTIVE(a_checkpoint_and_an_argument_of_the_query_are_percent_encoded),
+      ALL_ROLES(a_path_without_an_id_needs_none),
+      ALL_ROLES(what_no_query_can_hold_is_refused),
+      ALL_ROLES(a_correlation_id_is_a_header_of_its_own),
+      ALL_ROLES(a_request_at_rest_has_no_token_and_can_be_addressed_again),
       REMOVAL(the_agent_names_module_version_and_language),
       REMOVAL(an_agent_that_does_not_fit_leaves_a_failed_buffer),
       cmocka_unit_test(missing_memory_anywhere_in_a_request_is_told_and_leaves_nothing),
+      cmocka_unit_test(missing_memory_anywhere_in_a_list_is_told_and_leaves_nothing),
       cmocka_unit_test(missing_memory_for_the_agent_is_told_and_leaves_nothing),
   };
   return cmocka_run_group_tests_name("request", tests, NULL, NULL);

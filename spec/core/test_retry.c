@@ -75,6 +75,29 @@ TEST(a_list_that_is_no_json_object_is_told_apart_from_html) {
   assert_string_equal(error.message, "the answer is not a JSON object but an HTML page");
 }
 
+TEST(an_object_is_success_only_where_it_is_one) {
+  struct response response;
+  response_open(&response, 201);
+  response.body = RESPONSE_OBJECT;
+  assert_int_equal(judge(operation_find("update_resource_server"), &response), RETRY_DONE);
+  response.body = RESPONSE_OTHER;
+  assert_int_equal(judge(operation_find("update_resource_server"), &response), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, ERROR_PROTOCOL);
+  assert_string_equal(error.message, "the answer is not a JSON object");
+  assert_true(error.maybe_applied);
+}
+
+TEST(an_array_is_success_only_where_it_is_one) {
+  struct response response;
+  response_open(&response, 200);
+  response.item_count = 0;
+  assert_int_equal(judge(operation_find("list_users_by_email"), &response), RETRY_DONE);
+  response.item_count = -1;
+  response.body = RESPONSE_OBJECT;
+  assert_int_equal(judge(operation_find("list_users_by_email"), &response), RETRY_GIVE_UP);
+  assert_string_equal(error.message, "the answer is not a JSON array");
+}
+
 TEST(what_the_api_says_about_an_error_is_quoted) {
   struct response response = answer(404, "inexistent_user", "The user does not exist.");
   check_refusal(&response, ERROR_API, false);
@@ -232,6 +255,8 @@ int test_retry(void) {
       cmocka_unit_test(the_expected_status_is_success_whatever_the_body),
       cmocka_unit_test(a_list_is_success_only_with_its_items),
       cmocka_unit_test(a_list_that_is_no_json_object_is_told_apart_from_html),
+      cmocka_unit_test(an_object_is_success_only_where_it_is_one),
+      cmocka_unit_test(an_array_is_success_only_where_it_is_one),
       cmocka_unit_test(what_the_api_says_about_an_error_is_quoted),
       cmocka_unit_test(a_400_for_the_body_is_an_api_error),
       cmocka_unit_test(a_400_whose_code_is_bearer_is_about_the_token),
