@@ -55,6 +55,12 @@ local PAGES = {
     .. '"start":2,"limit":2,"total":3}' },
 }
 local FED_ITEMS = 3
+local FILTERED = { correlation_id = "torture", per_page = 2 }
+local FILTERED_WRITE = { correlation_id = "torture" }
+local ROLE_FIELDS = { name = "Editor", nested = { list = { 1, 2.5, "three" }, empty = {}, yes = true } }
+local ROLE_CREATED = { { status = 200, body = '{"id":"rol_1","name":"Editor","n":1,"gone":null}' } }
+local ROLES = { "rol_1", "rol_2", "rol_1", "rol_3" }
+local ROLES_ASSIGNED = { { status = 204 } }
 
 local auth0perm, client, call -- `call` is here so that no step depends on when it is collected
 
@@ -125,6 +131,33 @@ local steps = {
     end,
   },
   {
+    name = "a list by checkpoint",
+    run = function()
+      local list, err = client:list_effective_user_permissions(OTHER_USER, API, FILTERED)
+      claim_list("effective", list, err, OTHER_USERS_PERMISSIONS)
+    end,
+  },
+  {
+    name = "a list an item at a time",
+    run = function()
+      local count = 0
+      local good, err = pcall(function()
+        for permission in client:each("list_effective_user_permissions", OTHER_USER, API, FILTERED) do
+          if type(permission.permission_name) == "string" then
+            count = count + 1
+          end
+        end
+      end)
+      if good then
+        claim("each", count == OTHER_USERS_PERMISSIONS and "success" or "a list of another length")
+      elseif type(err) == "table" then
+        claim("each", err.kind, err.status or 0, err.maybe_applied, err.message)
+      else
+        error(err, 0)
+      end
+    end,
+  },
+  {
     name = "a started removal",
     run = function()
       local err
@@ -181,6 +214,30 @@ local steps = {
         list, err = prepared:result()
         claim_list("feed pages", list, err, FED_ITEMS)
       end
+    end,
+  },
+  {
+    name = "a role that is created",
+    run = function()
+      local prepared, err = client:prepare("create_role", ROLE_FIELDS, FILTERED_WRITE)
+      if not prepared then
+        return claim_result("create", nil, err)
+      end
+      feed(prepared, ROLE_CREATED)
+      local role
+      role, err = prepared:result()
+      claim_result("create", role and role.id == "rol_1" and role.gone == nil and true or role, err)
+    end,
+  },
+  {
+    name = "roles that are assigned",
+    run = function()
+      local prepared, err = client:prepare("assign_user_roles", USER, ROLES)
+      if not prepared then
+        return claim_result("assign roles", nil, err)
+      end
+      feed(prepared, ROLES_ASSIGNED)
+      claim_result("assign roles", prepared:result())
     end,
   },
   {

@@ -12,6 +12,10 @@ local EXPECTED = {
   ["new"] = { "success" },
   ["remove"] = { "success", sent = true, status = 204 },
   ["list"] = { "success" },
+  ["effective"] = { "success" },
+  ["each"] = { "success" },
+  ["create"] = { "success" },
+  ["assign roles"] = { "success" },
   ["start"] = { "success", sent = true, status = 204 },
   ["cancel"] = { "canceled", sent = true },
   ["nobody"] = { "api", sent = true, status = 404 },
@@ -29,8 +33,10 @@ local LIBCURL_BLAMES = {
   -- Curl_resolv answers "not resolved" to a failed allocation as well.
   { what = "transport", message = "Could not resolve host: " },
   -- parseurlandfillconn does not look whether the URL's query could be copied, and so sends the request without one;
-  -- what the tenant then answers is a list without totals, which the module refuses.
-  { what = "protocol", message = 'the answer has no list "permissions"', operation = "list" },
+  -- what the tenant then answers is a list without totals, which the module refuses, or a refusal of its own.
+  { what = "protocol", message = "the answer is not a JSON object", operation = "list" },
+  { what = "api", message = "Query validation error: 'Missing required property", operation = "effective" },
+  { what = "api", message = "Query validation error: 'Missing required property", operation = "each" },
 }
 
 local RAISED = "not enough memory" -- what each Lua says
