@@ -221,7 +221,8 @@ static bool set_request_options(struct transfer *transfer, const struct request 
     failed |= curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
   if (transfer->method != request->method) failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-  transfer->method = request->method;
+  /* A method that could not be set is none at all: libcurl would make a POST of it, and an assignment of a removal. */
+  transfer->method = failed ? NULL : request->method;
   failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_limit));
   failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->time_limit));
   return failed == CURLE_OK;
