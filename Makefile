@@ -20,12 +20,14 @@ LUA_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LUA))
 LUA_LIBS = $(shell $(PKG_CONFIG) --libs $(LUA))
 CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
 CURL_LIBS = $(shell $(PKG_CONFIG) --libs libcurl)
+CRYPTO_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcrypto)
+CRYPTO_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 LUA_VERSION = $(shell $(LUA) -e 'print((_VERSION:gsub("Lua ", "")))')
 LUA_CMOD = $(if $(PREFIX),$(PREFIX)/lib/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG) --variable=INSTALL_CMOD $(LUA)))
 SHARE = $(if $(PREFIX),$(PREFIX),/usr)/share/auth0perm
 
 # The core knows neither Lua nor libcurl, and is compiled without their flags.
-CORE := buffer error encode operation response retry bucket token request pages client call
+CORE := buffer error encode operation response retry bucket token writers request assertion credentials pages client call
 LUA_SIDE := lua_values lua_table lua_json lua_options lua_arguments lua_operations lua_crank lua_call lua_client
 CORE_OBJECTS := $(CORE:%=$(BUILD)/src/%.o)
 LUA_OBJECTS := $(LUA_SIDE:%=$(BUILD)/src/%.o) $(BUILD)/lua_auth0perm.o
@@ -37,19 +39,27 @@ DOCUMENTED := src/lua_client.c src/operation.c src/lua_call.c src/lua_operations
 
 # Debian packages. The version of Lua that LUA names, as a package and as its headers.
 LUA_PACKAGES = $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)
-BUILD_PACKAGES := pkg-config libcurl4-openssl-dev lua-cjson
+BUILD_PACKAGES := pkg-config libcurl4-openssl-dev libssl-dev lua-cjson
 DEMO_PACKAGES := $(BUILD_PACKAGES) nginx libnginx-mod-http-lua lua-resty-core openssl
+# Who has a npm that is not Debian's keeps it: the packages of others conflict with Debian's.
+NODE_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 TEST_PACKAGES := $(DEMO_PACKAGES) lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev lua5.3 liblua5.3-dev lua5.2 \
-  liblua5.2-dev lua5.1 liblua5.1-0-dev lua-busted lua-socket lua-check luarocks libcmocka-dev gcc clang clang-format curl \
-  procps
+  liblua5.2-dev lua5.1 liblua5.1-0-dev lua-busted lua-socket lua-check luarocks libcmocka-dev tinyproxy gcc clang clang-format curl \
+  procps $(NODE_PACKAGES)
 
-all: $(MODULE)
+all: found $(MODULE)
+
+# Says what is missing before a compiler does.
+found:
+	@$(if $(LUA_CFLAGS),:,$(PKG_CONFIG) --exists $(LUA)) || \
+	  { echo "pkg-config knows no $(LUA); on Debian: apt install $(lastword $(LUA_PACKAGES))" >&2; exit 1; }
 
 $(MODULE): $(OBJECTS)
-	$(CC) $(MODULE_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -lpthread -lm
+	$(CC) $(MODULE_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) $(CRYPTO_LIBS) -lpthread -lm
 
 $(LUA_OBJECTS): ROOM_CFLAGS = $(LUA_CFLAGS)
 $(BUILD)/src/curl_driver.o: ROOM_CFLAGS = $(CURL_CFLAGS)
+$(BUILD)/src/assertion.o: ROOM_CFLAGS = $(CRYPTO_CFLAGS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -62,7 +72,7 @@ CORE_TESTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/core/*.c))
 $(CORE_TESTS): ROOM_CFLAGS = -Isrc
 
 $(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CRYPTO_LIBS) -lm
 
 # Fails every allocation in turn; the comment at the top of torture.c tells how.
 TORTURE := $(BUILD)/torture
@@ -70,7 +80,7 @@ TORTURE := $(BUILD)/torture
 $(BUILD)/spec/torture/torture.o: ROOM_CFLAGS = $(LUA_CFLAGS) $(CURL_CFLAGS)
 
 $(TORTURE): $(BUILD)/spec/torture/torture.o $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(CURL_LIBS) -lpthread -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) -lpthread -lm
 
 torture: $(TORTURE)
 	@LSAN_OPTIONS=suppressions=spec/leaks.supp:print_suppressions=0 spec/tenant/run -- $(TORTURE)
@@ -78,10 +88,12 @@ torture: $(TORTURE)
 -include $(OBJECTS:.o=.d) $(CORE_TESTS:.o=.d) $(BUILD)/spec/torture/torture.d
 
 help:
-	@echo 'make                 builds build/LUA/auth0perm.so; LUA is lua5.4 (default), 5.3, 5.2, 5.1 or luajit'
+	@echo 'make LUA=lua5.4      builds build/lua5.4/auth0perm.so; also lua5.3, lua5.2, lua5.1, luajit'
 	@echo 'make demo            installs what is missing, then removes permissions from a user of a mock tenant'
 	@echo 'make test            installs what is missing, then runs everything that can fail'
 	@echo 'make check           runs the specs of one Lua: make LUA=luajit check SPECS=spec/list_spec.lua'
+	@echo 'make torture         fails every allocation in turn, for one Lua'
+	@echo 'make pacing          simulates pacing against models of the rate limiter'
 	@echo 'make bench           compares the module with raw libcurl'
 	@echo 'make tenant          starts a mock tenant, to try your own scripts against'
 	@echo 'make reference       writes build/reference.md and build/types/auth0perm.d.lua'
@@ -101,6 +113,16 @@ SPECS ?= spec
 check: all
 	LUA_PATH='./?.lua;;' LUA_CPATH='$(BUILD)/?.so;;' spec/tenant/run -- $(LUA) /usr/bin/busted -o plainTerminal $(SPECS)
 
+# Pacing, simulated: holds the figures of bench/pacing/results.md, with a margin.
+PACING := $(BUILD)/pacing
+
+$(PACING): $(wildcard bench/pacing/*.c bench/pacing/*.h) $(BUILD)/src/bucket.o
+	@mkdir -p $(@D)
+	$(CC) $(STANDARD) $(WARNINGS) $(WERROR) $(CFLAGS) -Isrc -o $@ $(filter %.c %.o,$^) $(LDFLAGS) -lm
+
+pacing: $(PACING)
+	@$(PACING) check
+
 # Compares with raw libcurl; LUAS are the Luas to measure.
 LUAS ?= lua5.4 luajit
 bench:
@@ -111,12 +133,16 @@ bench:
 	@spec/tenant/run -- bench/run build/bench/raw $(LUAS)
 
 tenant:
-	@spec/tenant/run
+	@spec/tenant/run || [ $$? = 130 ] # Ctrl-C
 
 reference:
 	@mkdir -p build/types
 	$(LUA) types/generate.lua markdown $(DOCUMENTED) >build/reference.md
 	$(LUA) types/generate.lua types $(DOCUMENTED) >build/types/auth0perm.d.lua
+
+rock:
+	@rm -rf $(BUILD)
+	@$(MAKE) all
 
 install: all reference
 	$(INSTALL) -d '$(DESTDIR)$(LUA_CMOD)' '$(DESTDIR)$(SHARE)/types'
@@ -127,4 +153,4 @@ install: all reference
 clean:
 	rm -rf build
 
-.PHONY: all help demo test check torture bench tenant reference install clean
+.PHONY: all found help demo test check torture pacing bench tenant reference rock install clean

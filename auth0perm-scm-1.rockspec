@@ -20,6 +20,7 @@ dependencies = {
 -- make and pkg-config find libcurl also where it is in a folder of the machine's architecture, as on Debian.
 build = {
   type = "make",
+  build_target = "rock", -- from scratch: what is there may be another Lua's
   build_variables = {
     LUA = "$(LUA)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",

@@ -16,10 +16,12 @@
 #include <time.h>
 
 enum {
+  USERS = 64,            /* each removal is another's; removals.lua has as many */
   WARM_UP = 50,          /* requests before the clock starts; removals.lua has as many */
   COUNT_MOST = 10000000, /* requests */
   IN_FLIGHT_MOST = 256,
-  LINE_MOST = 8192,     /* bytes of the URL and of a header */
+  URL_MOST = 512,       /* bytes */
+  LINE_MOST = 8192,     /* bytes of a header */
   REQUEST_LIMIT = 30,   /* seconds */
   CONNECT_LIMIT = 10,   /* seconds */
   POLL_LIMIT_MS = 1000, /* milliseconds */
@@ -27,7 +29,7 @@ enum {
 };
 
 /* What the module sends for the same removal; `run` compares the two on the wire. */
-static const char PATH[] = "/api/v2/users/auth0%7C5f7c8ec7c33c6c004bbafe82/permissions";
+static const char PATH[] = "/api/v2/users/auth0%%7Cbench%02d/permissions"; /* with the number of a user */
 static const char BODY[] =
     "{\"permissions\":["
     "{\"resource_server_identifier\":\"https://api.example.com/\",\"permission_name\":\"read:reports\"},"
@@ -42,7 +44,8 @@ static const char *const HEADERS[] = {
 };
 
 struct bench {
-  char url[LINE_MOST];
+  char urls[USERS][URL_MOST];
+  int next_user;
   struct curl_slist *headers;
   CURL *easy[IN_FLIGHT_MOST];
   int in_flight; /* handles in `easy` */
@@ -68,9 +71,13 @@ static size_t discard(char *data, size_t size, size_t count, void *context) {
 
 static void prepare_request(struct bench *bench) {
   char authorization[LINE_MOST];
-  int url_length = snprintf(bench->url, sizeof bench->url, "https://%s%s", variable("TENANT_DOMAIN"), PATH);
+  for (int i = 0; i < USERS; i++) {
+    int start = snprintf(bench->urls[i], URL_MOST, "https://%s", variable("TENANT_DOMAIN"));
+    if (start >= URL_MOST - (int)sizeof PATH) fail("TENANT_DOMAIN", "too long");
+    snprintf(bench->urls[i] + start, (size_t)(URL_MOST - start), PATH, i);
+  }
   int length = snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", variable("TENANT_TOKEN"));
-  if (url_length >= LINE_MOST || length >= LINE_MOST) fail("TENANT_DOMAIN or TENANT_TOKEN", "too long");
+  if (length >= LINE_MOST) fail("TENANT_TOKEN", "too long");
   bench->headers = curl_slist_append(NULL, authorization);
   for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++) {
     struct curl_slist *longer = curl_slist_append(bench->headers, HEADERS[i]);
@@ -111,9 +118,9 @@ static void check(struct bench *bench, CURL *easy, CURLcode code) {
 }
 
 /* Says what to remove, and from whom. */
-static void aim(const struct bench *bench, CURL *easy) {
+static void aim(struct bench *bench, CURL *easy) {
   CURLcode failed = CURLE_OK;
-  failed |= curl_easy_setopt(easy, CURLOPT_URL, bench->url);
+  failed |= curl_easy_setopt(easy, CURLOPT_URL, bench->urls[bench->next_user++ % USERS]);
   failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, BODY);
   if (failed != CURLE_OK) fail("curl_easy_setopt", "failed");
 }
@@ -125,7 +132,7 @@ static void perform_sequential(struct bench *bench, long count) {
   }
 }
 
-static void add(const struct bench *bench, CURLM *multi, CURL *easy) {
+static void add(struct bench *bench, CURLM *multi, CURL *easy) {
   aim(bench, easy);
   CURLMcode code = curl_multi_add_handle(multi, easy);
   if (code != CURLM_OK) fail("curl_multi_add_handle", curl_multi_strerror(code));

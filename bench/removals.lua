@@ -12,16 +12,21 @@ local socket = require "socket"
 local WARM_UP = 50 -- requests before the clock starts; raw.c has as many
 local STEP = 1     -- seconds
 
-local USER = "auth0|5f7c8ec7c33c6c004bbafe82"
+local USERS = 64 -- as raw.c has; a client writes to one user at a time, so each removal is another's
+
 local PERMISSIONS = {
   { resource_server_identifier = "https://api.example.com/", permission_name = "read:reports" },
   { resource_server_identifier = "https://api.example.com/", permission_name = "write:reports" },
   { resource_server_identifier = "https://api.example.com/", permission_name = "delete:reports" },
 }
 
+local function user(number)
+  return ("auth0|bench%02d"):format(number % USERS)
+end
+
 local function sequential(client, count)
-  for _ = 1, count do
-    assert(client:remove_user_permissions(USER, PERMISSIONS))
+  for i = 1, count do
+    assert(client:remove_user_permissions(user(i), PERMISSIONS))
   end
 end
 
@@ -31,7 +36,7 @@ local function multi(client, count, in_flight)
     calls[slot] = nil
     if left > 0 then
       left = left - 1
-      calls[slot] = assert(client:start("remove_user_permissions", USER, PERMISSIONS))
+      calls[slot] = assert(client:start("remove_user_permissions", user(left), PERMISSIONS))
     end
   end
   for slot = 1, in_flight do

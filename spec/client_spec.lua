@@ -174,9 +174,13 @@ describe("started calls", function()
   end)
 
   it("run beside each other", function()
+    remove(client) -- the first answer tells how many requests may leave at once
+    tenant.forget_requests()
     tenant.fault { kind = "delay", seconds = 0.4, count = 10 }
     local calls = {}
-    for i = 1, 10 do calls[i] = start(client) end
+    for i = 1, 10 do
+      calls[i] = assert(client:start("remove_user_permissions", "auth0|" .. i, support.permissions "a"))
+    end
     support.finish(client)
     local first, last = math.huge, 0
     for _, request in ipairs(tenant.requests()) do
@@ -184,7 +188,7 @@ describe("started calls", function()
     end
     assert.equal(10, #tenant.requests())
     assert.is_true(last - first < 0.4)
-    for _, call in ipairs(calls) do assert.is_true(call:result()) end
+    for _, call in ipairs(calls) do assert.is_true(call:done()) end
   end)
 
   it("wait for one of 16 connections, in the order in which they were started", function()

@@ -131,10 +131,10 @@ describe("a list", function()
 
   it("fails whole when a later page fails", function()
     seed(150)
-    tenant.fault { kind = "status", status = 500, after = 1 }
+    tenant.fault { kind = "status", status = 501, after = 1 }
     local list, err = client:list_user_permissions(support.user)
     assert.is_nil(list)
-    assert.equal(500, err.status)
+    assert.equal(501, err.status)
     assert.equal(1, err.attempts)
   end)
 

@@ -80,6 +80,26 @@ function support.run(command)
   return text, tonumber(status)
 end
 
+-- Starts a program in the background; returns its process id, for `stop`.
+function support.start(command)
+  return (support.run("exec 3>&-; " .. command .. " >/dev/null 2>&1 & echo $!"):match "%d+")
+end
+
+-- Ends a program that `start` started.
+function support.stop(process)
+  support.run("kill " .. process)
+end
+
+-- Waits, for a bounded time, until something is true; returns it.
+function support.wait_until(condition)
+  for _ = 1, 500 do
+    local value = condition()
+    if value then return value end
+    socket.sleep(0.02)
+  end
+  error "waited in vain"
+end
+
 -- The command of the Lua that runs this.
 local function interpreter()
   local first = 0

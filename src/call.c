@@ -1,8 +1,22 @@
 #include "call.h"
 
+#include <math.h>
+
 /* How much earlier than ours a driver's clock may see a deadline pass, in seconds: libcurl's is another one
  * (CLOCK_MONOTONIC_RAW). A request's timeout within this time of the deadline is the deadline's. */
 static const double CLOCK_DIFFERENCE = 0.01;
+
+/* How soon a call looks again whether an earlier write to the same user is done, in seconds. */
+static const double WRITER_LOOK = 0.1;
+
+/* How soon a call that the rate limit holds up looks again, in seconds: another's answer may have told that there is room. */
+static const double RATE_LOOK = 0.25;
+
+/* The longest that a token is fetched ahead of time, in seconds: the call itself still has its own request before it. */
+static const double REFRESH_LIMIT = 10;
+
+/* How long after its request's time limit, or the end of its pause, a fetcher is taken for dead, in seconds. */
+static const double FETCHER_GRACE = 30;
 
 void call_open(struct call *call, struct client *client, const struct operation *operation) {
   *call = (struct call){.client = client, .operation = operation, .timeout = client->timeout};
@@ -14,37 +28,138 @@ void call_begin(struct call *call, double now) {
   if (call->begun) return;
   call->begun = true;
   call->deadline = now + call->timeout;
+  call->not_before = now;
+  struct text subject = request_subject(&call->request);
+  if (!operation_writes(call->operation) || subject.length == 0) return;
+  call->writer = (struct writer){.key = subject, .until = call->deadline};
+  writers_join(&call->client->writers, &call->writer);
+}
+
+struct request *call_request(struct call *call) {
+  return call->token_request ? call->token_request : &call->request;
+}
+
+static void close_token_request(struct call *call) {
+  if (!call->token_request) return;
+  request_close(call->token_request);
+  allocator_give_back(&call->client->allocator, call->token_request, sizeof *call->token_request);
+  call->token_request = NULL;
+}
+
+/* Lets others have what the call held: its turn to write, and to fetch a token. */
+static void let_go(struct call *call) {
+  struct client *client = call->client;
+  if (call->state == CALL_SENDING && !call->token_request) {
+    bucket_unanswered(&client->bucket, &call->ticket, call->sent_at);
+  }
+  bool wrote = writers_leave(&client->writers, &call->writer);
+  bool fetched = token_release(&client->token, call);
+  if (wrote || fetched) client->changes++;
+  close_token_request(call);
 }
 
 /* Ends the call with the error that is in `call->error`, or with success; nothing of its request is left. */
 static enum call_step finish(struct call *call) {
+  let_go(call);
   call->state = CALL_FINISHED;
   call->error.attempts = call->attempts;
+  call->error.maybe_applied = call->error.kind != ERROR_NONE && (call->error.maybe_applied || call->maybe_applied);
   call->more = false;
   request_close(&call->request);
   pages_close(&call->pages);
   return CALL_DONE;
 }
 
-static enum call_step finish_late(struct call *call) {
-  error_set(&call->error, ERROR_TIMEOUT, "not done within the timeout of %g s", call->timeout);
+static enum call_step succeed(struct call *call) {
+  call->error = (struct error){.kind = ERROR_NONE};
   return finish(call);
 }
 
-/* Lets the request leave. */
-static enum call_step send_request(struct call *call, struct text token, double now) {
+/* Ends the call at its deadline. What held it up, if anything did, is worth knowing. */
+static enum call_step finish_late(struct call *call) {
+  struct error last = call->error;
+  if (last.kind == ERROR_NONE) {
+    error_set(&call->error, ERROR_TIMEOUT, "not done within the timeout of %g s", call->timeout);
+  } else {
+    error_set(&call->error, ERROR_TIMEOUT, "not done within the timeout of %g s; the last attempt: %.300s",
+              call->timeout, last.message);
+    call->error.status = last.status;
+    call->error.retry_after = last.retry_after;
+    call->error.maybe_applied = last.maybe_applied;
+  }
+  return finish(call);
+}
+
+/* What must not show up in a message: the token that was sent, or the one that would be; the client's own secret. */
+static struct text secret_of(const struct call *call) {
+  if (call->token_request) return credentials_secret(&call->client->credentials);
+  return call->request.secret.length > 0 ? call->request.secret : token_value(&call->client->token);
+}
+
+static enum call_step wait(struct call *call, double seconds, double now) {
+  double left = call->deadline - now;
+  call->waits_for_rate = false;
+  call->wait = seconds < left ? seconds : left;
+  return CALL_WAIT;
+}
+
+/* Lets a request leave, within `limit` seconds and what is left of the call's time. */
+static enum call_step send(struct call *call, struct request *request, double limit, double now) {
   const struct client *client = call->client;
-  struct request_frame frame = {.domain = client->domain.data, .agent = client->agent.data, .token = token};
+  double left = call->deadline - now;
+  request->time_limit = left < limit ? left : limit;
+  request->connect_limit =
+      request->time_limit < client->connect_timeout ? request->time_limit : client->connect_timeout;
+  call->sent_at = now;
+  call->state = CALL_SENDING;
+  return CALL_SEND;
+}
+
+/* Lets the operation's own request leave. */
+static enum call_step send_request(struct call *call, double now) {
+  struct client *client = call->client;
+  struct request_frame frame = {
+      .domain = client->domain.data, .agent = client->agent.data, .token = token_value(&client->token)};
   struct request_page page = pages_next(&call->pages, call->operation);
   const struct request_page *asked = call->operation->answer == ANSWER_LIST ? &page : NULL;
   if (!request_address(&call->request, &frame, asked, &call->error)) return finish(call);
-
-  double left = call->deadline - now;
-  call->request.time_limit = left < client->request_timeout ? left : client->request_timeout;
-  call->request.connect_limit = left < client->connect_timeout ? left : client->connect_timeout;
+  call->ticket = bucket_sent(&client->bucket, now);
   call->attempts++;
-  call->state = CALL_SENDING;
-  return CALL_SEND;
+  call->fetched = false;
+  return send(call, &call->request, client->request_timeout, now);
+}
+
+/* Makes the request for a token; false without memory, or when an assertion cannot be signed. */
+static bool open_token_request(struct call *call) {
+  struct client *client = call->client;
+  struct request_frame frame = {.domain = client->domain.data, .agent = client->agent.data, .token = {"", 0}};
+  struct request *request = allocator_take(&client->allocator, sizeof *request);
+  if (!request) return error_set_memory(&call->error);
+  call->token_request = request;
+  return request_open_token(request, client->allocator, &call->error) &&
+         credentials_write(&client->credentials, request, client->epoch ? client->epoch() : 0, &call->error) &&
+         request_address(request, &frame, NULL, &call->error);
+}
+
+/* Lets the request for a token leave. One that is fetched ahead of time must not use up the call's own. */
+static enum call_step send_token_request(struct call *call, double now) {
+  const struct client *client = call->client;
+  bool ahead = token_lives(&client->token, now);
+  close_token_request(call);
+  if (!open_token_request(call)) {
+    if (call->error.kind == ERROR_INVALID) call->error.kind = ERROR_TOKEN;
+    return finish(call);
+  }
+  double limit = client->request_timeout;
+  if (ahead) limit = fmin(limit, fmin(REFRESH_LIMIT, (call->deadline - now) / 2));
+  token_hold(&call->client->token, call, now + limit + FETCHER_GRACE);
+  return send(call, call->token_request, limit, now);
+}
+
+/* Ends the call with why the token endpoint refused. */
+static enum call_step refuse_token(struct call *call) {
+  call->error = call->client->token.failure;
+  return finish(call);
 }
 
 /* Ends the call if there is no client any more. */
@@ -57,24 +172,52 @@ static bool check_client(struct call *call, double now) {
 enum call_step call_next(struct call *call, double now) {
   if (call->state == CALL_FINISHED || !check_client(call, now)) return CALL_DONE;
   call_begin(call, now);
-  double left = call->deadline - now;
-  if (left <= 0) return finish_late(call);
-
-  struct text token = token_at(&call->client->token, now);
-  if (token.length == 0) return CALL_AUTHORIZE;
-
-  double wait = bucket_wait(&call->client->bucket, now);
-  if (wait > 0) {
-    call->wait = wait < left ? wait : left;
-    return CALL_WAIT;
+  struct client *client = call->client;
+  if (now >= call->deadline) return finish_late(call);
+  if (now < call->not_before) return wait(call, call->not_before - now, now);
+  if (call->writer.waiting && !writers_is_first(&client->writers, &call->writer, now)) {
+    return wait(call, WRITER_LOOK, now);
   }
-  return send_request(call, token, now);
+  double seconds = 0;
+  bool fresh = call->fetched && token_lives(&client->token, now);
+  switch (fresh ? TOKEN_READY : token_next(&client->token, call, &call->awaited, now, &seconds)) {
+    case TOKEN_FETCH: return send_token_request(call, now);
+    case TOKEN_WAIT:
+      if (!client->token.fetcher && now + seconds >= call->deadline) return refuse_token(call);
+      return wait(call, seconds, now);
+    case TOKEN_ASK: return CALL_AUTHORIZE;
+    case TOKEN_REFUSED: return refuse_token(call);
+    case TOKEN_READY: break;
+  }
+  seconds = bucket_wait(&client->bucket, now);
+  if (seconds <= 0) return send_request(call, now);
+  wait(call, seconds < RATE_LOOK ? seconds : RATE_LOOK, now);
+  call->waits_for_rate = true;
+  return CALL_WAIT;
+}
+
+/* Has the request sent once more after a pause, if there is time for it and a retry left; otherwise the call ends with the
+ * error that it has. */
+static void again(struct call *call, double pause, double now) {
+  if (call->retries >= call->client->max_retries || now + pause >= call->deadline) {
+    finish(call);
+    return;
+  }
+  call->retries++;
+  call->not_before = now + pause;
+  call->state = CALL_DECIDING;
+}
+
+/* The pause before the next try: what the tenant asks for, or a random one that grows from try to try. */
+static double pause_of(struct call *call) {
+  double asked = call->error.retry_after;
+  return asked > 0 ? asked : retry_pause(call->retries, &call->client->random);
 }
 
 /* Has the call wait for call_resume. Nothing secret stays meanwhile. */
 static void rest(struct call *call) {
   call->state = CALL_FINISHED;
-  call->error.attempts = call->attempts;
+  call->error = (struct error){.kind = ERROR_NONE, .attempts = call->attempts};
   call->more = true;
   request_rest(&call->request);
 }
@@ -83,12 +226,14 @@ static void rest(struct call *call) {
 static bool take_page(struct call *call, const struct response *page) {
   switch (pages_take(&call->pages, call->operation, page, &call->error)) {
     case PAGES_REFUSED: finish(call); return false;
-    case PAGES_LAST: finish(call); break;
+    case PAGES_LAST: succeed(call); break;
     case PAGES_MORE:
       if (call->by_page) {
         rest(call);
       } else {
-        call->attempts = 0;
+        call->attempts = call->retries = 0;
+        call->renewed = false;
+        call->error = (struct error){.kind = ERROR_NONE};
         call->state = CALL_DECIDING;
       }
   }
@@ -99,41 +244,197 @@ void call_resume(struct call *call) {
   if (!call->more) return;
   call->more = false;
   call->begun = false;
-  call->attempts = 0;
+  call->attempts = call->retries = 0;
+  call->state = CALL_DECIDING;
+}
+
+/* Keeps what call:info tells of the newest answer. */
+static void note_answer(struct call *call, const struct response *response) {
+  call->last.status = response->status;
+  call->last.limit = response->limit_size;
+  call->last.remaining = response->limit_remaining;
+  call->last.reset = response->limit_reset;
+}
+
+/* Tells the bucket what an answer says of it. */
+static void note_rate(struct call *call, const struct response *response, double now) {
+  struct bucket_answer answer = {
+      .ticket = call->ticket,
+      .refused = response->status == 429,
+      .limit = response->limit_size,
+      .remaining = response->limit_remaining,
+      .retry_after = response_retry_after(response),
+  };
+  bucket_answered(&call->client->bucket, &answer, now);
+  call->client->changes++;
+}
+
+/* The tenant does not take the token. One that can be replaced is, once. */
+static void replace_token(struct call *call) {
+  if (call->renewed || !token_drop(&call->client->token, call->request.secret)) {
+    finish(call);
+    return;
+  }
+  call->renewed = true;
+  call->awaited = 0;
+  call->state = CALL_DECIDING;
+}
+
+/* The rate limit refused the request, which costs it no try: it waits for its turn, unless the tenant names a time that is
+ * after the deadline. */
+static void wait_for_turn(struct call *call, double now) {
+  if (now + call->error.retry_after >= call->deadline) {
+    finish(call);
+  } else {
+    call->state = CALL_DECIDING;
+  }
+}
+
+/* The tenant, or its quota, has the fetch wait: this call's and everybody's. */
+static void put_off_fetch(struct call *call, double now) {
+  double pause = token_put_off(&call->client->token, call, &call->error, call->error.retry_after, now);
+  call->client->changes++;
+  call->state = CALL_DECIDING;
+  if (now + pause >= call->deadline) finish(call);
+}
+
+/* Has the token request sent once more after a pause. Where there is no time for that, others may have it. */
+static void try_fetch_again(struct call *call, double now) {
+  double asked = call->error.retry_after;
+  double pause = asked > 0 ? asked : retry_pause(call->token_retries, &call->client->random);
+  if (now + pause >= call->deadline) {
+    if (asked > 0) token_put_off(&call->client->token, call, &call->error, asked, now);
+    call->client->changes++;
+    finish(call);
+    return;
+  }
+  call->token_retries++;
+  call->not_before = now + pause;
+  call->state = CALL_DECIDING;
+  token_hold(&call->client->token, call, call->not_before + FETCHER_GRACE);
+}
+
+/* The token could not be fetched. The call goes on if there is one that still lives. */
+static void fail_fetch(struct call *call, enum retry_verdict verdict, double now) {
+  struct token *token = &call->client->token;
+  bool lives = token_lives(token, now);
+  bool may_try = verdict == RETRY_AGAIN && call->token_retries < call->client->max_retries;
+  double retry_after = call->error.retry_after;
+  close_token_request(call);
+  if (!lives && may_try) {
+    try_fetch_again(call, now);
+    return;
+  }
+  if (!lives && verdict == RETRY_LIMITED) {
+    put_off_fetch(call, now);
+    return;
+  }
+  if (call->error.kind == ERROR_MEMORY) {
+    token_release(token, call); /* others may have some */
+  } else {
+    token_fetch_failed(token, call, &call->error, verdict == RETRY_GIVE_UP, retry_after, now);
+  }
+  call->client->changes++;
+  if (!lives) {
+    finish(call);
+  } else {
+    call->error = (struct error){.kind = ERROR_NONE};
+    call->state = CALL_DECIDING;
+  }
+}
+
+/* The token endpoint has answered. */
+static void feed_token(struct call *call, const struct response *response, double now) {
+  if (!check_client(call, now)) return;
+  enum retry_verdict verdict = retry_token_response(response, secret_of(call), &call->error);
+  if (verdict != RETRY_DONE) {
+    fail_fetch(call, verdict, now);
+    return;
+  }
+  double expires_in = response->expires_in > 0 ? response->expires_in : HUGE_VAL;
+  if (!token_give(&call->client->token, response->access_token, call->sent_at, expires_in, &call->error)) {
+    if (call->error.kind == ERROR_INVALID) call->error.kind = ERROR_TOKEN;
+    fail_fetch(call, RETRY_GIVE_UP, now);
+    return;
+  }
+  if (!token_lives(&call->client->token, now)) {
+    error_set(&call->error, ERROR_TOKEN, "access token: it had expired when it came");
+    fail_fetch(call, RETRY_GIVE_UP, now);
+    return;
+  }
+  token_release(&call->client->token, call);
+  close_token_request(call);
+  call->client->changes++;
+  call->token_retries = 0;
+  call->fetched = true;
+  call->error = (struct error){.kind = ERROR_NONE};
   call->state = CALL_DECIDING;
 }
 
 bool call_feed(struct call *call, const struct response *response, double now) {
-  (void)now;
   if (call->state != CALL_SENDING) return false;
-  if (retry_response(call->operation, response, call->request.secret, &call->error) == RETRY_GIVE_UP) {
-    finish(call);
+  if (call->token_request) {
+    feed_token(call, response, now);
     return false;
   }
-  if (call->operation->answer == ANSWER_LIST) return take_page(call, response);
-  finish(call);
-  return call->operation->answer != ANSWER_NOTHING;
+  call->state = CALL_DECIDING; /* the bucket hears of the answer now */
+  note_answer(call, response);
+  note_rate(call, response, now);
+  enum retry_verdict verdict = retry_response(call->operation, response, call->request.secret, &call->error);
+  call->maybe_applied = call->maybe_applied || (verdict != RETRY_DONE && call->error.maybe_applied);
+  switch (verdict) {
+    case RETRY_DONE:
+      if (call->operation->answer == ANSWER_LIST) return take_page(call, response);
+      succeed(call);
+      return call->operation->answer != ANSWER_NOTHING;
+    case RETRY_AGAIN: again(call, pause_of(call), now); break;
+    case RETRY_LIMITED: wait_for_turn(call, now); break;
+    case RETRY_NEW_TOKEN: replace_token(call); break;
+    case RETRY_GIVE_UP: finish(call); break;
+  }
+  return false;
 }
 
-/* What must not show up in a message: the token that was sent, or the one that would be. */
-static struct text secret_of(const struct call *call) {
-  return call->request.secret.length > 0 ? call->request.secret : token_secret(&call->client->token);
+/* Whether a request's time limit was the deadline of the call, and has passed. */
+static bool is_late(const struct call *call, const struct failure *failure, double now) {
+  return failure->kind == FAILURE_TIMEOUT && call->begun && now >= call->deadline - CLOCK_DIFFERENCE;
 }
 
-void call_fail(struct call *call, const struct failure *failure, double now) {
-  if (call->state != CALL_FINISHED) call_abort(call, failure, now);
-}
-
-void call_abort(struct call *call, const struct failure *failure, double now) {
-  retry_failure(call->operation, failure, secret_of(call), &call->error);
-  bool late = failure->kind == FAILURE_TIMEOUT && call->begun && now >= call->deadline - CLOCK_DIFFERENCE;
-  if (late) {
-    bool maybe_applied = call->error.maybe_applied;
+/* What a failure means for a call that is under way. */
+static void fail(struct call *call, const struct failure *failure, double now) {
+  bool sending = call->state == CALL_SENDING;
+  bool fetching = sending && call->token_request;
+  struct text secret = secret_of(call);
+  enum retry_verdict verdict = fetching ? retry_token_failure(failure, secret, &call->error)
+                                        : retry_failure(call->operation, failure, secret, &call->error);
+  call->maybe_applied = call->maybe_applied || call->error.maybe_applied;
+  if (sending && !fetching) {
+    bucket_unanswered(&call->client->bucket, &call->ticket, now);
+    call->state = CALL_DECIDING;
+  }
+  if (is_late(call, failure, now)) {
+    call->error.kind = ERROR_NONE;
     finish_late(call);
-    call->error.maybe_applied = maybe_applied;
+  } else if (fetching && failure->kind != FAILURE_CANCELED && failure->kind != FAILURE_CLOSED) {
+    fail_fetch(call, verdict, now);
+  } else if (sending && verdict == RETRY_AGAIN) {
+    again(call, pause_of(call), now);
   } else {
     finish(call);
   }
+}
+
+void call_fail(struct call *call, const struct failure *failure, double now) {
+  if (call->state != CALL_FINISHED) fail(call, failure, now);
+}
+
+void call_overrule(struct call *call, const struct failure *failure) {
+  if (call->token_request) {
+    retry_token_failure(failure, secret_of(call), &call->error);
+  } else {
+    retry_failure(call->operation, failure, secret_of(call), &call->error);
+  }
+  finish(call);
 }
 
 void call_authorize(struct call *call, struct text token, double expires_in, double now) {
@@ -141,14 +442,16 @@ void call_authorize(struct call *call, struct text token, double expires_in, dou
   if (!(expires_in > 0)) {
     error_set(&call->error, ERROR_TOKEN, "the token has expired already");
     finish(call);
-  } else if (!token_give(&call->client->token, token, now + expires_in, &call->error)) {
+  } else if (!token_give(&call->client->token, token, now, expires_in, &call->error)) {
     if (call->error.kind == ERROR_INVALID) call->error.kind = ERROR_TOKEN;
     finish(call);
+  } else {
+    call->client->changes++;
   }
 }
 
 void call_close(struct call *call) {
-  if (!call->client) return;
-  request_close(&call->request);
-  pages_close(&call->pages);
+  if (!call->client || (call->state == CALL_FINISHED && !call->more)) return;
+  error_set(&call->error, ERROR_CANCELED, "the call was given up");
+  finish(call);
 }

@@ -10,9 +10,14 @@ static const double TIMEOUT = 60;
 static const double CONNECT_TIMEOUT = 10;
 static const double REQUEST_TIMEOUT = 30;
 
+enum { MAX_RETRIES = 4, RETRIES_MOST = 100 };
+
 /* Time limits are given to libcurl in milliseconds, as a long of 32 bits in places. */
 static const double SECONDS_LEAST = 0.001;
 static const double SECONDS_MOST = 1000000;
+
+static const double RATE_MOST = 1000000; /* requests per second */
+static const double RESERVE_MOST = 0.9;  /* share of the bucket */
 
 enum {
   DOMAIN_MOST = 253 + 6, /* bytes: a host name (RFC 1035, section 3.1) and ":65535" */
@@ -21,8 +26,11 @@ enum {
 };
 
 struct client_options client_defaults(void) {
-  return (struct client_options){
-      .timeout = TIMEOUT, .connect_timeout = CONNECT_TIMEOUT, .request_timeout = REQUEST_TIMEOUT};
+  return (struct client_options){.timeout = TIMEOUT,
+                                 .connect_timeout = CONNECT_TIMEOUT,
+                                 .request_timeout = REQUEST_TIMEOUT,
+                                 .max_retries = MAX_RETRIES,
+                                 .bucket = bucket_defaults()};
 }
 
 static bool is_digit(char c) {
@@ -70,10 +78,34 @@ bool client_check_seconds(const char *name, double seconds, struct error *error)
                    SECONDS_MOST, seconds);
 }
 
+static bool check_number(const char *name, double value, double least, double most, struct error *error) {
+  if (value >= least && value <= most) return true;
+  if (isnan(value)) return error_set(error, ERROR_INVALID, "%s: a number expected, got not a number", name);
+  return error_set(error, ERROR_INVALID, "%s: %g to %g expected, got %.10g", name, least, most, value);
+}
+
+/* Whether any of the options is given that credentials are made of. */
+static bool has_credentials(const struct client_options *options) {
+  const struct credentials_options *credentials = &options->credentials;
+  return credentials->client_id.data || credentials->client_secret.data || credentials->private_key.data;
+}
+
 static bool check(const struct client_options *options, struct error *error) {
+  if (options->token.data && has_credentials(options)) {
+    return error_set(error, ERROR_INVALID, "token: either this or client_id expected, got both");
+  }
   return check_domain(options->domain, error) && client_check_seconds("timeout", options->timeout, error) &&
          client_check_seconds("connect_timeout", options->connect_timeout, error) &&
-         client_check_seconds("request_timeout", options->request_timeout, error);
+         client_check_seconds("request_timeout", options->request_timeout, error) &&
+         check_number("max_retries", options->max_retries, 0, RETRIES_MOST, error) &&
+         check_number("max_rate", options->bucket.max_rate, 0, RATE_MOST, error) &&
+         check_number("reserve", options->bucket.reserve, 0, RESERVE_MOST, error);
+}
+
+/* Where tokens come from. */
+static enum token_source source_of(const struct client_options *options) {
+  if (options->token.data) return TOKEN_GIVEN;
+  return has_credentials(options) ? TOKEN_FETCHED : TOKEN_HOST;
 }
 
 bool client_open(struct client *client, const struct client_options *options, struct allocator allocator,
@@ -84,19 +116,25 @@ bool client_open(struct client *client, const struct client_options *options, st
   client->timeout = options->timeout;
   client->connect_timeout = options->connect_timeout;
   client->request_timeout = options->request_timeout;
-  bucket_open(&client->bucket);
-  token_open(&client->token, allocator);
+  client->max_retries = (int)options->max_retries;
+  client->epoch = options->epoch;
+  client->random = options->random | 1; /* zero would stay zero */
+  bucket_open(&client->bucket, &options->bucket);
+  token_open(&client->token, source_of(options), allocator);
   buffer_open(&client->domain, allocator, DOMAIN_MOST);
   buffer_open(&client->agent, allocator, AGENT_MOST);
   buffer_append(&client->domain, options->domain.data, options->domain.length);
   request_describe_agent(&client->agent, options->lua_version);
   if (client->domain.state != BUFFER_GOOD || client->agent.state != BUFFER_GOOD) return error_set_memory(error);
-  return !options->token.data || token_give(&client->token, options->token, HUGE_VAL, error);
+  if (options->token.data) return token_give(&client->token, options->token, 0, HUGE_VAL, error);
+  if (!has_credentials(options)) return true;
+  return credentials_open(&client->credentials, &options->credentials, options->domain, allocator, error);
 }
 
 void client_close(struct client *client) {
   if (!client->open) return;
   client->open = false;
+  credentials_close(&client->credentials);
   token_close(&client->token);
   buffer_close(&client->domain);
   buffer_close(&client->agent);

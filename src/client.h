@@ -4,16 +4,24 @@
 #define AUTH0PERM_CLIENT_H
 
 #include "bucket.h"
+#include "credentials.h"
+#include "retry.h"
 #include "token.h"
+#include "writers.h"
 
 /* What a client is made of; borrowed. A text whose `data` is NULL was not given. */
 struct client_options {
-  struct text domain;      /* host, or host:port; required */
-  struct text token;       /* without one, calls ask their driver to authorize */
+  struct text domain; /* host, or host:port; required */
+  struct text token;  /* a token that nobody can renew; without one, and without credentials, calls ask their driver */
+  struct credentials_options credentials;
   struct text lua_version; /* for the Auth0-Client header; required */
   double timeout;          /* seconds for a whole call */
   double connect_timeout;  /* seconds for a connection */
   double request_timeout;  /* seconds for a request and its answer */
+  double max_retries;      /* of a request, after the first try */
+  struct bucket_options bucket;
+  uint64_t random;       /* to begin with, for pauses; any number */
+  double (*epoch)(void); /* seconds since 1970, for assertions only; may be NULL where there is no private key */
 };
 
 struct client {
@@ -21,8 +29,14 @@ struct client {
   struct buffer domain;
   struct buffer agent;                              /* value of Auth0-Client */
   double timeout, connect_timeout, request_timeout; /* seconds */
+  int max_retries;
+  struct credentials credentials;
+  double (*epoch)(void); /* seconds since 1970 */
   struct token token;
   struct bucket bucket;
+  uint64_t random;       /* state of the generator of pauses */
+  unsigned long changes; /* of what a waiting call may wait for: another token, the end of an earlier write */
+  struct writers writers;
   bool open;
 };
 

@@ -6,6 +6,10 @@
 #include <string.h>
 
 enum {
+  CONNECTIONS = 16,            /* by default */
+  CONNECTIONS_MOST = 1024,     /* that may be asked for */
+  STREAMS = 64,                /* requests at once on a connection of HTTP/2; servers allow 100 or 128 */
+  OPTION_MOST = 4096,          /* bytes of an option */
   BODY_MOST = 8 * 1024 * 1024, /* bytes of an answer's body */
   HEADERS_MOST = 64 * 1024,    /* bytes of an answer's headers, those of 1xx answers included */
   BODY_KEPT = 64 * 1024        /* bytes of body buffer that an idle transfer keeps for the next answer */
@@ -27,7 +31,7 @@ struct transfer {
   CURL *easy;
   bool attached; /* the easy handle is in the multi handle */
   size_t header_bytes;
-  const char *method;  /* of the request before, a constant; libcurl has a copy */
+  int sends;           /* times that libcurl was about to send the request */
   const char *refusal; /* why a callback ended the transfer; NULL when none did */
   struct curl_slist headers[REQUEST_HEADERS + 1];
   char detail[CURL_ERROR_SIZE];
@@ -37,10 +41,19 @@ struct transfer {
 struct curl_driver {
   struct allocator allocator;
   CURLM *multi;
-  char *ca_file; /* terminated; NULL: the system's */
-  bool one_file; /* the certificates to trust are those of one file */
+  struct buffer ca_file, proxy; /* terminated; empty where not given; the second may hold a password */
+  struct buffer connect_to;     /* as libcurl wants it */
+  struct curl_slist connect_to_list;
+  bool system_proxy; /* the environment's */
+  bool one_file;     /* the certificates to trust are those of one file */
+  bool http2;
+  long connections;
   struct transfer *used, *idle;
 };
+
+struct curl_options curl_driver_defaults(void) {
+  return (struct curl_options){.max_connections = CONNECTIONS};
+}
 
 /* Initialises libcurl for the process, once. There is no cleanup: other users of libcurl may live on. */
 static bool initialise_libcurl(void) {
@@ -70,35 +83,92 @@ static bool has_system_file(void) {
 #endif
 }
 
-static bool copy_ca_file(struct curl_driver *driver, const char *ca_file) {
-  size_t size = strlen(ca_file) + 1;
-  driver->ca_file = allocator_take(&driver->allocator, size);
-  if (driver->ca_file) memcpy(driver->ca_file, ca_file, size);
-  return driver->ca_file != NULL;
+/* Keeps an option. It must not end early for libcurl, which knows terminated strings. */
+static bool keep_option(struct buffer *buffer, struct text value, const char *name, struct error *error) {
+  if (!value.data) return true;
+  for (size_t i = 0; i < value.length; i++) {
+    if ((unsigned char)value.data[i] >= ' ') continue;
+    return error_set(error, ERROR_INVALID, "%s: a string without control characters expected", name);
+  }
+  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: a string expected that is not empty", name);
+  buffer_append(buffer, value.data, value.length);
+  if (buffer->state == BUFFER_GOOD) return true;
+  if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
+  return error_set(error, ERROR_INVALID, "%s: at most %d bytes expected", name, (int)OPTION_MOST);
 }
 
-struct curl_driver *curl_driver_new(struct allocator allocator, const char *ca_file, int connections,
-                                    struct error *error) {
+/* A proxy's URL may hold a password: it is not repeated. */
+static bool check_proxy(const char *proxy, struct error *error) {
+  const char *scheme = strstr(proxy, "://");
+  if (!scheme || strncmp(proxy, "http://", 7) == 0 || strncmp(proxy, "https://", 8) == 0) return true;
+  return error_set(error, ERROR_INVALID, "proxy: \"http://host:port\", \"https://host:port\" or \"env\" expected");
+}
+
+/* "::host:port" makes libcurl connect there, whatever host and port it was going to. */
+static bool keep_connect_to(struct curl_driver *driver, struct text value, struct error *error) {
+  if (!value.data) return true;
+  const char *colon = memchr(value.data, ':', value.length);
+  if (!colon || colon == value.data || colon + 1 == value.data + value.length) {
+    return error_set(error, ERROR_INVALID, "connect_to: host:port expected, such as \"127.0.0.1:8443\"");
+  }
+  buffer_append_string(&driver->connect_to, "::");
+  if (!keep_option(&driver->connect_to, value, "connect_to", error)) return false;
+  driver->connect_to_list.data = driver->connect_to.data;
+  return true;
+}
+
+static bool keep_options(struct curl_driver *driver, const struct curl_options *options, struct error *error) {
+  double connections = options->max_connections;
+  if (!(connections >= 1 && connections <= CONNECTIONS_MOST)) {
+    return error_set(error, ERROR_INVALID, "max_connections: 1 to %d expected, got %.10g", (int)CONNECTIONS_MOST,
+                     connections);
+  }
+  driver->connections = (long)connections;
+  driver->http2 = options->http2;
+  driver->system_proxy = options->proxy.data && text_equals(options->proxy, "env");
+  if (!keep_option(&driver->ca_file, options->ca_file, "ca_file", error) ||
+      !keep_option(&driver->proxy, options->proxy, "proxy", error) ||
+      !keep_connect_to(driver, options->connect_to, error)) {
+    return false;
+  }
+  if (driver->proxy.data && !driver->system_proxy && !check_proxy(driver->proxy.data, error)) return false;
   /* libcurl reads it at the first handshake; what is wrong with it is to show up now. */
-  if (ca_file && !can_read(ca_file)) {
-    error_set(error, ERROR_INVALID, "ca_file: a readable PEM file expected, got \"%s\"", ca_file);
+  if (driver->ca_file.data && !can_read(driver->ca_file.data)) {
+    return error_set(error, ERROR_INVALID, "ca_file: a readable PEM file expected, got \"%s\"", driver->ca_file.data);
+  }
+  driver->one_file = driver->ca_file.data || has_system_file();
+  return true;
+}
+
+static bool open_multi(struct curl_driver *driver) {
+  if (!initialise_libcurl()) return false;
+  driver->multi = curl_multi_init();
+  if (!driver->multi) return false;
+  /* Otherwise it keeps four for each request on its way, and closes some whenever few are left. */
+  return curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, driver->connections) == CURLM_OK &&
+         curl_multi_setopt(driver->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, driver->connections) == CURLM_OK;
+}
+
+struct curl_driver *curl_driver_new(struct allocator allocator, const struct curl_options *options,
+                                    struct error *error) {
+  struct curl_driver *driver = allocator_take(&allocator, sizeof *driver);
+  if (!driver) {
+    error_set_memory(error);
     return NULL;
   }
-  struct curl_driver *driver = allocator_take(&allocator, sizeof *driver);
-  if (!driver) goto no_memory;
-  *driver = (struct curl_driver){.allocator = allocator, .one_file = ca_file || has_system_file()};
-  if (ca_file && !copy_ca_file(driver, ca_file)) goto no_memory;
-  if (!initialise_libcurl()) goto no_memory;
-  driver->multi = curl_multi_init();
-  if (!driver->multi) goto no_memory;
-  /* Otherwise it keeps four for each request on its way, and closes some whenever few are left. */
-  if (curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, (long)connections) != CURLM_OK) goto no_memory;
-  return driver;
-
-no_memory:
+  *driver = (struct curl_driver){.allocator = allocator};
+  buffer_open(&driver->ca_file, allocator, OPTION_MOST);
+  buffer_open(&driver->proxy, allocator, OPTION_MOST);
+  buffer_open(&driver->connect_to, allocator, OPTION_MOST);
+  bool kept = keep_options(driver, options, error);
+  if (kept && open_multi(driver)) return driver;
+  if (kept) error_set_memory(error);
   curl_driver_free(driver);
-  error_set_memory(error);
   return NULL;
+}
+
+size_t curl_driver_capacity(const struct curl_driver *driver) {
+  return driver->http2 ? STREAMS : (size_t)driver->connections;
 }
 
 /* libcurl hands over a part of the body. Returning less than it gave ends the transfer (CURLE_WRITE_ERROR). */
@@ -108,6 +178,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *context) {
   buffer_append(body, data, size * count);
   if (body->state == BUFFER_FULL) transfer->refusal = "the answer's body is larger than 8 MiB";
   return body->state == BUFFER_GOOD ? size * count : 0;
+}
+
+/* libcurl is about to send a request. When a connection that was there before breaks without an answer, it sends the same one
+ * again, unasked, on a new one; but whether to try again is for policy to decide. */
+static int on_request(void *context, char *remote_address, char *local_address, int remote_port, int local_port) {
+  struct transfer *transfer = context;
+  (void)remote_address, (void)local_address, (void)remote_port, (void)local_port;
+  return transfer->sends++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 static bool is_space(char c) {
@@ -143,6 +221,14 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
   return length;
 }
 
+/* Which proxy to use, and for all names; without one, not even the environment's. */
+static CURLcode set_proxy(const struct curl_driver *driver, CURL *easy) {
+  CURLcode failed = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (driver->system_proxy) return failed;
+  failed |= curl_easy_setopt(easy, CURLOPT_PROXY, driver->proxy.data ? driver->proxy.data : "");
+  return failed | curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+}
+
 /* What is the same for every request: see "Safety" in the README. */
 static bool set_constant_options(const struct curl_driver *driver, struct transfer *transfer) {
   CURL *easy = transfer->easy;
@@ -151,16 +237,19 @@ static bool set_constant_options(const struct curl_driver *driver, struct transf
   failed |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (driver->ca_file) failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, driver->ca_file);
+  if (driver->ca_file.data) failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, driver->ca_file.data);
   /* A directory would be trusted beside the file (libcurl has one built in), and would keep libcurl from parsing the file
    * once for all connections (7.87 and later), which takes some 20 ms of each handshake with the system's 140. */
   if (driver->one_file) failed |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
   /* libcurl 7.88 frees a session twice where memory runs out while it is being kept. */
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-  failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                             (long)(driver->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  failed |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, driver->http2 ? 1L : 0L);
   failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   failed |= curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  failed |= curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not even one from the environment */
+  failed |= set_proxy(driver, easy);
+  if (driver->connect_to.data) failed |= curl_easy_setopt(easy, CURLOPT_CONNECT_TO, &driver->connect_to_list);
   failed |= curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -169,6 +258,8 @@ static bool set_constant_options(const struct curl_driver *driver, struct transf
   failed |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
   failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+  failed |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+  failed |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
   failed |= curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
   return failed == CURLE_OK;
 }
@@ -220,9 +311,7 @@ static bool set_request_options(struct transfer *transfer, const struct request 
   } else {
     failed |= curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
-  if (transfer->method != request->method) failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-  /* A method that could not be set is none at all: libcurl would make a POST of it, and an assignment of a removal. */
-  transfer->method = failed ? NULL : request->method;
+  failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
   failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_limit));
   failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->time_limit));
   return failed == CURLE_OK;
@@ -250,6 +339,7 @@ struct exchange *curl_driver_send(struct curl_driver *driver, const struct reque
   transfer->exchange.owner = owner;
   transfer->exchange.failed = false;
   transfer->header_bytes = 0;
+  transfer->sends = 0;
   transfer->refusal = NULL;
   transfer->detail[0] = '\0';
   response_open(&transfer->exchange.response, 0);
@@ -266,11 +356,22 @@ void curl_driver_step(struct curl_driver *driver, double seconds) {
   curl_multi_perform(driver->multi, &running);
 }
 
+bool curl_driver_reused(const struct exchange *exchange) {
+  const struct transfer *transfer = (const struct transfer *)exchange;
+  long opened = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &opened);
+  return opened == 0;
+}
+
+/* Bytes of requests that left count also what was said to a proxy; the tenant itself was reached after a TLS handshake, or on
+ * a connection that was there before. */
 bool curl_driver_maybe_read(const struct exchange *exchange) {
   const struct transfer *transfer = (const struct transfer *)exchange;
   long sent = 0;
+  curl_off_t handshake = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
-  return sent > 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+  return sent > 0 && (handshake > 0 || curl_driver_reused(exchange));
 }
 
 static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code) {
@@ -293,6 +394,14 @@ static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code)
   }
 }
 
+/* What to tell people. */
+static const char *describe(const struct transfer *transfer, CURLcode code) {
+  if (transfer->refusal) return transfer->refusal;
+  if (transfer->sends > 1) return "the connection was closed before an answer came";
+  if (code == CURLE_OUT_OF_MEMORY) return "out of memory, or a header of more than 100 KiB: libcurl reports both alike";
+  return transfer->detail[0] ? transfer->detail : curl_easy_strerror(code);
+}
+
 /* Writes down what became of a transfer. */
 static void conclude(struct transfer *transfer, CURLcode code) {
   struct exchange *exchange = &transfer->exchange;
@@ -301,11 +410,11 @@ static void conclude(struct transfer *transfer, CURLcode code) {
   exchange->response.status = (int)status;
   exchange->failed = code != CURLE_OK;
   if (!exchange->failed) return;
-  const char *message = transfer->detail[0] ? transfer->detail : curl_easy_strerror(code);
+  const char *message = describe(transfer, code);
   exchange->failure = (struct failure){
       .kind = kind_of(transfer, code),
-      .maybe_read = curl_driver_maybe_read(exchange),
-      .message = transfer->refusal ? transfer->refusal : message,
+      .maybe_read = transfer->sends > 1 || curl_driver_maybe_read(exchange),
+      .message = message,
   };
 }
 
@@ -355,7 +464,9 @@ void curl_driver_free(struct curl_driver *driver) {
   while (driver->used) curl_driver_release(driver, &driver->used->exchange);
   free_idle(driver);
   if (driver->multi) curl_multi_cleanup(driver->multi);
-  if (driver->ca_file) allocator_give_back(&driver->allocator, driver->ca_file, strlen(driver->ca_file) + 1);
+  buffer_close(&driver->ca_file);
+  buffer_close(&driver->proxy);
+  buffer_close(&driver->connect_to);
   struct allocator allocator = driver->allocator;
   allocator_give_back(&allocator, driver, sizeof *driver);
 }

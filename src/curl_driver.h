@@ -18,11 +18,24 @@ struct exchange {
   struct buffer body;       /* of the answer */
 };
 
-/* A driver that keeps up to so many connections; the caller frees it. `ca_file` (terminated) holds the certificates to
- * trust, and no others are; NULL means the system's. NULL and an error: ERROR_INVALID when ca_file cannot be read, or
+/* How to reach the tenant. Texts are borrowed; `data` is NULL where one is not given. */
+struct curl_options {
+  struct text ca_file;    /* the certificates to trust, and no others; default: the system's */
+  struct text proxy;      /* URL or host:port of a proxy; "env": what the environment says; default: none */
+  struct text connect_to; /* host:port to connect to, whatever the domain's address */
+  double max_connections; /* at once, and kept */
+  bool http2;             /* many requests at once on one connection */
+};
+
+struct curl_options curl_driver_defaults(void);
+
+/* A driver; the caller frees it. NULL and an error: ERROR_INVALID names the option and what was expected, or
  * ERROR_MEMORY. */
-struct curl_driver *curl_driver_new(struct allocator allocator, const char *ca_file, int connections,
+struct curl_driver *curl_driver_new(struct allocator allocator, const struct curl_options *options,
                                     struct error *error);
+
+/* How many requests may be on their way at once. */
+size_t curl_driver_capacity(const struct curl_driver *driver);
 
 /* Drops every exchange and connection. Owners are not told. NULL is let pass. */
 void curl_driver_free(struct curl_driver *driver);
@@ -38,6 +51,9 @@ struct exchange *curl_driver_finished(struct curl_driver *driver);
 
 /* Whether the tenant may have read the exchange's request. */
 bool curl_driver_maybe_read(const struct exchange *exchange);
+
+/* Whether the exchange's request left on a connection that was there before. */
+bool curl_driver_reused(const struct exchange *exchange);
 
 /* Ends an exchange, wherever it stands, and wipes what it held. */
 void curl_driver_release(struct curl_driver *driver, struct exchange *exchange);

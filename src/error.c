@@ -52,7 +52,8 @@ static void clean(char *field) {
 }
 
 bool error_set(struct error *error, enum error_kind kind, const char *format, ...) {
-  *error = (struct error){.kind = kind, .retry_after = -1};
+  static const struct quota_span no_quota = {-1, -1, -1};
+  *error = (struct error){.kind = kind, .retry_after = -1, .quota = {no_quota, no_quota}};
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(error->message, sizeof error->message, format, arguments);

@@ -23,11 +23,20 @@ enum error_kind {
 
 enum { ERROR_CODE_SIZE = 80, ERROR_MESSAGE_SIZE = 512 }; /* bytes, the terminating zero included */
 
+/* How many tokens a client may still fetch (Auth0-Client-Quota-Limit); all -1 where that is not said. */
+struct quota {
+  struct quota_span {
+    long long quota, remaining; /* tokens */
+    long long reset;            /* seconds */
+  } per_hour, per_day;
+};
+
 struct error {
   enum error_kind kind;
-  int status;                       /* HTTP status; 0 when there was no answer */
-  int attempts;                     /* requests that left for this operation's current page; 0 when none did */
-  double retry_after;               /* seconds, as the tenant asked; negative when it did not */
+  int status;         /* HTTP status; 0 when there was no answer */
+  int attempts;       /* requests that left for this operation's current page; 0 when none did */
+  double retry_after; /* seconds, as the tenant asked; negative when it did not */
+  struct quota quota;
   bool maybe_applied;               /* a write that may have reached the tenant */
   char code[ERROR_CODE_SIZE];       /* Auth0's errorCode; "" when there is none */
   char message[ERROR_MESSAGE_SIZE]; /* valid UTF-8 if its sources are */

@@ -43,7 +43,7 @@ static struct held_call *check_own(lua_State *L, const char *method) {
 static double check_now(lua_State *L, int index, const char *method) {
   if (lua_isnoneornil(L, index)) return clock_seconds();
   double now = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : NAN;
-  if (!isfinite(now)) values_raise(L, index - 1, method, "now: seconds expected, got %s", values_typename(L, index));
+  if (!isfinite(now)) values_raise(L, index - 1, method, "now: seconds expected, got %s", values_shown(L, index));
   return now;
 }
 
@@ -107,11 +107,59 @@ function Call:cancel() end
 static int m_cancel(lua_State *L) {
   struct held_call *call = check_call(L);
   bool open = call->call.state != CALL_FINISHED;
-  crank_end(call, FAILURE_CANCELED, "canceled");
-  struct failure failure = {
-      .kind = FAILURE_CANCELED, .maybe_read = call->call.state == CALL_SENDING, .message = "canceled"};
-  call_fail(&call->call, &failure, clock_seconds());
+  if (call->started) {
+    crank_end(call, FAILURE_CANCELED, "canceled");
+  } else {
+    bool maybe_read = call->call.state == CALL_SENDING;
+    struct failure failure = {.kind = FAILURE_CANCELED, .maybe_read = maybe_read, .message = "canceled"};
+    call_fail(&call->call, &failure, clock_seconds());
+  }
   lua_pushboolean(L, open);
+  return 1;
+}
+
+/* Sets a member of the table on top of the stack to a number of the newest answer's, where it is known. */
+static void set_known(lua_State *L, const char *name, double number) {
+  if (number < 0) return;
+  compat_pushwhole(L, number);
+  lua_setfield(L, -2, name);
+}
+
+/*---
+--- What is known of the requests of this call so far, for logs and tools.
+---@class auth0perm.CallInfo
+--- Requests that left; for a list, for its newest page.
+---@field attempts integer
+--- HTTP status of the newest answer.
+---@field status? integer
+--- Whether the newest request left on a connection that was there already; only for calls that the client drives.
+---@field reused? boolean
+--- The rate limit as the newest answer told it: the bucket's size, what is left in it (requests), and when it is full (seconds
+--- since 1970, by the tenant's clock).
+---@field limit? integer
+---@field remaining? integer
+---@field reset? integer
+
+---@return auth0perm.CallInfo info
+function Call:info() end
+*/
+static int m_info(lua_State *L) {
+  const struct held_call *call = check_call(L);
+  const struct call_answer *last = &call->call.last;
+  lua_createtable(L, 0, 6);
+  lua_pushinteger(L, call->call.attempts);
+  lua_setfield(L, -2, "attempts");
+  if (last->status > 0) {
+    lua_pushinteger(L, last->status);
+    lua_setfield(L, -2, "status");
+    set_known(L, "limit", last->limit);
+    set_known(L, "remaining", last->remaining);
+    set_known(L, "reset", last->reset);
+  }
+  if (call->answered) {
+    lua_pushboolean(L, call->reused);
+    lua_setfield(L, -2, "reused");
+  }
   return 1;
 }
 
@@ -166,13 +214,18 @@ function Call:next(now) end
 */
 static int m_next(lua_State *L) {
   struct held_call *call = check_own(L, "next");
-  if (call->call.state == CALL_SENDING) {
+  double now = check_now(L, 2, "next");
+  bool sending = call->call.state == CALL_SENDING;
+  if (sending && call->handed) {
     luaL_error(L, "'next': the request that was asked for comes first; feed its answer, or fail");
   }
-  switch (call_next(&call->call, check_now(L, 2, "next"))) {
+  call->handed = false;
+  /* a request that could not be handed over, for lack of memory, is handed over now */
+  switch (sending ? CALL_SEND : call_next(&call->call, now)) {
     case CALL_SEND:
       lua_pushliteral(L, "send");
-      push_request(L, &call->call.request);
+      push_request(L, call_request(&call->call));
+      call->handed = true;
       return 2;
     case CALL_WAIT:
       lua_pushliteral(L, "wait");
@@ -205,8 +258,8 @@ static struct text check_response(lua_State *L, struct response *response) {
   if (!lua_istable(L, 2)) values_raise(L, 1, "feed", "response: table expected, got %s", values_typename(L, 2));
   lua_getfield(L, 2, "status");
   double status = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
-  if (!(status >= 200 && status <= 999)) {
-    values_raise(L, 1, "feed", "response.status: a final HTTP status expected, got %s", values_typename(L, -1));
+  if (!(status >= 200 && status <= 999 && status == floor(status))) {
+    values_raise(L, 1, "feed", "response.status: a final HTTP status expected, got %s", values_shown(L, -1));
   }
   response_open(response, (int)status);
   lua_getfield(L, 2, "headers");
@@ -239,7 +292,7 @@ static int m_feed(lua_State *L) {
   struct text body = check_response(L, &response);
   compat_getuservalue(L, 1);
   lua_rawgeti(L, -1, LUA_CALL_ITEMS);
-  values_feed(L, -1, &call->call, &response, body, now);
+  if (!values_feed(L, -1, &call->call, &response, body, now)) lua_error(L);
   return 0;
 }
 
@@ -295,7 +348,7 @@ static int m_authorize(lua_State *L) {
   if (!lua_isnoneornil(L, 3)) {
     expires_in = lua_type(L, 3) == LUA_TNUMBER ? lua_tonumber(L, 3) : NAN;
     if (!(expires_in > 0)) {
-      values_raise(L, 2, "authorize", "expires_in: seconds above 0 expected, got %s", values_typename(L, 3));
+      values_raise(L, 2, "authorize", "expires_in: seconds above 0 expected, got %s", values_shown(L, 3));
     }
   }
   double now = check_now(L, 4, "authorize");
@@ -320,7 +373,7 @@ static int m_gc(lua_State *L) {
 
 void lua_call_open(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"done", m_done}, {"result", m_result}, {"cancel", m_cancel},       {"next", m_next},
+      {"done", m_done}, {"result", m_result}, {"cancel", m_cancel},       {"info", m_info}, {"next", m_next},
       {"feed", m_feed}, {"fail", m_fail},     {"authorize", m_authorize}, {NULL, NULL},
   };
   luaL_newmetatable(L, CALL_TYPE); /* filled each time: the time before may have been short of memory */

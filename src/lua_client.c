@@ -1,6 +1,7 @@
 #include "lua_client.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "clock.h"
@@ -26,99 +27,173 @@ struct lua_client {
   bool closing; /* close was asked for while the crank was turning */
 };
 
-/* Pushes the version of the language: "Lua 5.4", or what LuaJIT says of itself. */
+/* Pushes the version of the language: "Lua 5.4", or what LuaJIT says of itself. No metamethod of the globals runs. */
 static struct text push_lua_version(lua_State *L) {
-  lua_getglobal(L, "jit");
-  if (lua_istable(L, -1)) {
-    lua_getfield(L, -1, "version");
-    lua_replace(L, -2);
-  } else {
-    lua_pop(L, 1);
-    lua_getglobal(L, "_VERSION");
-  }
-  struct text version = {.data = "Lua", .length = 3};
-  if (lua_type(L, -1) == LUA_TSTRING) version.data = lua_tolstring(L, -1, &version.length);
+  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+  lua_getfield(L, -1, "jit");
+  if (lua_istable(L, -1)) lua_getfield(L, -1, "version");
+  if (lua_type(L, -1) != LUA_TSTRING) lua_pushliteral(L, LUA_VERSION);
+  struct text version;
+  version.data = lua_tolstring(L, -1, &version.length);
   return version;
 }
 
-/* A string option, on top of the stack. It belongs to the table of options. */
-static struct text check_text(lua_State *L, const char *name) {
-  return values_check_string(L, -1, 1, "new", name);
-}
+/* What `new` was given: the core's options, and those of the Lua side. */
+struct given {
+  struct client_options core;
+  struct curl_options curl;
+};
 
-static double check_number(lua_State *L, const char *name) {
-  if (lua_type(L, -1) != LUA_TNUMBER) {
-    values_raise(L, 1, "new", "%s: number expected, got %s", name, values_typename(L, -1));
+/* The options that are strings, and where they go. */
+static const struct text_option {
+  const char *name;
+  size_t offset; /* of its text in struct given */
+} TEXT_OPTIONS[] = {
+    {"domain", offsetof(struct given, core.domain)},
+    {"token", offsetof(struct given, core.token)},
+    {"client_id", offsetof(struct given, core.credentials.client_id)},
+    {"client_secret", offsetof(struct given, core.credentials.client_secret)},
+    {"private_key", offsetof(struct given, core.credentials.private_key)},
+    {"signing_algorithm", offsetof(struct given, core.credentials.signing_algorithm)},
+    {"audience", offsetof(struct given, core.credentials.audience)},
+    {"ca_file", offsetof(struct given, curl.ca_file)},
+    {"proxy", offsetof(struct given, curl.proxy)},
+    {"connect_to", offsetof(struct given, curl.connect_to)},
+};
+
+/* The options that are numbers. */
+static const struct number_option {
+  const char *name;
+  size_t offset; /* of its double in struct given */
+} NUMBER_OPTIONS[] = {
+    {"timeout", offsetof(struct given, core.timeout)},
+    {"connect_timeout", offsetof(struct given, core.connect_timeout)},
+    {"request_timeout", offsetof(struct given, core.request_timeout)},
+    {"max_retries", offsetof(struct given, core.max_retries)},
+    {"max_rate", offsetof(struct given, core.bucket.max_rate)},
+    {"reserve", offsetof(struct given, core.bucket.reserve)},
+    {"max_connections", offsetof(struct given, curl.max_connections)},
+};
+
+enum {
+  TEXT_OPTION_COUNT = sizeof TEXT_OPTIONS / sizeof *TEXT_OPTIONS,
+  NUMBER_OPTION_COUNT = sizeof NUMBER_OPTIONS / sizeof *NUMBER_OPTIONS
+};
+
+/* Raises for an option that does not exist; names those that do. */
+static void raise_unknown(lua_State *L, const char *name) {
+  luaL_Buffer names;
+  luaL_buffinit(L, &names);
+  for (size_t i = 0; i < TEXT_OPTION_COUNT; i++) {
+    if (i > 0) luaL_addstring(&names, ", ");
+    luaL_addstring(&names, TEXT_OPTIONS[i].name);
   }
-  return lua_tonumber(L, -1);
+  for (size_t i = 0; i < NUMBER_OPTION_COUNT; i++) {
+    luaL_addstring(&names, ", ");
+    luaL_addstring(&names, NUMBER_OPTIONS[i].name);
+  }
+  luaL_addstring(&names, ", http2");
+  luaL_pushresult(&names);
+  values_raise(L, 1, "new", "%s: no such option; there are: %s", name, lua_tostring(L, -1));
 }
 
 /*---
 ---@class auth0perm.Options
 --- The tenant's domain (or its custom domain), such as `"acme.eu.auth0.com"`: `host` or `host:port`, never a URL.
 ---@field domain string
---- An access token for the Management API (audience `https://{tenant}/api/v2/`). Without one, calls of `start` and of the
---- methods fail with kind `token`, and calls of `prepare` ask to authorize.
----@field token? string
+--- An access token for the Management API (audience `https://{tenant}/api/v2/`), or a function that returns one and, if that
+--- is known, the seconds until it expires; or nil and why there is none. It is called when a token is needed, from the method
+--- or step that needs it, and must not yield. Without a token and without `client_id`, calls of `start` and of the methods fail
+--- with kind `token`, and calls of `prepare` ask to authorize.
+---@field token? string|fun(): string?, number|string|nil
+--- The id of a machine-to-machine application; tokens are then fetched, kept and renewed. With `client_secret` or `private_key`.
+---@field client_id? string
+---@field client_secret? string
+--- An unencrypted RSA key of 2048 bits or more as PEM, for `private_key_jwt` (RFC 7523).
+---@field private_key? string
+--- What to sign with it: `"RS256"` (default), `"RS384"` or `"PS256"`.
+---@field signing_algorithm? "RS256"|"RS384"|"PS256"
+--- What the token is for. Default `https://{domain}/api/v2/`; on a custom domain it is still the tenant's own domain.
+---@field audience? string
 --- A PEM file with the certificates to trust, for a private CA. Default: the system's.
 ---@field ca_file? string
+--- A proxy, as `"http://host:port"`, also for tokens; `"env"` takes what the environment says (`https_proxy`, `no_proxy`).
+--- Default: none.
+---@field proxy? string
+--- Where to connect instead of the domain's own address, as `"host:port"`; name and certificate stay those of the domain.
+---@field connect_to? string
+--- Connections at once, and kept. Default 16.
+---@field max_connections? integer
+--- Many requests at once on one connection. Default false.
+---@field http2? boolean
 --- Seconds for a whole call: waits and all pages of a list. Default 60.
 ---@field timeout? number
 --- Seconds for a connection: name, address, TLS handshake. Default 10.
 ---@field connect_timeout? number
 --- Seconds for one request and its answer, the body included. Default 30.
 ---@field request_timeout? number
+--- How often a request is sent again after a failure that may pass: no connection, a reset, a time limit, 408, 5xx. Default 4.
+---@field max_retries? integer
+--- Requests per second at the most, beside what the tenant's rate limit allows. Default: no such bound.
+---@field max_rate? number
+--- The share of the tenant's rate-limit bucket that is left to other applications. Default 0.2.
+---@field reserve? number
 */
 
-/* Reads the option on top of the stack. */
-static void read_option(lua_State *L, const char *name, struct client_options *options, struct text *ca_file) {
-  if (strcmp(name, "domain") == 0) {
-    options->domain = check_text(L, name);
-  } else if (strcmp(name, "token") == 0) {
-    options->token = check_text(L, name);
-  } else if (strcmp(name, "ca_file") == 0) {
-    *ca_file = check_text(L, name);
-  } else if (strcmp(name, "timeout") == 0) {
-    options->timeout = check_number(L, name);
-  } else if (strcmp(name, "connect_timeout") == 0) {
-    options->connect_timeout = check_number(L, name);
-  } else if (strcmp(name, "request_timeout") == 0) {
-    options->request_timeout = check_number(L, name);
-  } else {
-    values_raise(L, 1, "new",
-                 "%s: no such option; there are: domain, token, ca_file, timeout, connect_timeout, request_timeout",
-                 name);
+/* Reads the option on top of the stack. A string belongs to the table of options. */
+static void read_option(lua_State *L, struct text key, struct given *given) {
+  const char *name = strlen(key.data) == key.length ? key.data : "(a name with a zero byte)";
+  if (strcmp(name, "token") == 0 && lua_isfunction(L, -1)) return;
+  if (strcmp(name, "http2") == 0) {
+    if (!lua_isboolean(L, -1)) values_raise(L, 1, "new", "http2: boolean expected, got %s", values_typename(L, -1));
+    given->curl.http2 = lua_toboolean(L, -1);
+    return;
   }
+  for (size_t i = 0; i < TEXT_OPTION_COUNT; i++) {
+    if (strcmp(name, TEXT_OPTIONS[i].name) != 0) continue;
+    *(struct text *)((char *)given + TEXT_OPTIONS[i].offset) = values_check_string(L, -1, 1, "new", name);
+    return;
+  }
+  for (size_t i = 0; i < NUMBER_OPTION_COUNT; i++) {
+    if (strcmp(name, NUMBER_OPTIONS[i].name) != 0) continue;
+    if (lua_type(L, -1) != LUA_TNUMBER) {
+      values_raise(L, 1, "new", "%s: number expected, got %s", name, values_typename(L, -1));
+    }
+    *(double *)((char *)given + NUMBER_OPTIONS[i].offset) = lua_tonumber(L, -1);
+    return;
+  }
+  raise_unknown(L, name);
 }
 
-static void read_options(lua_State *L, int index, struct client_options *options, struct text *ca_file) {
-  if (!lua_istable(L, index)) values_raise(L, 1, "new", "options: table expected, got %s", values_typename(L, index));
+static void read_options(lua_State *L, int index, struct given *given) {
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
       values_raise(L, 1, "new", "options: names expected as keys, got a %s", values_typename(L, -2));
     }
-    read_option(L, lua_tostring(L, -2), options, ca_file);
+    struct text key;
+    key.data = lua_tolstring(L, -2, &key.length);
+    read_option(L, key, given);
   }
-  if (!options->domain.data) values_raise(L, 1, "new", "domain: string expected, got nil");
+  if (!given->core.domain.data) values_raise(L, 1, "new", "domain: string expected, got nil");
 }
 
 /* Fills a zeroed client, whose userdata is there to free what it has when something fails. */
-static bool open_client(struct lua_client *client, const struct client_options *options, struct text ca_file,
-                        struct allocator allocator, struct error *error) {
-  if (ca_file.data && memchr(ca_file.data, '\0', ca_file.length)) {
-    return error_set(error, ERROR_INVALID, "ca_file: a path expected, got one with a zero byte");
-  }
-  if (!client_open(&client->client, options, allocator, error)) return false;
-  client->driver = curl_driver_new(allocator, ca_file.data, CRANK_CONNECTIONS, error);
+static bool open_client(struct lua_client *client, const struct given *given, struct allocator allocator,
+                        struct error *error) {
+  if (!client_open(&client->client, &given->core, allocator, error)) return false;
+  client->driver = curl_driver_new(allocator, &given->curl, error);
   if (!client->driver) return false;
-  crank_open(&client->crank, client->driver);
+  crank_open(&client->crank, &client->client, client->driver);
   return true;
 }
 
 /* Ends and frees everything. While the crank turns that has to wait until it stands: a finalizer may have asked. */
 static void close_client(struct lua_client *client) {
-  client->closing = client->crank.turning;
-  if (client->closing) return;
+  if (client->crank.turning) {
+    client->closing = true;
+    return;
+  }
+  client->closing = false;
   if (client->driver) crank_close(&client->crank);
   curl_driver_free(client->driver);
   client->driver = NULL;
@@ -134,21 +209,28 @@ static void close_client(struct lua_client *client) {
 function auth0perm.new(options) end
 */
 int lua_client_new(lua_State *L) {
-  struct client_options options = client_defaults();
-  struct text ca_file = {0};
+  struct given given = {.core = client_defaults(), .curl = curl_driver_defaults()};
   struct error error;
   struct allocator allocator;
   lua_settop(L, 1);
-  read_options(L, 1, &options, &ca_file);
-  options.lua_version = push_lua_version(L);
+  if (!lua_istable(L, 1)) values_raise(L, 1, "new", "options: table expected, got %s", values_typename(L, 1));
   allocator.reallocate = lua_getallocf(L, &allocator.context);
+  given.core.lua_version = push_lua_version(L);
 
   struct lua_client *client = compat_newuserdata(L, sizeof *client);
   memset(client, 0, sizeof *client);
   compat_setmetatable(L, CLIENT_TYPE);
   lua_newtable(L);
+  lua_pushliteral(L, "token");
+  lua_rawget(L, 1);
+  lua_rawseti(L, -2, CRANK_TOKEN); /* used where it is a function */
   compat_setuservalue(L, -2);
-  if (open_client(client, &options, ca_file, allocator, &error)) return 1;
+  /* Options are read last: from here on no memory is Lua's, so no finalizer runs that could change their table. */
+  read_options(L, 1, &given);
+  /* Pauses of two clients are to differ, also when both were made at once. */
+  given.core.random = (uint64_t)(clock_seconds() * 1e9) ^ (uint64_t)(uintptr_t)client;
+  given.core.epoch = clock_epoch;
+  if (open_client(client, &given, allocator, &error)) return 1;
   close_client(client);
   return values_return_error(L, &error, "new");
 }
@@ -167,10 +249,28 @@ static int return_closed(lua_State *L, const char *operation) {
   return values_return_error(L, &error, operation);
 }
 
-/* Turns the crank. False when it is being turned already. */
-static bool turn(lua_State *L, struct lua_client *client, int anchors, double seconds) {
+/* Lets go of all calls, and of the token function: empties the table of anchors at this stack index. */
+static void drop_anchors(lua_State *L, int anchors) {
+  for (lua_pushnil(L); lua_next(L, anchors);) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, anchors);
+  }
+}
+
+/* Turns the crank; the table of anchors is on top of the stack. False when it is being turned already. An interrupt of the
+ * host's goes on its way. */
+static bool turn(lua_State *L, struct lua_client *client, double seconds) {
+  int anchors = lua_gettop(L);
+  lua_pushnil(L);
   bool turned = crank_turn(L, &client->crank, anchors, seconds);
-  if (turned && client->closing) close_client(client);
+  if (turned && client->closing) {
+    close_client(client);
+    drop_anchors(L, anchors);
+  }
+  if (!lua_isnil(L, anchors + 1)) lua_error(L);
+  lua_settop(L, anchors);
   return turned;
 }
 
@@ -191,7 +291,11 @@ static bool start_call(lua_State *L, struct lua_client *client, struct held_call
   compat_getuservalue(L, 1);
   lua_pushvalue(L, 2);
   compat_rawsetp(L, 3, call);
-  if (!is_open(client)) return false;
+  if (!is_open(client)) {
+    lua_pushnil(L);
+    compat_rawsetp(L, 3, call);
+    return false;
+  }
   crank_add(&client->crank, call, clock_seconds());
   return true;
 }
@@ -210,7 +314,7 @@ static void check_interrupt(lua_State *L, struct held_call *call) {
 static bool run_call(lua_State *L, struct lua_client *client, struct held_call *call) {
   if (!start_call(L, client, call)) return false;
   while (call->call.state != CALL_FINISHED) {
-    if (!turn(L, client, 3, BLOCKING_WAIT)) {
+    if (!turn(L, client, BLOCKING_WAIT)) {
       crank_end(call, FAILURE_CANCELED, "not started");
       luaL_error(L, "'%s': the client is at work, and cannot be used from a finalizer now", call->call.operation->name);
     }
@@ -235,7 +339,7 @@ static int m_operation(lua_State *L) {
 /* Takes the name of an operation, the first argument, off the stack. */
 static const struct operation *check_operation(lua_State *L, const char *function) {
   struct text name = values_check_string(L, 2, 1, function, "operation");
-  const struct operation *operation = operation_find(name.data);
+  const struct operation *operation = strlen(name.data) == name.length ? operation_find(name.data) : NULL;
   if (!operation) values_raise(L, 1, function, "operation: no such operation: \"%s\"", name.data);
   lua_remove(L, 2);
   return operation;
@@ -381,13 +485,12 @@ static int m_step(lua_State *L) {
   double seconds = 0;
   if (!lua_isnoneornil(L, 2)) {
     seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
-    if (!(seconds >= 0))
-      values_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", values_typename(L, 2));
+    if (!(seconds >= 0)) values_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", values_shown(L, 2));
   }
   if (!is_open(client)) return return_closed(L, "step");
   lua_settop(L, 1);
   compat_getuservalue(L, 1);
-  turn(L, client, 2, seconds);
+  if (!turn(L, client, seconds)) luaL_error(L, "'step': the client is at work, and cannot be stepped from within");
   lua_pushinteger(L, (lua_Integer)client->crank.in_flight);
   return 1;
 }
@@ -397,20 +500,19 @@ static int m_step(lua_State *L) {
 function Client:close() end
 */
 static int m_close(lua_State *L) {
-  close_client(check_client(L));
+  struct lua_client *client = check_client(L);
+  close_client(client);
   lua_settop(L, 1);
   compat_getuservalue(L, 1);
-  for (lua_pushnil(L); lua_next(L, 2);) {
-    lua_pop(L, 1);
-    lua_pushvalue(L, -1);
-    lua_pushnil(L);
-    lua_rawset(L, 2);
-  }
+  if (!client->closing) drop_anchors(L, 2);
   return 0;
 }
 
+/* Nobody holds the client any more, or the state is being closed, even from within a turn that will never go on. */
 static int m_gc(lua_State *L) {
-  close_client(check_client(L));
+  struct lua_client *client = check_client(L);
+  client->crank.turning = false;
+  close_client(client);
   return 0;
 }
 
@@ -441,7 +543,7 @@ void lua_client_open(lua_State *L) {
   };
   static const luaL_Reg metamethods[] = {
       {"__gc", m_gc},
-      {"__close", m_gc},
+      {"__close", m_close},
       {"__tostring", m_tostring},
       {NULL, NULL},
   };

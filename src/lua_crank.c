@@ -47,8 +47,9 @@ static void await(struct crank *crank, struct held_call *call, double wake, doub
   note_look(crank, call, now);
 }
 
-void crank_open(struct crank *crank, struct curl_driver *driver) {
-  *crank = (struct crank){.driver = driver, .next_look = HUGE_VAL};
+void crank_open(struct crank *crank, const struct client *client, struct curl_driver *driver) {
+  *crank = (struct crank){
+      .client = client, .driver = driver, .capacity = curl_driver_capacity(driver), .next_look = HUGE_VAL};
 }
 
 void crank_add(struct crank *crank, struct held_call *call, double now) {
@@ -106,7 +107,7 @@ static void refuse(struct crank *crank, struct held_call *call, enum failure_kin
 }
 
 static void send_request(struct crank *crank, struct held_call *call, double now) {
-  call->exchange = curl_driver_send(crank->driver, &call->call.request, call);
+  call->exchange = curl_driver_send(crank->driver, call_request(&call->call), call);
   if (call->exchange) {
     link_last(&crank->sending, call);
     crank->sending_count++;
@@ -115,29 +116,75 @@ static void send_request(struct crank *crank, struct held_call *call, double now
   }
 }
 
-/* Gives a call, which is in no list now, what it asks for. */
-static void advance(struct crank *crank, struct held_call *call, double now) {
-  switch (call_next(&call->call, now)) {
-    case CALL_SEND: send_request(crank, call, now); break;
-    case CALL_WAIT: await(crank, call, now + call->call.wait, now); break;
-    case CALL_AUTHORIZE: refuse(crank, call, FAILURE_TOKEN, "the client was made without a token", now); break;
-    case CALL_DONE: retire(crank, call); break;
+/* Calls the host's function for a token, which is under TOKEN_KEY in the table of anchors, and gives the call what it
+ * returns. Whatever the function raises ends the call, not the turn. */
+static void authorize(lua_State *L, struct held_call *call, int anchors, double now) {
+  int top = lua_gettop(L);
+  lua_rawgeti(L, anchors, CRANK_TOKEN);
+  if (!lua_isfunction(L, -1)) {
+    call_fail(&call->call, &(struct failure){.kind = FAILURE_TOKEN, .message = "the client was made without a token"},
+              now);
+  } else if (lua_pcall(L, 0, 2, 0) != 0) {
+    const char *message = lua_tostring(L, -1);
+    struct failure failure = {.kind = FAILURE_TOKEN, .message = message ? message : "the token function raised"};
+    call_fail(&call->call, &failure, now);
+  } else if (lua_type(L, -2) != LUA_TSTRING) {
+    const char *message =
+        lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the token function returned no string";
+    call_fail(&call->call, &(struct failure){.kind = FAILURE_TOKEN, .message = message}, now);
+  } else {
+    struct text token;
+    token.data = lua_tolstring(L, -2, &token.length);
+    double expires_in =
+        lua_isnil(L, -1) ? HUGE_VAL : lua_tonumber(L, -1); /* 0, and so refused, for what is no number */
+    call_authorize(&call->call, token, expires_in, now);
+  }
+  lua_settop(L, top);
+}
+
+/* Gives a waiting call what it asks for. One that has to wait on keeps its place. */
+static void advance(lua_State *L, struct crank *crank, struct held_call *call, int anchors, double now) {
+  enum call_step step = call_next(&call->call, now);
+  if (step == CALL_AUTHORIZE) {
+    authorize(L, call, anchors, now);
+    if (call->list != &crank->waiting) return; /* the function has ended it */
+    step = call_next(&call->call, now);
+    if (step == CALL_AUTHORIZE) {
+      call_fail(&call->call, &(struct failure){.kind = FAILURE_TOKEN, .message = "the token had expired at once"}, now);
+      step = CALL_DONE;
+    }
+  }
+  if (step == CALL_WAIT) {
+    call->wake = now + call->call.wait;
+    note_look(crank, call, now);
+    return;
+  }
+  unlink_call(call);
+  if (step == CALL_SEND) {
+    send_request(crank, call, now);
+  } else {
+    retire(crank, call);
   }
 }
 
-/* Lets those waiting calls move that are due and find a free connection, and those whose deadline has passed. */
-static void advance_waiting(struct crank *crank, double now) {
-  bool all = now >= crank->next_look;
+/* Lets those waiting calls move that are due and find a free connection, and those whose deadline has passed. Once the rate
+ * limit has held up one, it would hold up all behind it too, and they are not asked. */
+static void advance_waiting(lua_State *L, struct crank *crank, int anchors, double now) {
+  bool changed = crank->client->changes != crank->changes;
+  bool all = changed || now >= crank->next_look;
+  double rate_wake = 0;
+  crank->changes = crank->client->changes;
   if (all) crank->next_look = HUGE_VAL;
-  const struct held_call *last = crank->waiting.last; /* what a call asks for may put it behind this one */
   struct held_call *next = crank->waiting.first;
-  while (next && (all || crank->sending_count < CRANK_CONNECTIONS)) {
+  while (next && (all || (rate_wake == 0 && crank->sending_count < crank->capacity))) {
     struct held_call *call = next;
-    next = call == last ? NULL : call->next;
-    bool due = call->wake <= now && crank->sending_count < CRANK_CONNECTIONS;
+    next = call->next;
+    if (changed && call->wake > now) call->wake = now;
+    if (rate_wake > 0 && call->wake <= now) call->wake = rate_wake;
+    bool due = call->wake <= now && crank->sending_count < crank->capacity;
     if (due || call->call.deadline <= now) {
-      unlink_call(call);
-      advance(crank, call, now);
+      advance(L, crank, call, anchors, now);
+      if (call->list == &crank->waiting && call->call.waits_for_rate) rate_wake = call->wake;
     } else {
       note_look(crank, call, now);
     }
@@ -151,11 +198,12 @@ static void deliver(lua_State *L, struct held_call *call, struct exchange *excha
     return;
   }
   struct text body = {.data = exchange->body.data, .length = exchange->body.length};
+  int top = lua_gettop(L);
   compat_rawgetp(L, anchors, call);
   compat_getuservalue(L, -1);
   lua_rawgeti(L, -1, LUA_CALL_ITEMS);
-  values_feed(L, -1, &call->call, &exchange->response, body, now);
-  lua_pop(L, 3);
+  if (!values_feed(L, -1, &call->call, &exchange->response, body, now)) lua_replace(L, anchors + 1);
+  lua_settop(L, top);
 }
 
 /* Hands finished exchanges to their calls; returns whether there were any. While an answer is read, finalizers of the
@@ -167,6 +215,8 @@ static bool deliver_finished(lua_State *L, struct crank *crank, int anchors) {
     struct held_call *call = exchange->owner;
     double now = clock_seconds();
     any = true;
+    call->answered = true;
+    call->reused = curl_driver_reused(exchange);
     take_exchange(crank, call);
     await(crank, call, now, now);
     deliver(L, call, exchange, anchors, now);
@@ -194,7 +244,7 @@ bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds) 
   if (crank->turning) return false;
   crank->turning = true;
   double now = clock_seconds();
-  advance_waiting(crank, now);
+  advance_waiting(L, crank, anchors, now);
   curl_driver_step(crank->driver, 0);
   if (!deliver_finished(L, crank, anchors) && seconds > 0 && crank->in_flight > 0) {
     double left = crank->next_look - now;

@@ -11,8 +11,8 @@
 struct crank;
 struct crank_list;
 
-/* Requests on their way at once, each with a connection of its own; further ones wait for their turn. */
-enum { CRANK_CONNECTIONS = 16 };
+/* Where the table of anchors keeps the host's function for tokens, if there is one. */
+enum { CRANK_TOKEN = 1 };
 
 /* Where a call's userdata keeps Lua values, in the table that belongs to it; only answers that are read have items. */
 enum { LUA_CALL_CLIENT = 1, LUA_CALL_ITEMS = 2 };
@@ -23,6 +23,8 @@ struct held_call {
   struct crank *crank;       /* whose it is; NULL when Lua drives the call itself, and when all is over */
   bool started;              /* the client drives it, or did */
   struct exchange *exchange; /* its request, while one is on its way */
+  bool handed;               /* Lua, which drives the call itself, has the request that is to be sent */
+  bool answered, reused;     /* its newest request has come back; it left on a connection that was there before */
   double wake;               /* seconds, monotonic: when to ask a waiting call again */
   struct crank_list *list;   /* of the crank's, the one that it stands in */
   struct held_call *previous, *next;
@@ -34,18 +36,21 @@ struct crank_list {
 };
 
 struct crank {
-  struct curl_driver *driver; /* borrowed */
-  struct crank_list waiting;  /* calls that have something to ask for, now or later */
-  struct crank_list sending;  /* calls with a request on its way */
-  struct crank_list finished; /* calls that are done, and not yet let go of */
-  size_t in_flight;           /* calls in `waiting` and `sending` */
-  size_t sending_count;       /* calls in `sending` */
+  const struct client *client; /* borrowed */
+  struct curl_driver *driver;  /* borrowed */
+  struct crank_list waiting;   /* calls that have something to ask for, now or later */
+  struct crank_list sending;   /* calls with a request on its way */
+  struct crank_list finished;  /* calls that are done, and not yet let go of */
+  size_t in_flight;            /* calls in `waiting` and `sending` */
+  size_t capacity;             /* calls that may be in `sending`; the others wait for their turn */
+  size_t sending_count;        /* calls in `sending` */
   double next_look; /* seconds, monotonic: when a waiting call has to be looked at, even if no connection is free */
+  unsigned long changes; /* of the client's that the waiting calls know of */
   bool turning;
 };
 
 /* A crank without calls. */
-void crank_open(struct crank *crank, struct curl_driver *driver);
+void crank_open(struct crank *crank, const struct client *client, struct curl_driver *driver);
 
 /* Adds a call; from now on it is the crank's to drive, and its deadline runs. */
 void crank_add(struct crank *crank, struct held_call *call, double now);
@@ -58,7 +63,8 @@ void crank_forget(struct held_call *call);
 
 /* Moves every call as far as it goes, after waiting at most `seconds` for something to happen. The table at the
  * (absolute) stack index `anchors` keeps each call's userdata alive, under the call's address, until it is done. False,
- * and nothing happens, where the crank is being turned already: a finalizer may ask for that. Raises nothing. */
+ * and nothing happens, where the crank is being turned already: a finalizer may ask for that. Raises nothing; but when the
+ * host has interrupted it, by a hook that raises, the value that was raised is put into the slot above `anchors`. */
 bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds);
 
 /* Ends all calls. */

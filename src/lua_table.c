@@ -52,16 +52,24 @@ static int compare_texts(const void *left, const void *right) {
 const struct text *table_push_keys(const struct reading *reading, const char *place, const char *complaint,
                                    size_t *count) {
   lua_State *L = reading->L;
-  *count = 0;
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+  int held = 0;
+  lua_newtable(L); /* keeps the strings, whatever a finalizer of the host's does to the table meanwhile */
+  for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
       values_raise(L, reading->position, reading->function, "%s: %s", place, complaint);
     }
-    ++*count;
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -4, ++held);
   }
-  struct text *keys = lua_newuserdata(L, *count * sizeof *keys);
-  struct text *key = keys;
-  for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1), key++) key->data = lua_tolstring(L, -2, &key->length);
+  *count = (size_t)held;
+  struct text *keys = compat_newuserdata(L, *count * sizeof *keys);
+  for (int i = 0; i < held; i++) {
+    lua_rawgeti(L, -2, i + 1);
+    keys[i].data = lua_tolstring(L, -1, &keys[i].length);
+    lua_pop(L, 1);
+  }
+  lua_insert(L, -2);
+  compat_setuservalue(L, -2);
   qsort(keys, *count, sizeof *keys, compare_texts);
   return keys;
 }

@@ -36,6 +36,12 @@ const char *values_typename(lua_State *L, int index) {
   return lua_isnoneornil(L, index) ? "nil" : luaL_typename(L, index);
 }
 
+const char *values_shown(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TNUMBER) return values_typename(L, index);
+  lua_pushvalue(L, index);
+  return lua_tostring(L, -1);
+}
+
 struct text values_check_string(lua_State *L, int index, int position, const char *function, const char *name) {
   if (lua_type(L, index) != LUA_TSTRING) {
     values_raise(L, position, function, "%s: string expected, got %s", name, values_typename(L, index));
@@ -149,6 +155,15 @@ static void keep(lua_State *L, int items, const struct call *call, long long cou
   }
 }
 
+/* Digests what the token endpoint answered, on top of the stack (RFC 6749, sections 5.1 and 5.2). */
+static void digest_token(lua_State *L, struct response *response) {
+  response->body = RESPONSE_OBJECT;
+  response->access_token = string_member(L, "access_token");
+  response->expires_in = (double)count_member(L, "expires_in");
+  response->code = string_member(L, "error");
+  response->message = string_member(L, "error_description");
+}
+
 /* An answer on its way into a call. */
 struct feeding {
   struct call *call;
@@ -158,14 +173,23 @@ struct feeding {
   bool no_memory; /* that is what was raised: before Lua 5.4 an error that is raised again loses its status */
 };
 
-/* Pushes the decoded body. When it is no JSON, pushes what the decoder says instead, and returns false. */
-static bool decode(lua_State *L, struct feeding *feeding) {
+/* Pushes the decoded body, or what was raised instead; returns whether it went well. */
+static bool try_to_decode(lua_State *L, struct feeding *feeding) {
   compat_rawgetp(L, LUA_REGISTRYINDEX, &DECODE_KEY);
   lua_pushlstring(L, feeding->body.data, feeding->body.length);
   int status = lua_pcall(L, 1, 1, 0);
   feeding->no_memory = status == LUA_ERRMEM;
   if (feeding->no_memory) lua_error(L);
   return status == 0;
+}
+
+/* Pushes the decoded body; false when it is no JSON. What fails once and not twice was not the body: a hook of the host's
+ * has raised, to stop the script, and is not to be mistaken for a bad answer. */
+static bool decode(lua_State *L, struct feeding *feeding) {
+  if (try_to_decode(L, feeding)) return true;
+  if (!try_to_decode(L, feeding)) return false;
+  lua_pop(L, 1);
+  return lua_error(L);
 }
 
 /* The first byte of JSON, which tells an array from an object: lua-cjson makes the same empty table of both. */
@@ -182,12 +206,15 @@ static int feed(lua_State *L) {
   const struct operation *operation = feeding->call->operation;
   feeding->no_memory = !lua_checkstack(L, STACK_MOST);
   if (feeding->no_memory) return luaL_error(L, "not enough memory");
-  bool wanted = response->status >= 400 ||
+  bool fetching = feeding->call->token_request != NULL;
+  bool wanted = response->status >= 400 || fetching ||
                 (operation->answer != ANSWER_NOTHING && operation_succeeds(operation, response->status));
   if (wanted && feeding->body.length > 0) {
     response->body = RESPONSE_OTHER;
     if (decode(L, feeding) && lua_istable(L, -1)) {
-      if (first_byte(feeding->body) == '{') {
+      if (fetching) {
+        digest_token(L, response);
+      } else if (first_byte(feeding->body) == '{') {
         digest_object(L, operation, response);
       } else {
         digest_array(L, operation, response);
@@ -207,7 +234,7 @@ static struct feeding **push_feed(lua_State *L) {
   return place;
 }
 
-void values_feed(lua_State *L, int items, struct call *call, struct response *response, struct text body, double now) {
+bool values_feed(lua_State *L, int items, struct call *call, struct response *response, struct text body, double now) {
   struct feeding feeding = {.call = call, .response = response, .body = body, .now = now};
   lua_pushvalue(L, items);
   struct feeding **place = push_feed(L);
@@ -216,15 +243,17 @@ void values_feed(lua_State *L, int items, struct call *call, struct response *re
   lua_insert(L, -2);
   int status = lua_pcall(L, 1, 0, 0);
   *place = outer;
-  if (status == 0) return;
-  lua_pop(L, 1);
+  if (status == 0) return true;
   struct failure failure = {
       .kind = FAILURE_CANCELED, .maybe_read = true, .message = "interrupted while the answer was read"};
   if (status == LUA_ERRMEM || feeding.no_memory) {
     failure.kind = FAILURE_MEMORY;
     failure.message = "not enough memory to read the answer";
   }
-  call_abort(call, &failure, now);
+  call_overrule(call, &failure);
+  if (failure.kind == FAILURE_CANCELED) return false;
+  lua_pop(L, 1);
+  return true;
 }
 
 /* Makes `feed` beforehand: making a function takes memory, and so can pushing an address on LuaJIT. */
@@ -239,6 +268,28 @@ static void set_string(lua_State *L, const char *name, const char *value) {
   if (!value || !*value) return;
   lua_pushstring(L, value);
   lua_setfield(L, -2, name);
+}
+
+/* Sets `name` in the table on top of the stack to what is left of one span of a quota, if that is known. */
+static void set_span(lua_State *L, const char *name, const struct quota_span *span) {
+  if (span->quota < 0) return;
+  lua_createtable(L, 0, 3);
+  compat_pushwhole(L, (double)span->quota);
+  lua_setfield(L, -2, "quota");
+  compat_pushwhole(L, (double)span->remaining);
+  lua_setfield(L, -2, "remaining");
+  compat_pushwhole(L, (double)span->reset);
+  lua_setfield(L, -2, "reset");
+  lua_setfield(L, -2, name);
+}
+
+/* Sets the quota of tokens in the error on top of the stack. */
+static void push_quota(lua_State *L, const struct quota *quota) {
+  if (quota->per_hour.quota < 0 && quota->per_day.quota < 0) return;
+  lua_createtable(L, 0, 2);
+  set_span(L, "per_hour", &quota->per_hour);
+  set_span(L, "per_day", &quota->per_day);
+  lua_setfield(L, -2, "quota");
 }
 
 /*---
@@ -263,6 +314,9 @@ static void set_string(lua_State *L, const char *name, const char *value) {
 ---@field retry_after? number
 --- Whether an operation that changes something may have reached the tenant all the same.
 ---@field maybe_applied boolean
+--- How many tokens the client may still fetch, where the token endpoint said so: `quota` and `remaining` tokens, `reset` in
+--- seconds, for `per_hour` and `per_day`.
+---@field quota? table<"per_hour"|"per_day", { quota: integer, remaining: integer, reset: integer }>
 */
 
 void values_push_error(lua_State *L, const struct error *error, const char *operation) {
@@ -283,6 +337,7 @@ void values_push_error(lua_State *L, const struct error *error, const char *oper
   }
   lua_pushboolean(L, error->maybe_applied);
   lua_setfield(L, -2, "maybe_applied");
+  push_quota(L, &error->quota);
   compat_setmetatable(L, ERROR_TYPE);
 }
 

@@ -60,7 +60,7 @@ struct operation {
   const char *list_name;        /* ANSWER_LIST: the member of a page that holds its items */
   int success;                  /* HTTP status */
   int also_success;             /* another one, where the API's documents and its answers differ; 0 for none */
-  bool creates;                 /* doing it twice is not the same as doing it once */
+  bool creates; /* doing it twice is not the same as doing it once, so that it must not be repeated blindly */
 };
 
 /* The row of this name, NULL when there is none. */

@@ -32,13 +32,24 @@ static const char ID_MARK[] = "{id}";
 static const char CORRELATION[] = "X-Correlation-ID: ";
 static const char AUTHORIZATION[] = "Authorization: Bearer ";
 
-void request_open(struct request *request, const struct operation *operation, struct allocator allocator) {
-  *request = (struct request){.method = operation->method, .operation = operation};
+static void open_buffers(struct request *request, struct allocator allocator) {
   buffer_open(&request->path, allocator, PATH_MOST);
   buffer_open(&request->query, allocator, QUERY_MOST);
   buffer_open(&request->correlation, allocator, CORRELATION_MOST);
   buffer_open(&request->content, allocator, BODY_MOST);
   buffer_open(&request->head, allocator, HEAD_MOST);
+}
+
+void request_open(struct request *request, const struct operation *operation, struct allocator allocator) {
+  *request = (struct request){.method = operation->method, .operation = operation};
+  open_buffers(request, allocator);
+}
+
+bool request_open_token(struct request *request, struct allocator allocator, struct error *error) {
+  *request = (struct request){.method = "POST"};
+  open_buffers(request, allocator);
+  buffer_append_string(&request->path, "/oauth/token");
+  return request->path.state == BUFFER_GOOD || error_set_memory(error);
 }
 
 /* The error for a buffer that did not take all it was given. */
@@ -76,12 +87,17 @@ bool request_identify(struct request *request, struct text id, struct error *err
   buffer_append_string(&request->path, API_PATH);
   buffer_append(&request->path, operation->path, (size_t)(mark - operation->path));
   encode_percent(&request->path, id);
+  request->subject_length = request->path.length;
   buffer_append_string(&request->path, mark + strlen(ID_MARK));
   if (request->path.state == BUFFER_FULL) {
     return error_set(error, ERROR_INVALID, "%s: too long for a URL, whose path has at most %d bytes",
                      operation->id_name, (int)PATH_MOST);
   }
   return request->path.state == BUFFER_GOOD || error_set_memory(error);
+}
+
+struct text request_subject(const struct request *request) {
+  return (struct text){.data = request->path.data, .length = request->subject_length};
 }
 
 static bool check_name(const char *field, struct text name, long long most, struct error *error) {
@@ -270,7 +286,7 @@ static void append_page(struct buffer *head, bool *first, const struct request_p
 
 /* Appends path and query. */
 static void append_target(const struct request *request, struct buffer *head, const struct request_page *page) {
-  if (request->operation->id_name) {
+  if (request->path.length > 0) {
     buffer_append(head, request->path.data, request->path.length);
   } else {
     buffer_append_string(head, API_PATH);
@@ -304,7 +320,7 @@ bool request_address(struct request *request, const struct request_frame *frame,
   buffer_append_string(head, frame->domain);
   append_target(request, head, page);
   buffer_append(head, "", 1);
-  size_t authorization = append_header(head, AUTHORIZATION, frame->token);
+  size_t authorization = frame->token.length > 0 ? append_header(head, AUTHORIZATION, frame->token) : 0;
   size_t client = append_header(head, "Auth0-Client: ", agent);
   size_t correlation = head->length;
   if (request->correlation.length > 0) {
@@ -315,9 +331,11 @@ bool request_address(struct request *request, const struct request_frame *frame,
 
   const char **header = request->headers;
   request->url = head->data;
-  request->secret.data = head->data + authorization + strlen(AUTHORIZATION);
-  request->secret.length = frame->token.length;
-  *header++ = head->data + authorization;
+  if (authorization) {
+    request->secret.data = head->data + authorization + strlen(AUTHORIZATION);
+    request->secret.length = frame->token.length;
+    *header++ = head->data + authorization;
+  }
   *header++ = head->data + client;
   *header++ = "Cache-Control: no-cache";
   *header++ = "User-Agent: " MODULE_NAME "/" MODULE_VERSION;

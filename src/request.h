@@ -28,6 +28,7 @@ struct request {
   /* For request.c. */
   const struct operation *operation;
   struct buffer path;        /* of the URL, where there is an id in it */
+  size_t subject_length;     /* bytes of the path as far as the id */
   struct buffer query;       /* what does not change from page to page: "&name=value", ... */
   struct buffer correlation; /* value of X-Correlation-ID; empty when there is none */
   struct buffer content;     /* of the body */
@@ -39,7 +40,7 @@ struct request {
 struct request_frame {
   const char *domain; /* host, or host:port */
   const char *agent;  /* value of Auth0-Client */
-  struct text token;  /* bearer token */
+  struct text token;  /* bearer token; empty for a request without one */
 };
 
 /* Which page of a list to ask for. */
@@ -53,8 +54,14 @@ struct request_page {
 /* A request without arguments; owns no memory yet. */
 void request_open(struct request *request, const struct operation *operation, struct allocator allocator);
 
+/* The request for an access token; credentials_write gives it its body. False: ERROR_MEMORY. */
+bool request_open_token(struct request *request, struct allocator allocator, struct error *error);
+
 /* Sets the id in the path. False and ERROR_INVALID: empty, ".", "..", control characters, no UTF-8, too long. */
 bool request_identify(struct request *request, struct text id, struct error *error);
+
+/* Whom the request is about: the path as far as the id; empty where there is none. Borrowed. */
+struct text request_subject(const struct request *request);
 
 /* Adds a permission to the body; one that is there already is let pass. False and ERROR_INVALID: no UTF-8, or a
  * length outside the API's bounds, or a body of more than 1 MB. */

@@ -1,13 +1,33 @@
 #include "response.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The longest wait that a Retry-After is believed to mean, in seconds: a day. */
 static const double RETRY_AFTER_MOST = 86400;
 
+enum {
+  DIGITS_MOST = 15, /* digits of a number that a header may hold: exact in a double */
+  DATE_LENGTH = 29  /* bytes */
+};
+
 void response_open(struct response *response, int status) {
-  *response =
-      (struct response){.status = status, .retry_after = -1, .item_count = -1, .start = -1, .limit = -1, .total = -1};
+  static const struct quota_span no_quota = {-1, -1, -1};
+  *response = (struct response){
+      .status = status,
+      .retry_seconds = -1,
+      .retry_date = -1,
+      .date = -1,
+      .limit_size = -1,
+      .limit_remaining = -1,
+      .limit_reset = -1,
+      .quota = {no_quota, no_quota},
+      .item_count = -1,
+      .start = -1,
+      .limit = -1,
+      .total = -1,
+      .expires_in = -1,
+  };
 }
 
 static char lower(char letter) {
@@ -28,23 +48,100 @@ static bool is_named(struct text name, const char *wanted) {
   return name.length == strlen(wanted) && begins_with(name, wanted);
 }
 
-/* Retry-After in its delay-seconds form (RFC 9110, section 10.2.3); -1 for anything else. */
-static double read_delay(struct text value) {
-  double seconds = 0;
-  if (value.length == 0) return -1;
+/* A whole number that fills the text; -1 for anything else. */
+static double read_number(struct text value) {
+  double number = 0;
+  if (value.length == 0 || value.length > DIGITS_MOST) return -1;
   for (size_t i = 0; i < value.length; i++) {
-    char digit = value.data[i];
-    if (digit < '0' || digit > '9') return -1;
-    seconds = seconds * 10 + (digit - '0');
-    if (seconds > RETRY_AFTER_MOST) return RETRY_AFTER_MOST;
+    if (value.data[i] < '0' || value.data[i] > '9') return -1;
+    number = number * 10 + (value.data[i] - '0');
   }
-  return seconds;
+  return number;
+}
+
+/* Days from 1970-01-01 to a day of the Gregorian calendar. Years begin in March here, so that a leap day ends one. */
+static long days_since_1970(long year, long month, long day) {
+  if (month <= 2) year--;
+  long of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  return year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719468;
+}
+
+/* The number of a month's English name of three letters, 0 for none. */
+static long month_number(const char *name) {
+  static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  for (long i = 0; i < 12; i++) {
+    if (memcmp(names + 3 * i, name, 3) == 0) return i + 1;
+  }
+  return 0;
+}
+
+/* A date as servers send it today, "Sun, 06 Nov 1994 08:49:37 GMT" (IMF-fixdate: RFC 9110, section 5.6.7), as seconds
+ * since 1970; -1 for anything else. */
+static double read_date(struct text value) {
+  char copy[DATE_LENGTH + 1];
+  char name[4] = "";
+  int day, year, hour, minute, second, end = 0;
+  if (value.length != DATE_LENGTH) return -1;
+  memcpy(copy, value.data, DATE_LENGTH);
+  copy[DATE_LENGTH] = '\0';
+  int fields = sscanf(copy, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &day, name, &year, &hour, &minute,
+                      &second, &end);
+  long month = fields == 6 && end == DATE_LENGTH ? month_number(name) : 0;
+  if (month == 0 || year < 1970) return -1;
+  return (double)days_since_1970(year, month, day) * 86400 + hour * 3600.0 + minute * 60.0 + second;
+}
+
+/* The text up to the next `separator`, which is taken off `rest`. */
+static struct text next_part(struct text *rest, char separator) {
+  const char *end = rest->length ? memchr(rest->data, separator, rest->length) : NULL;
+  struct text part = {.data = rest->data, .length = end ? (size_t)(end - rest->data) : rest->length};
+  size_t used = end ? part.length + 1 : part.length;
+  rest->data += used;
+  rest->length -= used;
+  return part;
+}
+
+/* Reads "b=per_hour;q=10;r=7;t=3540,b=per_day;..." */
+static void read_quota(struct quota *quota, struct text value) {
+  while (value.length > 0) {
+    struct text span_text = next_part(&value, ',');
+    struct text name = next_part(&span_text, ';');
+    struct quota_span *span = text_equals(name, "b=per_hour")  ? &quota->per_hour
+                              : text_equals(name, "b=per_day") ? &quota->per_day
+                                                               : NULL;
+    while (span && span_text.length > 0) {
+      struct text part = next_part(&span_text, ';');
+      struct text number = part;
+      struct text key = next_part(&number, '=');
+      long long read = (long long)read_number(number);
+      if (text_equals(key, "q")) span->quota = read;
+      if (text_equals(key, "r")) span->remaining = read;
+      if (text_equals(key, "t")) span->reset = read;
+    }
+  }
 }
 
 void response_header(struct response *response, struct text name, struct text value) {
   if (is_named(name, "retry-after")) {
-    response->retry_after = read_delay(value);
+    response->retry_seconds = read_number(value);
+    response->retry_date = read_date(value);
+  } else if (is_named(name, "date")) {
+    response->date = read_date(value);
+  } else if (is_named(name, "x-ratelimit-limit")) {
+    response->limit_size = read_number(value);
+  } else if (is_named(name, "x-ratelimit-remaining")) {
+    response->limit_remaining = read_number(value);
+  } else if (is_named(name, "x-ratelimit-reset")) {
+    response->limit_reset = read_number(value);
+  } else if (is_named(name, "auth0-client-quota-limit")) {
+    read_quota(&response->quota, value);
   } else if (is_named(name, "content-type")) {
     response->html = begins_with(value, "text/html");
   }
+}
+
+double response_retry_after(const struct response *response) {
+  double seconds = response->retry_seconds;
+  if (seconds < 0 && response->retry_date >= 0 && response->date >= 0) seconds = response->retry_date - response->date;
+  return seconds >= 0 && seconds <= RETRY_AFTER_MOST ? seconds : -1;
 }

@@ -5,6 +5,11 @@
 /* errorCode of the 400 for a token that is not a JWT (recorded at real tenants). */
 static const char CODE_NOT_A_TOKEN[] = "Bearer";
 
+/* The pause before a retry, in seconds: from 0 to PAUSE_FIRST, then to twice as much, ... */
+static const double PAUSE_FIRST = 0.25;
+static const double PAUSE_MOST = 20;
+static const double PAUSE_LEAST = 0.001;
+
 /* The words for an error status whose body says nothing that can be read. */
 static const char *status_words(int status) {
   switch (status) {
@@ -59,6 +64,12 @@ static void describe_oddity(const struct operation *operation, const struct resp
   }
 }
 
+/* Whether an answer of this status may be followed by another try. One that creates something may have been carried out
+ * all the same. */
+static bool is_passing(int status) {
+  return status == 408 || (status >= 500 && status != 501 && status != 505);
+}
+
 /* Whether the answer of an operation that succeeded has the form that it should have. */
 static bool has_form(const struct operation *operation, const struct response *response) {
   switch (operation->answer) {
@@ -79,9 +90,11 @@ enum retry_verdict retry_response(const struct operation *operation, const struc
     describe_oddity(operation, response, error);
   }
   error->status = response->status;
-  error->retry_after = response->retry_after;
+  error->retry_after = response_retry_after(response);
   error->maybe_applied = operation_writes(operation) && maybe_applied(response->status);
-  return RETRY_GIVE_UP;
+  if (error->kind == ERROR_LIMIT) return RETRY_LIMITED;
+  if (response->status == 401) return RETRY_NEW_TOKEN;
+  return is_passing(response->status) && !operation->creates ? RETRY_AGAIN : RETRY_GIVE_UP;
 }
 
 static enum error_kind kind_of_failure(enum failure_kind kind) {
@@ -99,10 +112,55 @@ static enum error_kind kind_of_failure(enum failure_kind kind) {
   return ERROR_TRANSPORT;
 }
 
-enum retry_verdict retry_failure(const struct operation *operation, const struct failure *failure, struct text secret,
-                                 struct error *error) {
+/* Fills the error for a failure; returns whether another try may go better. */
+static bool describe_failure(const struct failure *failure, struct text secret, struct error *error) {
   error_set(error, kind_of_failure(failure->kind), "%s", "");
   error_quote_message(error, (struct text){.data = failure->message, .length = strlen(failure->message)}, secret);
+  return failure->kind == FAILURE_CONNECT || failure->kind == FAILURE_TIMEOUT || failure->kind == FAILURE_TRANSPORT;
+}
+
+enum retry_verdict retry_failure(const struct operation *operation, const struct failure *failure, struct text secret,
+                                 struct error *error) {
+  bool passing = describe_failure(failure, secret, error);
   error->maybe_applied = operation_writes(operation) && failure->maybe_read;
-  return RETRY_GIVE_UP;
+  return passing && (!operation->creates || !failure->maybe_read) ? RETRY_AGAIN : RETRY_GIVE_UP;
+}
+
+enum retry_verdict retry_token_response(const struct response *response, struct text secret, struct error *error) {
+  if (response->status == 200 && response->access_token.length > 0) return RETRY_DONE;
+  if (response->status >= 400) {
+    describe_refusal(response, secret, error);
+    if (error->kind != ERROR_LIMIT) error->kind = ERROR_TOKEN;
+  } else {
+    error_set(error, ERROR_TOKEN, "the token endpoint answered %d without a token%s", response->status,
+              response->html ? " (an HTML page)" : "");
+  }
+  error_locate(error, "access token", ": ");
+  error->status = response->status;
+  error->retry_after = response_retry_after(response);
+  error->quota = response->quota;
+  if (error->kind == ERROR_LIMIT) return RETRY_LIMITED;
+  return is_passing(response->status) ? RETRY_AGAIN : RETRY_GIVE_UP;
+}
+
+enum retry_verdict retry_token_failure(const struct failure *failure, struct text secret, struct error *error) {
+  bool passing = describe_failure(failure, secret, error);
+  error_locate(error, "access token", ": ");
+  return passing ? RETRY_AGAIN : RETRY_GIVE_UP;
+}
+
+/* The next number of a generator that is good enough for jitter (xorshift64: Marsaglia, 2003), from 0 to 1. */
+static double next_random(uint64_t *random) {
+  *random ^= *random << 13;
+  *random ^= *random >> 7;
+  *random ^= *random << 17;
+  return (double)(*random >> 11) / 9007199254740992.0; /* 2^53 */
+}
+
+double retry_pause(int number, uint64_t *random) {
+  double range = PAUSE_FIRST;
+  while (number-- > 0 && range < PAUSE_MOST) range *= 2;
+  if (range > PAUSE_MOST) range = PAUSE_MOST;
+  double pause = range * next_random(random);
+  return pause > PAUSE_LEAST ? pause : PAUSE_LEAST;
 }

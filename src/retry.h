@@ -1,6 +1,9 @@
-/* retry: what a response or a failure means for the request that it ends, and how to tell the user. */
+/* retry: what a response or a failure means for the request that it ends: done, again after a wait, a new token, or give
+ * up; and how to tell the user. */
 #ifndef AUTH0PERM_RETRY_H
 #define AUTH0PERM_RETRY_H
+
+#include <stdint.h>
 
 #include "error.h"
 #include "operation.h"
@@ -25,15 +28,29 @@ struct failure {
   const char *message; /* borrowed */
 };
 
-enum retry_verdict { RETRY_DONE, RETRY_GIVE_UP };
+enum retry_verdict {
+  RETRY_DONE,      /* success */
+  RETRY_AGAIN,     /* the same request once more, after a pause */
+  RETRY_LIMITED,   /* 429: when the rate limit allows */
+  RETRY_NEW_TOKEN, /* the token is not taken */
+  RETRY_GIVE_UP
+};
 
-/* What this answer means. On RETRY_GIVE_UP `error` holds kind, status, code, message, retry_after and
+/* What this answer means. Unless it is RETRY_DONE, `error` holds kind, status, code, message, retry_after, quota and
  * maybe_applied; `secret` is kept out of it. */
 enum retry_verdict retry_response(const struct operation *operation, const struct response *response,
                                   struct text secret, struct error *error);
 
-/* What a request without an answer means; always RETRY_GIVE_UP in this version. */
+/* What a request without an answer means: RETRY_AGAIN or RETRY_GIVE_UP. */
 enum retry_verdict retry_failure(const struct operation *operation, const struct failure *failure, struct text secret,
                                  struct error *error);
+
+/* The same for an answer of the token endpoint, and for a failure on the way to it. */
+enum retry_verdict retry_token_response(const struct response *response, struct text secret, struct error *error);
+enum retry_verdict retry_token_failure(const struct failure *failure, struct text secret, struct error *error);
+
+/* Seconds to pause before the retry of this number, counted from 0: full jitter over a doubling range, never zero.
+ * `random` is the state of the generator, not zero. */
+double retry_pause(int number, uint64_t *random);
 
 #endif

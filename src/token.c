@@ -1,13 +1,17 @@
 #include "token.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The longest token, in bytes. Real ones have one or two thousand; servers refuse headers of more than 8 to 64 KiB. */
 enum { TOKEN_MOST = 16 * 1024 };
 
-void token_open(struct token *token, struct allocator allocator) {
-  *token = (struct token){.allocator = allocator};
-}
+static const double REFRESH_MOST = 15 * 60; /* seconds before its end that a token is refreshed ahead, at the most */
+static const double REFRESH_PART = 0.1;     /* ... and as a part of its life */
+static const double RENEWAL_MOST = 60;      /* seconds before its end that nothing is sent with it any more */
+static const double FAILED_PAUSE = 30;      /* seconds from a failed refresh to the next */
+static const double FETCHER_MOST = 60;      /* seconds without a sign of life after which a fetcher is taken for dead */
+static const double FETCH_LOOK = 0.1;       /* seconds after which those who wait for a fetcher look again */
 
 /* A header's value must not end the header (RFC 9110, section 5.5), and a bearer token has no spaces
  * (RFC 6750, section 2.1). The token itself must not show up in the message. */
@@ -20,36 +24,140 @@ static bool check(struct text value, struct error *error) {
   for (size_t i = 0; i < value.length; i++) {
     if (value.data[i] <= ' ' || value.data[i] > '~') {
       return error_set(error, ERROR_INVALID,
-                       "token: printable ASCII without spaces expected, character %zu is not (a line end at its "
-                       "end, perhaps)",
+                       "token: printable ASCII without spaces, line ends or \"Bearer\" expected, character %zu is not",
                        i + 1);
     }
   }
   return true;
 }
 
-bool token_give(struct token *token, struct text value, double expires_at, struct error *error) {
+void token_open(struct token *token, enum token_source source, struct allocator allocator) {
+  *token = (struct token){.allocator = allocator, .source = source, .expires_at = HUGE_VAL};
+}
+
+/* Frees the value alone. */
+static void forget_value(struct token *token) {
+  buffer_wipe_memory(token->value, token->length);
+  allocator_give_back(&token->allocator, token->value, token->length);
+  token->value = NULL;
+  token->length = 0;
+}
+
+bool token_give(struct token *token, struct text value, double asked_at, double expires_in, struct error *error) {
   if (!check(value, error)) return false;
   char *copy = allocator_take(&token->allocator, value.length);
   if (!copy) return error_set_memory(error);
   memcpy(copy, value.data, value.length);
-  token_close(token);
+  forget_value(token);
   token->value = copy;
   token->length = value.length;
-  token->expires_at = expires_at;
+  token->life = expires_in;
+  token->expires_at = asked_at + expires_in;
+  token->next_fetch_at = asked_at;
+  token->refused = false;
   return true;
 }
 
-struct text token_secret(const struct token *token) {
+bool token_lives(const struct token *token, double now) {
+  return token->value && now < token->expires_at;
+}
+
+/* How long before its end a token is refreshed by one caller, while the others go on with it. */
+static double refresh_window(const struct token *token) {
+  double part = REFRESH_PART * token->life;
+  return part < REFRESH_MOST ? part : REFRESH_MOST;
+}
+
+/* How long before its end a token is renewed first; no longer than the window above, or a short life would be all renewal. */
+static double renewal_window(const struct token *token) {
+  double window = refresh_window(token);
+  return window < RENEWAL_MOST ? window : RENEWAL_MOST;
+}
+
+static enum token_step become_fetcher(struct token *token, const void *caller, double now) {
+  if (token->fetcher != caller) token->fetches++;
+  token->fetcher = caller;
+  token->fetcher_until = now + FETCHER_MOST;
+  return TOKEN_FETCH;
+}
+
+/* A token that is fetched, and is gone or about to go. */
+static enum token_step renew(struct token *token, const void *caller, unsigned long *awaited, double now,
+                             double *wait) {
+  bool lives = token_lives(token, now);
+  if (token->fetcher && now < token->fetcher_until) {
+    *awaited = token->fetches;
+    *wait = FETCH_LOOK;
+    return TOKEN_WAIT;
+  }
+  bool told = *awaited > 0 && token->failed >= *awaited; /* the fetch that it waited for has failed, and told why */
+  *awaited = 0;
+  if (now >= token->next_fetch_at) return told && !lives ? TOKEN_REFUSED : become_fetcher(token, caller, now);
+  if (lives) return TOKEN_READY;
+  if (token->refused) return TOKEN_REFUSED;
+  *wait = token->next_fetch_at - now;
+  return TOKEN_WAIT;
+}
+
+enum token_step token_next(struct token *token, const void *caller, unsigned long *awaited, double now, double *wait) {
+  bool lives = token_lives(token, now);
+  if (token->source != TOKEN_FETCHED) return lives ? TOKEN_READY : TOKEN_ASK;
+  double left = token->expires_at - now;
+  bool due = !lives || left <= refresh_window(token);
+  if (token->fetcher == caller && due) return become_fetcher(token, caller, now);
+  token_release(token, caller); /* somebody else has brought one */
+  if (!lives || left <= renewal_window(token)) return renew(token, caller, awaited, now, wait);
+  *awaited = 0;
+  bool free_to_fetch = !token->fetcher || now >= token->fetcher_until;
+  if (due && free_to_fetch && now >= token->next_fetch_at) {
+    return become_fetcher(token, caller, now);
+  }
+  return TOKEN_READY;
+}
+
+void token_hold(struct token *token, const void *caller, double until) {
+  if (token->fetcher == caller && token->fetcher_until < until) token->fetcher_until = until;
+}
+
+double token_put_off(struct token *token, const void *caller, const struct error *reason, double retry_after,
+                     double now) {
+  double pause = retry_after > 0 ? retry_after : FAILED_PAUSE;
+  if (token_release(token, caller)) {
+    token->failure = *reason;
+    token->refused = false;
+    token->next_fetch_at = now + pause;
+  }
+  return pause;
+}
+
+void token_fetch_failed(struct token *token, const void *caller, const struct error *failure, bool refused,
+                        double retry_after, double now) {
+  double pause = refused || token_lives(token, now) ? FAILED_PAUSE : 0;
+  if (!token_release(token, caller)) return;
+  token->failed = token->fetches;
+  token->failure = *failure;
+  token->refused = refused;
+  token->next_fetch_at = now + (retry_after > pause ? retry_after : pause);
+}
+
+bool token_release(struct token *token, const void *caller) {
+  if (token->fetcher != caller) return false;
+  token->fetcher = NULL;
+  return true;
+}
+
+bool token_drop(struct token *token, struct text value) {
+  if (token->source == TOKEN_GIVEN) return false;
+  bool same = token->length == value.length && memcmp(token_value(token).data, value.data, value.length) == 0;
+  if (same) forget_value(token);
+  return true;
+}
+
+struct text token_value(const struct token *token) {
   return (struct text){.data = token->value ? token->value : "", .length = token->length};
 }
 
-struct text token_at(const struct token *token, double now) {
-  return token->value && now < token->expires_at ? token_secret(token) : (struct text){.data = "", .length = 0};
-}
-
 void token_close(struct token *token) {
-  buffer_wipe_memory(token->value, token->length);
-  allocator_give_back(&token->allocator, token->value, token->length);
-  token_open(token, token->allocator);
+  forget_value(token);
+  token_open(token, token->source, token->allocator);
 }

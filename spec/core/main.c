@@ -1,20 +1,27 @@
 /* Runs the tests of all rooms of the core; the exit status is 0 when none failed. */
+int test_assertion(void);
 int test_bucket(void);
 int test_buffer(void);
 int test_call(void);
 int test_checkpoints(void);
 int test_client(void);
+int test_days(void);
 int test_encode(void);
 int test_error(void);
+int test_fetch(void);
 int test_operation(void);
 int test_pages(void);
 int test_request(void);
 int test_response(void);
 int test_retry(void);
 int test_token(void);
+int test_tries(void);
+int test_turmoil(void);
+int test_writers(void);
 
 int main(void) {
   int failed = 0;
+  failed += test_assertion(); /* first: it lends OpenSSL its memory */
   failed += test_buffer();
   failed += test_error();
   failed += test_encode();
@@ -23,10 +30,15 @@ int main(void) {
   failed += test_retry();
   failed += test_bucket();
   failed += test_token();
+  failed += test_writers();
   failed += test_request();
   failed += test_client();
   failed += test_call();
   failed += test_pages();
+  failed += test_tries();
+  failed += test_fetch();
+  failed += test_days();
+  failed += test_turmoil();
   failed += test_checkpoints();
   return failed != 0;
 }

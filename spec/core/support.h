@@ -24,7 +24,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { MEMORY_BLOCKS = 256 };
+enum { MEMORY_BLOCKS = 1024 };
 
 /* The host's memory. Its allocator aborts the test where a block comes back with a size that is not its own. */
 struct memory {

@@ -34,13 +34,13 @@ TEST(an_assignment_is_a_post_that_ends_with_201) {
   assert_done(ERROR_NONE);
 }
 
-/* The removal's answer ends the call with this error. */
+/* The removal's answer ends the call, which tries only once, with this error. */
 static void check_answer(int status, const char *code, enum error_kind kind, bool maybe_applied) {
   struct response response;
   response_open(&response, status);
   response.code = text_of(code);
   response.message = TEXT("what s3cr3t happened");
-  response.retry_after = status == 429 ? 7 : -1;
+  client.max_retries = 0;
   send_at(BEGIN);
   assert_false(call_feed(&call, &response, BEGIN + 1));
   assert_done(kind);
@@ -48,7 +48,7 @@ static void check_answer(int status, const char *code, enum error_kind kind, boo
   assert_int_equal(call.error.attempts, 1);
   assert_string_equal(call.error.code, code);
   assert_int_equal(call.error.maybe_applied, maybe_applied);
-  assert_seconds(call.error.retry_after, response.retry_after);
+  assert_seconds(call.error.retry_after, -1);
   if (status >= 400) assert_string_equal(call.error.message, "what [secret] happened");
 }
 
@@ -84,10 +84,6 @@ TEST(a_413_ends_the_call_as_an_api_error) {
   check_answer(413, "", ERROR_API, false);
 }
 
-TEST(a_429_ends_the_call_as_a_limit_with_its_retry_after) {
-  check_answer(429, "too_many_requests", ERROR_LIMIT, false);
-}
-
 TEST(a_500_ends_the_call_and_may_have_been_applied) {
   check_answer(500, "", ERROR_API, true);
 }
@@ -116,6 +112,7 @@ TEST(an_html_502_is_an_api_error_that_says_so) {
   response_open(&response, 502);
   response.html = true;
   response.body = RESPONSE_OTHER;
+  client.max_retries = 0;
   send_at(BEGIN);
   assert_false(call_feed(&call, &response, BEGIN));
   assert_done(ERROR_API);
@@ -136,6 +133,7 @@ TEST(each_failure_of_a_request_ends_the_call_with_its_kind) {
     bool maybe_read = i % 2 == 0;
     call_close(&call);
     open_call("remove_user_permissions");
+    client.max_retries = 0;
     send_at(BEGIN);
     fail_with(rows[i / 2].failure, maybe_read, BEGIN + 1);
     assert_done(rows[i / 2].kind);
@@ -203,6 +201,7 @@ TEST(a_request_that_runs_into_the_deadline_is_told_as_that) {
 }
 
 TEST(a_request_that_runs_into_its_own_limit_keeps_the_drivers_words) {
+  client.max_retries = 0;
   send_at(BEGIN);
   fail_with(FAILURE_TIMEOUT, false, BEGIN + TIMEOUT - 16 * MILLISECOND);
   assert_done(ERROR_TIMEOUT);
@@ -224,24 +223,24 @@ TEST(another_failure_after_the_deadline_stays_what_it_is) {
 }
 
 TEST(a_call_waits_until_the_bucket_is_ready) {
-  client.bucket.ready_at = BEGIN + 2.5;
-  assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
-  assert_seconds(call.wait, 2.5);
-  assert_int_equal(call_next(&call, BEGIN + 1), CALL_WAIT);
-  assert_seconds(call.wait, 1.5);
+  hold_rate(2.5, BEGIN);
+  assert_waits(&call, RATE_LOOK, BEGIN);
+  assert_true(call.waits_for_rate);
+  assert_waits(&call, RATE_LOOK, BEGIN + 1);
+  assert_waits(&call, MILLISECOND, BEGIN + 2.5 - MILLISECOND);
   assert_int_equal(call.state, CALL_DECIDING);
   send_at(BEGIN + 2.5);
   assert_int_equal(call.attempts, 1);
 }
 
 TEST(a_wait_never_goes_past_the_deadline) {
-  client.bucket.ready_at = BEGIN + 100;
-  assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
-  assert_seconds(call.wait, TIMEOUT);
+  hold_rate(100, BEGIN);
+  assert_waits(&call, RATE_LOOK, BEGIN);
+  assert_waits(&call, 0.125, BEGIN + TIMEOUT - 0.125);
 }
 
 TEST(a_deadline_that_passes_during_a_wait_ends_the_call) {
-  client.bucket.ready_at = BEGIN + 100;
+  hold_rate(100, BEGIN);
   assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT - MILLISECOND), CALL_WAIT);
   assert_seconds(call.wait, MILLISECOND);
@@ -251,7 +250,7 @@ TEST(a_deadline_that_passes_during_a_wait_ends_the_call) {
 }
 
 TEST(a_cancel_during_a_wait_takes_effect_at_once) {
-  client.bucket.ready_at = BEGIN + 100;
+  hold_rate(100, BEGIN);
   assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
   fail_with(FAILURE_CANCELED, false, BEGIN + 1);
   assert_done(ERROR_CANCELED);
@@ -295,7 +294,7 @@ TEST(a_done_call_cannot_fail_any_more) {
 TEST(a_done_call_whose_result_is_lost_can_be_aborted) {
   send_at(BEGIN);
   feed_status(204);
-  call_abort(&call, &(struct failure){.kind = FAILURE_MEMORY, .maybe_read = true, .message = "lost"}, BEGIN);
+  call_overrule(&call, &(struct failure){.kind = FAILURE_MEMORY, .maybe_read = true, .message = "lost"});
   assert_done(ERROR_MEMORY);
   assert_string_equal(call.error.message, "lost");
   assert_true(call.error.maybe_applied);
@@ -347,7 +346,7 @@ TEST(a_token_that_has_expired_already_ends_the_call_as_a_token_error) {
     assert_done(ERROR_TOKEN);
     assert_string_equal(call.error.message, "the token has expired already");
     assert_int_equal(call.error.attempts, 0);
-    assert_text(token_secret(&client.token), "");
+    assert_text(token_value(&client.token), "");
   }
 }
 
@@ -358,7 +357,7 @@ TEST(a_token_for_a_call_that_is_sending_is_ignored) {
   call_authorize(&call, TEXT("late"), 0, BEGIN);
   assert_int_equal(call.state, CALL_SENDING);
   assert_string_equal(call.request.headers[0], "Authorization: Bearer s3cr3t");
-  assert_text(token_secret(&client.token), "s3cr3t");
+  assert_text(token_value(&client.token), "s3cr3t");
   feed_status(204);
   assert_done(ERROR_NONE);
 }
@@ -370,14 +369,14 @@ TEST(a_token_for_a_call_that_is_done_is_ignored) {
   call_authorize(&call, TEXT("bad\n"), HUGE_VAL, BEGIN);
   call_authorize(&call, TEXT("late"), 0, BEGIN);
   assert_done(ERROR_NONE);
-  assert_text(token_secret(&client.token), "s3cr3t");
+  assert_text(token_value(&client.token), "s3cr3t");
 }
 
 /* Another call of the client replaces the token that this one has sent. */
 static void replace_token(void) {
   struct error error;
   send_at(BEGIN);
-  assert_true(token_give(&client.token, TEXT("newer"), HUGE_VAL, &error));
+  assert_true(token_give(&client.token, TEXT("newer"), BEGIN, HUGE_VAL, &error));
 }
 
 TEST(an_answer_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error) {
@@ -393,6 +392,7 @@ TEST(an_answer_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_
 }
 
 TEST(a_failure_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error) {
+  client.max_retries = 0;
   replace_token();
   call_fail(&call, &(struct failure){.kind = FAILURE_TRANSPORT, .message = "sent s3cr3t"}, BEGIN);
   assert_done(ERROR_TRANSPORT);
@@ -403,7 +403,7 @@ TEST(a_failure_before_a_request_keeps_the_token_of_the_client_out_of_the_error) 
   call_fail(&call, &(struct failure){.kind = FAILURE_MEMORY, .message = "no room for s3cr3t"}, BEGIN);
   assert_done(ERROR_MEMORY);
   assert_string_equal(call.error.message, "no room for [secret]");
-  call_abort(&call, &(struct failure){.kind = FAILURE_MEMORY, .message = "again s3cr3t"}, BEGIN);
+  call_overrule(&call, &(struct failure){.kind = FAILURE_MEMORY, .message = "again s3cr3t"});
   assert_string_equal(call.error.message, "again [secret]");
 }
 
@@ -503,7 +503,6 @@ int test_call(void) {
       REMOVAL(a_408_ends_the_call_and_may_have_been_applied),
       REMOVAL(a_409_ends_the_call_as_an_api_error),
       REMOVAL(a_413_ends_the_call_as_an_api_error),
-      REMOVAL(a_429_ends_the_call_as_a_limit_with_its_retry_after),
       REMOVAL(a_500_ends_the_call_and_may_have_been_applied),
       REMOVAL(a_503_ends_the_call_and_may_have_been_applied),
       REMOVAL(a_200_in_place_of_a_204_is_a_protocol_error_and_may_have_been_applied),

@@ -52,15 +52,15 @@ TEST(a_client_holds_what_it_was_made_of) {
   assert_seconds(client.timeout, 5);
   assert_seconds(client.connect_timeout, 6);
   assert_seconds(client.request_timeout, 7);
-  assert_text(token_at(&client.token, 1e12), "s3cr3t");
-  assert_text(token_secret(&client.token), "s3cr3t");
+  assert_text(token_value(&client.token), "s3cr3t");
+  assert_true(token_lives(&client.token, 1e12));
   assert_seconds(bucket_wait(&client.bucket, 0), 0);
 }
 
 TEST(a_client_without_a_token_has_no_secret) {
   assert_true(open_client());
-  assert_text(token_at(&client.token, 0), "");
-  assert_text(token_secret(&client.token), "");
+  assert_text(token_value(&client.token), "");
+  assert_false(token_lives(&client.token, 0));
 }
 
 TEST(a_client_is_closed_once_and_again_without_a_trace) {
@@ -69,7 +69,7 @@ TEST(a_client_is_closed_once_and_again_without_a_trace) {
   client_close(&client);
   memory_assert_all_back(&memory);
   assert_false(client.open);
-  assert_text(token_secret(&client.token), "");
+  assert_text(token_value(&client.token), "");
   client_close(&client);
 }
 

@@ -232,6 +232,7 @@ TEST(a_page_without_its_list_is_an_error) {
 
 TEST(an_error_on_a_later_page_ends_the_whole_list) {
   assert_true(turn_page(0, 50, 120, 50));
+  client.max_retries = 0;
   send_at(BEGIN);
   feed_status(500);
   assert_done(ERROR_API);
@@ -330,6 +331,18 @@ TEST(a_cap_that_changes_loses_no_item_of_a_list_without_a_total) {
   for (size_t i = 0; i < COUNT(tenants); i++) read_list(&tenants[i]);
 }
 
+TEST(a_failure_on_an_earlier_page_is_not_what_held_up_a_later_one) {
+  send_at(BEGIN);
+  feed_status_at(&call, 503, 1, BEGIN);
+  send_at(BEGIN + 1);
+  struct response page = page_of(0, 50, 120, 50);
+  assert_true(call_feed(&call, &page, BEGIN + 1));
+  assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
+  assert_done(ERROR_TIMEOUT);
+  assert_string_equal(call.error.message, "not done within the timeout of 60 s");
+  assert_int_equal(call.error.status, 0);
+}
+
 int test_pages(void) {
   static const struct CMUnitTest tests[] = {
       LIST(a_list_of_one_page_takes_one_request),
@@ -366,6 +379,7 @@ int test_pages(void) {
       LIST(lists_of_every_length_are_whole_when_the_tenant_tells_nothing_about_them),
       LIST(a_cap_that_changes_while_a_list_is_read_loses_no_item),
       LIST(a_cap_that_changes_loses_no_item_of_a_list_without_a_total),
+      LIST(a_failure_on_an_earlier_page_is_not_what_held_up_a_later_one),
   };
   return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
 }

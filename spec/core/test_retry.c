@@ -32,12 +32,25 @@ static struct response answer(int status, const char *code, const char *message)
   return response;
 }
 
+/* What an answer of this status means for an operation that may be repeated. */
+static enum retry_verdict verdict_of(int status) {
+  switch (status) {
+    case 401: return RETRY_NEW_TOKEN;
+    case 429: return RETRY_LIMITED;
+    case 408: return RETRY_AGAIN;
+    case 501:
+    case 505: return RETRY_GIVE_UP;
+    default: return status >= 500 ? RETRY_AGAIN : RETRY_GIVE_UP;
+  }
+}
+
 static void check_refusal(const struct response *response, enum error_kind kind, bool maybe_applied) {
-  assert_int_equal(judge(removing(), response), RETRY_GIVE_UP);
+  enum retry_verdict verdict = verdict_of(response->status);
+  assert_int_equal(judge(removing(), response), verdict);
   assert_int_equal(error.kind, kind);
   assert_int_equal(error.status, response->status);
   assert_int_equal(error.maybe_applied, maybe_applied);
-  assert_int_equal(judge(listing(), response), RETRY_GIVE_UP);
+  assert_int_equal(judge(listing(), response), verdict);
   assert_int_equal(error.kind, kind);
   assert_false(error.maybe_applied);
 }
@@ -134,10 +147,10 @@ TEST(a_403_a_404_a_409_and_a_413_are_api_errors_that_changed_nothing) {
 
 TEST(a_429_is_a_limit_and_tells_when_to_come_again) {
   struct response response = answer(429, "too_many_requests", "Global limit has been reached");
-  response.retry_after = 7;
+  response.retry_seconds = 7;
   check_refusal(&response, ERROR_LIMIT, false);
   assert_seconds(error.retry_after, 7);
-  response.retry_after = -1;
+  response.retry_seconds = -1;
   check_refusal(&response, ERROR_LIMIT, false);
   assert_true(error.retry_after < 0);
 }
@@ -212,23 +225,152 @@ TEST(a_tenant_that_repeats_the_token_does_not_get_it_into_the_error) {
   assert_string_equal(error.message, "Invalid token: [secret]");
 }
 
-TEST(each_kind_of_failure_has_its_kind_of_error) {
+/* An operation that may not be repeated once it was read. */
+static struct operation creating(void) {
+  struct operation operation = *operation_find("assign_user_permissions");
+  operation.creates = true;
+  return operation;
+}
+
+TEST(each_kind_of_failure_has_its_kind_of_error_and_its_verdict) {
   static const struct {
     enum failure_kind failure;
     enum error_kind kind;
+    bool passing;
   } rows[] = {
-      {FAILURE_CONNECT, ERROR_TRANSPORT},   {FAILURE_TLS, ERROR_TRANSPORT},     {FAILURE_TIMEOUT, ERROR_TIMEOUT},
-      {FAILURE_TRANSPORT, ERROR_TRANSPORT}, {FAILURE_PROTOCOL, ERROR_PROTOCOL}, {FAILURE_TOKEN, ERROR_TOKEN},
-      {FAILURE_MEMORY, ERROR_MEMORY},       {FAILURE_CANCELED, ERROR_CANCELED}, {FAILURE_CLOSED, ERROR_CLOSED},
+      {FAILURE_CONNECT, ERROR_TRANSPORT, true},  {FAILURE_TLS, ERROR_TRANSPORT, false},
+      {FAILURE_TIMEOUT, ERROR_TIMEOUT, true},    {FAILURE_TRANSPORT, ERROR_TRANSPORT, true},
+      {FAILURE_PROTOCOL, ERROR_PROTOCOL, false}, {FAILURE_TOKEN, ERROR_TOKEN, false},
+      {FAILURE_MEMORY, ERROR_MEMORY, false},     {FAILURE_CANCELED, ERROR_CANCELED, false},
+      {FAILURE_CLOSED, ERROR_CLOSED, false},
   };
-  for (size_t i = 0; i < COUNT(rows); i++) {
-    struct failure failure = {.kind = rows[i].failure, .message = "100%s broken"};
-    assert_int_equal(retry_failure(removing(), &failure, text_of(TOKEN), &error), RETRY_GIVE_UP);
-    assert_int_equal(error.kind, rows[i].kind);
+  struct operation once = creating();
+  for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+    bool maybe_read = i % 2 == 0;
+    enum retry_verdict verdict = rows[i / 2].passing ? RETRY_AGAIN : RETRY_GIVE_UP;
+    struct failure failure = {.kind = rows[i / 2].failure, .maybe_read = maybe_read, .message = "100%s broken"};
+    assert_int_equal(retry_failure(removing(), &failure, text_of(TOKEN), &error), verdict);
+    assert_int_equal(error.kind, rows[i / 2].kind);
     assert_string_equal(error.message, "100%s broken");
     assert_int_equal(error.status, 0);
     assert_true(error.retry_after < 0);
+    assert_int_equal(retry_failure(listing(), &failure, text_of(TOKEN), &error), verdict);
+    if (maybe_read) verdict = RETRY_GIVE_UP;
+    assert_int_equal(retry_failure(&once, &failure, text_of(TOKEN), &error), verdict);
+    assert_int_equal(error.maybe_applied, maybe_read);
   }
+}
+
+TEST(each_status_has_its_verdict) {
+  struct operation once = creating();
+  for (int status = 100; status < 600; status++) {
+    struct response response;
+    response_open(&response, status);
+    enum retry_verdict verdict = status == 204 ? RETRY_DONE : verdict_of(status);
+    assert_int_equal(judge(removing(), &response), verdict);
+    verdict = status == 201 ? RETRY_DONE : verdict_of(status);
+    assert_int_equal(judge(&once, &response), verdict == RETRY_AGAIN ? RETRY_GIVE_UP : verdict);
+  }
+}
+
+TEST(a_retry_after_reaches_the_error_of_every_status) {
+  static const int statuses[] = {403, 408, 429, 500, 503};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    struct response response;
+    response_open(&response, statuses[i]);
+    response_header(&response, TEXT("retry-after"), TEXT("Sun, 06 Nov 1994 08:49:42 GMT"));
+    response_header(&response, TEXT("date"), TEXT("Sun, 06 Nov 1994 08:47:37 GMT"));
+    judge(removing(), &response);
+    assert_seconds(error.retry_after, 125);
+  }
+}
+
+TEST(a_retry_after_that_is_absurd_is_not_repeated) {
+  static const char *const absurd[] = {"1000000", "-1", "soon", "Sun, 06 Nov 1994 08:49:36 GMT"};
+  for (size_t i = 0; i < COUNT(absurd); i++) {
+    struct response response;
+    response_open(&response, 503);
+    response_header(&response, TEXT("retry-after"), text_of(absurd[i]));
+    response_header(&response, TEXT("date"), TEXT("Sun, 06 Nov 1994 08:49:37 GMT"));
+    assert_int_equal(judge(removing(), &response), RETRY_AGAIN);
+    assert_seconds(error.retry_after, -1);
+  }
+}
+
+static enum retry_verdict judge_token(const struct response *response) {
+  memset(&error, 0x55, sizeof error);
+  return retry_token_response(response, text_of(TOKEN), &error);
+}
+
+TEST(a_token_request_succeeds_with_a_200_and_a_token_alone) {
+  struct response response;
+  response_open(&response, 200);
+  response.access_token = TEXT("x");
+  assert_int_equal(judge_token(&response), RETRY_DONE);
+  response.access_token = TEXT("");
+  assert_int_equal(judge_token(&response), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, ERROR_TOKEN);
+  assert_string_equal(error.message, "access token: the token endpoint answered 200 without a token");
+  response_open(&response, 201);
+  response.access_token = TEXT("x");
+  assert_int_equal(judge_token(&response), RETRY_GIVE_UP);
+  response_open(&response, 302);
+  response.html = true;
+  assert_int_equal(judge_token(&response), RETRY_GIVE_UP);
+  assert_string_equal(error.message, "access token: the token endpoint answered 302 without a token (an HTML page)");
+}
+
+TEST(each_status_of_the_token_endpoint_has_its_verdict) {
+  for (int status = 400; status < 600; status++) {
+    struct response response = answer(status, "access_denied", "Unauthorized s3cr3t.t0ken");
+    enum retry_verdict verdict = status == 401 ? RETRY_GIVE_UP : verdict_of(status);
+    response.quota.per_hour.quota = 10;
+    assert_int_equal(judge_token(&response), verdict);
+    assert_int_equal(error.kind, status == 429 ? ERROR_LIMIT : ERROR_TOKEN);
+    assert_int_equal(error.status, status);
+    assert_string_equal(error.message, "access token: Unauthorized [secret]");
+    assert_string_equal(error.code, "access_denied");
+    assert_int_equal(error.quota.per_hour.quota, 10);
+    assert_false(error.maybe_applied);
+  }
+}
+
+TEST(a_failed_token_request_never_changed_a_user) {
+  static const enum failure_kind passing[] = {FAILURE_CONNECT, FAILURE_TIMEOUT, FAILURE_TRANSPORT};
+  struct failure failure = {.maybe_read = true, .message = "s3cr3t.t0ken broken"};
+  for (size_t i = 0; i < COUNT(passing); i++) {
+    failure.kind = passing[i];
+    assert_int_equal(retry_token_failure(&failure, text_of(TOKEN), &error), RETRY_AGAIN);
+    assert_string_equal(error.message, "access token: [secret] broken");
+    assert_false(error.maybe_applied);
+  }
+  failure.kind = FAILURE_TLS;
+  assert_int_equal(retry_token_failure(&failure, text_of(TOKEN), &error), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, ERROR_TRANSPORT);
+}
+
+TEST(a_pause_is_anything_up_to_a_range_that_doubles_to_twenty_seconds_and_never_zero) {
+  static const double ranges[] = {0.25, 0.5, 1, 2, 4, 8, 16, 20, 20, 20};
+  uint64_t random = 0x9E3779B97F4A7C15;
+  for (int number = 0; number < (int)COUNT(ranges); number++) {
+    double least = 1000, most = 0, sum = 0;
+    for (int i = 0; i < 10000; i++) {
+      double seconds = retry_pause(number, &random);
+      least = seconds < least ? seconds : least;
+      most = seconds > most ? seconds : most;
+      sum += seconds;
+    }
+    assert_true(least >= 0.001 && least < 0.01 * ranges[number]);
+    assert_true(most < ranges[number] && most > 0.99 * ranges[number]);
+    assert_true(sum / 10000 > 0.48 * ranges[number] && sum / 10000 < 0.52 * ranges[number]);
+  }
+  assert_true(retry_pause(1000000000, &random) <= 20);
+}
+
+TEST(two_generators_that_begin_alike_pause_alike) {
+  uint64_t one = 1, other = 1;
+  for (int i = 0; i < 100; i++) assert_seconds(retry_pause(i, &one), retry_pause(i, &other));
+  assert_true(one != 0);
 }
 
 TEST(only_a_write_that_may_have_been_read_may_have_been_applied) {
@@ -270,7 +412,15 @@ int test_retry(void) {
       cmocka_unit_test(another_2xx_is_no_success_and_leaves_open_what_happened),
       cmocka_unit_test(a_redirect_is_not_what_the_api_answers),
       cmocka_unit_test(a_tenant_that_repeats_the_token_does_not_get_it_into_the_error),
-      cmocka_unit_test(each_kind_of_failure_has_its_kind_of_error),
+      cmocka_unit_test(each_kind_of_failure_has_its_kind_of_error_and_its_verdict),
+      cmocka_unit_test(each_status_has_its_verdict),
+      cmocka_unit_test(a_retry_after_reaches_the_error_of_every_status),
+      cmocka_unit_test(a_retry_after_that_is_absurd_is_not_repeated),
+      cmocka_unit_test(a_token_request_succeeds_with_a_200_and_a_token_alone),
+      cmocka_unit_test(each_status_of_the_token_endpoint_has_its_verdict),
+      cmocka_unit_test(a_failed_token_request_never_changed_a_user),
+      cmocka_unit_test(a_pause_is_anything_up_to_a_range_that_doubles_to_twenty_seconds_and_never_zero),
+      cmocka_unit_test(two_generators_that_begin_alike_pause_alike),
       cmocka_unit_test(only_a_write_that_may_have_been_read_may_have_been_applied),
       cmocka_unit_test(a_failure_that_repeats_the_token_does_not_get_it_into_the_error),
   };

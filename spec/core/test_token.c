@@ -16,7 +16,7 @@ static int open_token(void **state) {
   (void)state;
   memory_open(&memory);
   memory.secret = TEXT("s3cr3t");
-  token_open(&token, memory_allocator(&memory));
+  token_open(&token, TOKEN_FETCHED, memory_allocator(&memory));
   return 0;
 }
 
@@ -27,56 +27,56 @@ static int close_token(void **state) {
   return 0;
 }
 
-TEST(a_new_token_is_empty_and_no_secret) {
-  assert_text(token_at(&token, 0), "");
-  assert_text(token_secret(&token), "");
+TEST(a_new_token_is_empty_and_dead) {
+  assert_text(token_value(&token), "");
+  assert_false(token_lives(&token, 0));
 }
 
 TEST(a_given_token_is_kept_byte_by_byte) {
-  assert_true(token_give(&token, TEXT("a.s3cr3t-token_~+/="), HUGE_VAL, &error));
-  assert_text(token_at(&token, 1e15), "a.s3cr3t-token_~+/=");
-  assert_text(token_secret(&token), "a.s3cr3t-token_~+/=");
+  assert_true(token_give(&token, TEXT("a.s3cr3t-token_~+/="), 0, HUGE_VAL, &error));
+  assert_text(token_value(&token), "a.s3cr3t-token_~+/=");
+  assert_true(token_lives(&token, 1e15));
 }
 
 TEST(the_copy_of_a_token_has_no_byte_to_spare) {
-  assert_true(token_give(&token, TEXT("s3cr3t"), HUGE_VAL, &error));
+  assert_true(token_give(&token, TEXT("s3cr3t"), 0, HUGE_VAL, &error));
   assert_int_equal(memory.block_count, 1);
   assert_int_equal(memory.blocks[0].size, 6);
 }
 
-TEST(a_token_lives_until_it_expires_and_stays_a_secret_after) {
-  assert_true(token_give(&token, TEXT("s3cr3t"), 100, &error));
-  assert_text(token_at(&token, 99.999), "s3cr3t");
-  assert_text(token_at(&token, 100), "");
-  assert_text(token_at(&token, 101), "");
-  assert_text(token_secret(&token), "s3cr3t");
+TEST(a_token_lives_from_when_it_was_asked_for_until_it_expires_and_stays_a_secret_after) {
+  assert_true(token_give(&token, TEXT("s3cr3t"), 1000, 100, &error));
+  assert_true(token_lives(&token, 1099.999));
+  assert_false(token_lives(&token, 1100));
+  assert_text(token_value(&token), "s3cr3t");
 }
 
 TEST(a_later_token_replaces_the_one_before_which_is_wiped) {
-  assert_true(token_give(&token, TEXT("s3cr3t"), 100, &error));
-  assert_true(token_give(&token, TEXT("other"), 200, &error));
+  assert_true(token_give(&token, TEXT("s3cr3t"), 0, 100, &error));
+  assert_true(token_give(&token, TEXT("other"), 0, 200, &error));
   assert_int_equal(memory.block_count, 1);
   assert_int_equal(memory.revealed, 0);
-  assert_text(token_at(&token, 150), "other");
+  assert_text(token_value(&token), "other");
+  assert_true(token_lives(&token, 150));
 }
 
 TEST(a_closed_token_is_wiped_and_can_be_closed_again) {
-  assert_true(token_give(&token, TEXT("s3cr3t"), HUGE_VAL, &error));
+  assert_true(token_give(&token, TEXT("s3cr3t"), 0, HUGE_VAL, &error));
   token_close(&token);
   token_close(&token);
   memory_assert_all_back(&memory);
-  assert_text(token_at(&token, 0), "");
-  assert_text(token_secret(&token), "");
+  assert_text(token_value(&token), "");
+  assert_text(token_value(&token), "");
 }
 
 /* The value is refused, the message does not repeat it, and the token from before stays. */
 static void check_refused(struct text value, const char *message) {
-  assert_true(token_give(&token, TEXT("before"), HUGE_VAL, &error));
-  assert_false(token_give(&token, value, 5, &error));
+  assert_true(token_give(&token, TEXT("before"), 0, HUGE_VAL, &error));
+  assert_false(token_give(&token, value, 0, 5, &error));
   assert_int_equal(error.kind, ERROR_INVALID);
   assert_contains(error.message, message);
   assert_lacks(error.message, "s3cr3t");
-  assert_text(token_at(&token, 0), "before");
+  assert_text(token_value(&token), "before");
 }
 
 TEST(an_empty_token_is_refused) {
@@ -104,41 +104,361 @@ TEST(a_token_beyond_ascii_is_refused) {
 TEST(every_printable_ascii_character_is_taken) {
   char value['~' - '!' + 1];
   for (size_t i = 0; i < sizeof value; i++) value[i] = (char)('!' + i);
-  assert_true(token_give(&token, (struct text){.data = value, .length = sizeof value}, HUGE_VAL, &error));
-  assert_memory_equal(token_secret(&token).data, value, sizeof value);
+  assert_true(token_give(&token, (struct text){.data = value, .length = sizeof value}, 0, HUGE_VAL, &error));
+  assert_memory_equal(token_value(&token).data, value, sizeof value);
 }
 
 TEST(the_longest_token_is_taken_and_a_longer_one_refused) {
   struct text value = text_repeat("x", LONGEST + 1);
   check_refused(value, "at most 16384 characters expected, got 16385");
   value.length = LONGEST;
-  assert_true(token_give(&token, value, HUGE_VAL, &error));
-  assert_int_equal(token_secret(&token).length, LONGEST);
+  assert_true(token_give(&token, value, 0, HUGE_VAL, &error));
+  assert_int_equal(token_value(&token).length, LONGEST);
   text_free(value);
 }
 
 TEST(a_token_can_be_given_to_itself) {
-  assert_true(token_give(&token, TEXT("s3cr3t"), 10, &error));
-  assert_true(token_give(&token, token_secret(&token), 20, &error));
-  assert_text(token_at(&token, 15), "s3cr3t");
+  assert_true(token_give(&token, TEXT("s3cr3t"), 0, 10, &error));
+  assert_true(token_give(&token, token_value(&token), 0, 20, &error));
+  assert_text(token_value(&token), "s3cr3t");
+  assert_true(token_lives(&token, 15));
 }
 
 TEST(without_memory_the_token_from_before_stays) {
-  assert_true(token_give(&token, TEXT("before"), HUGE_VAL, &error));
+  assert_true(token_give(&token, TEXT("before"), 0, HUGE_VAL, &error));
   memory.fail_at = memory.requests + 1;
-  assert_false(token_give(&token, TEXT("after"), HUGE_VAL, &error));
+  assert_false(token_give(&token, TEXT("after"), 0, HUGE_VAL, &error));
   assert_int_equal(error.kind, ERROR_MEMORY);
-  assert_text(token_at(&token, 0), "before");
+  assert_text(token_value(&token), "before");
 }
 
-#define WITH_TOKEN(test) cmocka_unit_test_setup_teardown(test, open_token, close_token)
+/* --- the life of a fetched token. Callers are known by their addresses alone. */
+
+enum { CALLERS = 4 };
+
+static char callers[CALLERS];
+static unsigned long awaited[CALLERS];
+static double pause;
+
+/* When the token of most tests was asked for, and how long it lives, in seconds. */
+static const double BORN = 1000;
+static const double DAY = 86400;
+
+static int open_life(void **state) {
+  memset(awaited, 0, sizeof awaited);
+  return open_token(state);
+}
+
+static enum token_step ask(int caller, double now) {
+  return token_next(&token, &callers[caller], &awaited[caller], now, &pause);
+}
+
+#define assert_step(caller, now, step) assert_int_equal(ask(caller, now), step)
+
+static void assert_pause(int caller, double now, double seconds) {
+  assert_step(caller, now, TOKEN_WAIT);
+  assert_seconds(pause, seconds);
+}
+
+static void give(double expires_in) {
+  assert_true(token_give(&token, TEXT("s3cr3t"), BORN, expires_in, &error));
+}
+
+/* The caller, which is the fetcher, brings a token that it asked for at that time. */
+static void bring(int caller, double asked_at, double expires_in) {
+  assert_true(token_give(&token, TEXT("s3cr3t-t00"), asked_at, expires_in, &error));
+  assert_true(token_release(&token, &callers[caller]));
+}
+
+static void fail_fetch(bool refused, double retry_after, double now) {
+  struct error failure;
+  error_set(&failure, refused ? ERROR_TOKEN : ERROR_TRANSPORT, "no token today");
+  token_fetch_failed(&token, token.fetcher, &failure, refused, retry_after, now);
+}
+
+TEST(a_cold_token_is_fetched_by_the_first_and_awaited_by_the_others) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_pause(1, BORN, 0.1);
+  assert_pause(2, BORN + 1, 0.1);
+  bring(0, BORN, DAY);
+  for (int i = 0; i < CALLERS; i++) assert_step(i, BORN + 1, TOKEN_READY);
+}
+
+TEST(a_fetcher_that_asks_again_goes_on_fetching) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_step(0, BORN + 40, TOKEN_FETCH);
+  assert_int_equal(token.fetches, 1);
+  assert_step(1, BORN + 99, TOKEN_WAIT);
+  assert_step(1, BORN + 100, TOKEN_FETCH);
+}
+
+TEST(a_fetcher_that_lets_go_is_followed_by_the_next_that_asks) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_step(1, BORN, TOKEN_WAIT);
+  assert_true(token_release(&token, &callers[0]));
+  assert_step(1, BORN, TOKEN_FETCH);
+  assert_step(2, BORN, TOKEN_WAIT);
+}
+
+TEST(only_the_fetcher_can_let_go) {
+  assert_false(token_release(&token, &callers[0]));
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_false(token_release(&token, &callers[1]));
+  assert_step(2, BORN, TOKEN_WAIT);
+  assert_true(token_release(&token, &callers[0]));
+  assert_false(token_release(&token, &callers[0]));
+}
+
+TEST(a_fetcher_that_is_silent_for_a_minute_is_taken_for_dead) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_step(1, BORN + 59.999, TOKEN_WAIT);
+  assert_step(1, BORN + 60, TOKEN_FETCH);
+  assert_step(2, BORN + 60, TOKEN_WAIT);
+  assert_step(0, BORN + 60, TOKEN_WAIT);
+  assert_false(token_release(&token, &callers[0]));
+}
+
+TEST(a_token_of_a_day_is_refreshed_by_one_fifteen_minutes_ahead_and_used_by_the_others) {
+  give(DAY);
+  assert_step(0, BORN + DAY - 900.001, TOKEN_READY);
+  assert_step(0, BORN + DAY - 900, TOKEN_FETCH);
+  assert_step(1, BORN + DAY - 900, TOKEN_READY);
+  assert_step(2, BORN + DAY - 899, TOKEN_READY);
+  bring(0, BORN + DAY - 900, DAY);
+  assert_step(0, BORN + DAY - 898, TOKEN_READY);
+  assert_step(1, BORN + 2 * DAY - 1800.001, TOKEN_READY);
+  assert_step(1, BORN + 2 * DAY - 1800, TOKEN_FETCH);
+}
+
+TEST(a_token_of_an_hour_is_refreshed_a_tenth_of_its_life_ahead) {
+  give(3600);
+  assert_step(0, BORN + 3239.999, TOKEN_READY);
+  assert_step(0, BORN + 3240, TOKEN_FETCH);
+  assert_step(1, BORN + 3240, TOKEN_READY);
+}
+
+TEST(a_refresh_that_failed_is_tried_again_thirty_seconds_later_and_fails_nobody) {
+  double start = BORN + DAY - 900;
+  give(DAY);
+  assert_step(0, start, TOKEN_FETCH);
+  fail_fetch(false, -1, start + 5);
+  for (int i = 0; i < CALLERS; i++) assert_step(i, start + 5, TOKEN_READY);
+  assert_step(1, start + 34.999, TOKEN_READY);
+  assert_step(1, start + 35, TOKEN_FETCH);
+  assert_step(2, start + 35, TOKEN_READY);
+}
+
+TEST(a_refresh_that_was_refused_fails_nobody_while_the_token_lives) {
+  double start = BORN + DAY - 900;
+  give(DAY);
+  assert_step(0, start, TOKEN_FETCH);
+  fail_fetch(true, -1, start + 5);
+  assert_step(0, start + 34, TOKEN_READY);
+  assert_step(1, start + 35, TOKEN_FETCH);
+}
+
+TEST(a_refresh_after_a_429_waits_as_long_as_it_was_told) {
+  double start = BORN + DAY - 900;
+  give(DAY);
+  assert_step(0, start, TOKEN_FETCH);
+  fail_fetch(false, 120, start);
+  assert_step(0, start + 119.999, TOKEN_READY);
+  assert_step(1, start + 120, TOKEN_FETCH);
+}
+
+TEST(within_a_minute_of_its_end_a_token_is_renewed_first) {
+  give(DAY);
+  assert_step(0, BORN + DAY - 60, TOKEN_FETCH);
+  assert_pause(1, BORN + DAY - 60, 0.1);
+  assert_pause(2, BORN + DAY - 50, 0.1);
+  bring(0, BORN + DAY - 60, DAY);
+  assert_step(1, BORN + DAY - 50, TOKEN_READY);
+  assert_step(2, BORN + DAY - 50, TOKEN_READY);
+}
+
+TEST(those_who_went_on_with_a_token_wait_from_its_last_minute_on) {
+  give(DAY);
+  assert_step(0, BORN + DAY - 61, TOKEN_FETCH);
+  assert_step(1, BORN + DAY - 60.001, TOKEN_READY);
+  assert_step(1, BORN + DAY - 60, TOKEN_WAIT);
+}
+
+TEST(a_renewal_that_failed_lets_all_go_on_with_the_token_while_it_lives) {
+  double start = BORN + DAY - 50;
+  give(DAY);
+  assert_step(0, start, TOKEN_FETCH);
+  assert_step(1, start, TOKEN_WAIT);
+  fail_fetch(false, -1, start + 1);
+  for (int i = 0; i < CALLERS; i++) assert_step(i, start + 1, TOKEN_READY);
+  assert_step(2, start + 31, TOKEN_FETCH);
+}
+
+TEST(a_silent_fetcher_of_a_refresh_is_followed_by_another) {
+  double start = BORN + DAY - 900;
+  give(DAY);
+  assert_step(0, start, TOKEN_FETCH);
+  assert_step(1, start + 59, TOKEN_READY);
+  assert_step(1, start + 60, TOKEN_FETCH);
+}
+
+TEST(a_token_of_a_minute_is_renewed_in_its_last_six_seconds) {
+  give(60);
+  assert_step(0, BORN + 53.999, TOKEN_READY);
+  assert_step(0, BORN + 54, TOKEN_FETCH);
+  assert_step(1, BORN + 54, TOKEN_WAIT);
+}
+
+TEST(a_token_of_a_second_is_used_for_nine_tenths_of_it) {
+  give(1);
+  assert_step(0, BORN + 0.875, TOKEN_READY);
+  assert_step(0, BORN + 0.90625, TOKEN_FETCH);
+}
+
+TEST(a_token_that_does_not_say_when_it_expires_is_never_refreshed) {
+  give(HUGE_VAL);
+  assert_step(0, BORN, TOKEN_READY);
+  assert_step(0, BORN + 1000 * DAY, TOKEN_READY);
+  assert_int_equal(token.fetches, 0);
+}
+
+TEST(a_refusal_is_shared_by_all_who_waited_and_by_all_who_come_within_thirty_seconds) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_step(1, BORN, TOKEN_WAIT);
+  assert_step(2, BORN + 1, TOKEN_WAIT);
+  fail_fetch(true, -1, BORN + 2);
+  assert_step(1, BORN + 2, TOKEN_REFUSED);
+  assert_step(2, BORN + 31.999, TOKEN_REFUSED);
+  assert_step(3, BORN + 31.999, TOKEN_REFUSED);
+  assert_string_equal(token.failure.message, "no token today");
+  assert_int_equal(token.fetches, 1);
+  awaited[3] = 0;
+  assert_step(3, BORN + 32, TOKEN_FETCH);
+}
+
+TEST(a_failure_is_shared_by_all_who_waited_and_the_next_to_come_tries_again) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_step(1, BORN, TOKEN_WAIT);
+  assert_step(2, BORN, TOKEN_WAIT);
+  fail_fetch(false, -1, BORN + 2);
+  assert_step(1, BORN + 2, TOKEN_REFUSED);
+  assert_step(2, BORN + 2.5, TOKEN_REFUSED);
+  assert_step(3, BORN + 2.5, TOKEN_FETCH);
+}
+
+TEST(those_who_waited_through_a_change_of_fetchers_share_the_failure_of_the_last) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_step(2, BORN, TOKEN_WAIT);
+  assert_true(token_release(&token, &callers[0]));
+  assert_step(1, BORN, TOKEN_FETCH);
+  fail_fetch(false, -1, BORN + 2);
+  assert_step(2, BORN + 2, TOKEN_REFUSED);
+}
+
+TEST(after_a_429_nobody_fetches_before_the_time_that_was_told) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  fail_fetch(false, 12, BORN + 1);
+  assert_pause(1, BORN + 1, 12);
+  assert_pause(2, BORN + 12, 1);
+  assert_step(1, BORN + 13, TOKEN_FETCH);
+  assert_step(2, BORN + 13, TOKEN_WAIT);
+}
+
+TEST(a_token_that_came_after_a_refusal_ends_it) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  fail_fetch(true, -1, BORN);
+  assert_true(token_give(&token, TEXT("s3cr3t"), BORN, 10, &error));
+  assert_step(1, BORN + 1, TOKEN_READY);
+  assert_step(1, BORN + 10, TOKEN_FETCH);
+}
+
+TEST(a_dropped_token_is_fetched_again_at_once) {
+  give(DAY);
+  assert_true(token_drop(&token, TEXT("s3cr3t")));
+  assert_false(token_lives(&token, BORN));
+  assert_int_equal(memory.block_count, 0);
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_step(1, BORN, TOKEN_WAIT);
+}
+
+TEST(only_the_token_that_was_not_taken_is_dropped) {
+  give(DAY);
+  assert_true(token_drop(&token, TEXT("s3cr3")));
+  assert_true(token_drop(&token, TEXT("s3cr3t2")));
+  assert_true(token_drop(&token, TEXT("S3cr3t")));
+  assert_true(token_drop(&token, TEXT("")));
+  assert_text(token_value(&token), "s3cr3t");
+  assert_step(0, BORN, TOKEN_READY);
+}
+
+TEST(a_given_token_cannot_be_dropped) {
+  token_open(&token, TOKEN_GIVEN, memory_allocator(&memory));
+  give(HUGE_VAL);
+  assert_false(token_drop(&token, TEXT("s3cr3t")));
+  assert_text(token_value(&token), "s3cr3t");
+  assert_step(0, BORN, TOKEN_READY);
+}
+
+TEST(a_host_is_asked_by_everybody_until_it_gave_a_token_and_again_when_it_ends) {
+  token_open(&token, TOKEN_HOST, memory_allocator(&memory));
+  assert_step(0, BORN, TOKEN_ASK);
+  assert_step(1, BORN, TOKEN_ASK);
+  give(100);
+  assert_step(0, BORN + 99.999, TOKEN_READY);
+  assert_step(1, BORN + 100, TOKEN_ASK);
+  give(100);
+  assert_true(token_drop(&token, TEXT("s3cr3t")));
+  assert_step(1, BORN, TOKEN_ASK);
+}
+
+TEST(a_closed_token_has_no_fetcher) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  token_close(&token);
+  assert_false(token_release(&token, &callers[0]));
+}
+
+TEST(a_renewal_that_failed_once_is_not_held_against_the_next) {
+  double start = BORN + DAY - 50;
+  give(DAY);
+  assert_step(0, start, TOKEN_FETCH);
+  assert_step(1, start, TOKEN_WAIT);
+  fail_fetch(false, -1, start + 1);
+  assert_step(1, start + 1, TOKEN_READY);
+  assert_step(1, start + 31, TOKEN_FETCH);
+}
+
+TEST(those_who_waited_for_a_fetch_that_is_put_off_fetch_when_its_time_has_come) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_step(1, BORN, TOKEN_WAIT);
+  assert_step(2, BORN, TOKEN_WAIT);
+  fail_fetch(false, 12, BORN + 1);
+  assert_pause(1, BORN + 1, 12);
+  assert_step(1, BORN + 13, TOKEN_FETCH);
+  assert_step(2, BORN + 13, TOKEN_WAIT);
+}
+
+TEST(a_refresh_is_tried_again_after_thirty_seconds_even_where_the_tenant_says_at_once) {
+  double start = BORN + DAY - 900;
+  give(DAY);
+  assert_step(0, start, TOKEN_FETCH);
+  fail_fetch(false, 0, start);
+  assert_step(0, start, TOKEN_READY);
+  assert_step(1, start + 29.999, TOKEN_READY);
+}
+
+TEST(a_refusal_holds_for_thirty_seconds_even_where_the_tenant_says_at_once) {
+  assert_step(0, BORN, TOKEN_FETCH);
+  fail_fetch(true, 0, BORN);
+  assert_step(1, BORN + 29.999, TOKEN_REFUSED);
+}
+
+#define WITH_TOKEN(test) cmocka_unit_test_setup_teardown(test, open_life, close_token)
 
 int test_token(void) {
   static const struct CMUnitTest tests[] = {
-      WITH_TOKEN(a_new_token_is_empty_and_no_secret),
+      WITH_TOKEN(a_new_token_is_empty_and_dead),
       WITH_TOKEN(a_given_token_is_kept_byte_by_byte),
       WITH_TOKEN(the_copy_of_a_token_has_no_byte_to_spare),
-      WITH_TOKEN(a_token_lives_until_it_expires_and_stays_a_secret_after),
+      WITH_TOKEN(a_token_lives_from_when_it_was_asked_for_until_it_expires_and_stays_a_secret_after),
       WITH_TOKEN(a_later_token_replaces_the_one_before_which_is_wiped),
       WITH_TOKEN(a_closed_token_is_wiped_and_can_be_closed_again),
       WITH_TOKEN(an_empty_token_is_refused),
@@ -149,6 +469,37 @@ int test_token(void) {
       WITH_TOKEN(the_longest_token_is_taken_and_a_longer_one_refused),
       WITH_TOKEN(a_token_can_be_given_to_itself),
       WITH_TOKEN(without_memory_the_token_from_before_stays),
+      WITH_TOKEN(a_cold_token_is_fetched_by_the_first_and_awaited_by_the_others),
+      WITH_TOKEN(a_fetcher_that_asks_again_goes_on_fetching),
+      WITH_TOKEN(a_fetcher_that_lets_go_is_followed_by_the_next_that_asks),
+      WITH_TOKEN(only_the_fetcher_can_let_go),
+      WITH_TOKEN(a_fetcher_that_is_silent_for_a_minute_is_taken_for_dead),
+      WITH_TOKEN(a_token_of_a_day_is_refreshed_by_one_fifteen_minutes_ahead_and_used_by_the_others),
+      WITH_TOKEN(a_token_of_an_hour_is_refreshed_a_tenth_of_its_life_ahead),
+      WITH_TOKEN(a_refresh_that_failed_is_tried_again_thirty_seconds_later_and_fails_nobody),
+      WITH_TOKEN(a_refresh_that_was_refused_fails_nobody_while_the_token_lives),
+      WITH_TOKEN(a_refresh_after_a_429_waits_as_long_as_it_was_told),
+      WITH_TOKEN(within_a_minute_of_its_end_a_token_is_renewed_first),
+      WITH_TOKEN(those_who_went_on_with_a_token_wait_from_its_last_minute_on),
+      WITH_TOKEN(a_renewal_that_failed_lets_all_go_on_with_the_token_while_it_lives),
+      WITH_TOKEN(a_silent_fetcher_of_a_refresh_is_followed_by_another),
+      WITH_TOKEN(a_token_of_a_minute_is_renewed_in_its_last_six_seconds),
+      WITH_TOKEN(a_token_of_a_second_is_used_for_nine_tenths_of_it),
+      WITH_TOKEN(a_token_that_does_not_say_when_it_expires_is_never_refreshed),
+      WITH_TOKEN(a_refusal_is_shared_by_all_who_waited_and_by_all_who_come_within_thirty_seconds),
+      WITH_TOKEN(a_failure_is_shared_by_all_who_waited_and_the_next_to_come_tries_again),
+      WITH_TOKEN(those_who_waited_through_a_change_of_fetchers_share_the_failure_of_the_last),
+      WITH_TOKEN(after_a_429_nobody_fetches_before_the_time_that_was_told),
+      WITH_TOKEN(a_token_that_came_after_a_refusal_ends_it),
+      WITH_TOKEN(a_dropped_token_is_fetched_again_at_once),
+      WITH_TOKEN(only_the_token_that_was_not_taken_is_dropped),
+      WITH_TOKEN(a_given_token_cannot_be_dropped),
+      WITH_TOKEN(a_host_is_asked_by_everybody_until_it_gave_a_token_and_again_when_it_ends),
+      WITH_TOKEN(a_closed_token_has_no_fetcher),
+      WITH_TOKEN(a_renewal_that_failed_once_is_not_held_against_the_next),
+      WITH_TOKEN(those_who_waited_for_a_fetch_that_is_put_off_fetch_when_its_time_has_come),
+      WITH_TOKEN(a_refresh_is_tried_again_after_thirty_seconds_even_where_the_tenant_says_at_once),
+      WITH_TOKEN(a_refusal_holds_for_thirty_seconds_even_where_the_tenant_says_at_once),
   };
   return cmocka_run_group_tests_name("token", tests, NULL, NULL);
 }

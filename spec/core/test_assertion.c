@@ -1,0 +1,690 @@
+/* RAND_set_rand_method, which makes random numbers fail, has no successor in OpenSSL 3. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
+#include "assertion.h"
+
+#include <math.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/ui.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support.h"
+
+enum {
+  MOST = 2048, /* bytes of an assertion */
+  JTI_LENGTH = 22,
+  SERIES = 1000 /* assertions in a row */
+};
+
+static const double NOW = 1700000000.9;
+
+/* The key of most tests, its other half, and its PEM forms. */
+static EVP_PKEY *rsa, *public_half;
+static struct text pkcs8, pkcs1;
+
+static struct memory memory;
+static struct buffer buffer;
+static struct error error;
+
+/* --- OpenSSL's memory, which can be made to fail */
+
+static struct {
+  size_t requests; /* blocks asked for since the last reset */
+  size_t fail_at;  /* the request that gets no memory, counted from 1; 0 for none */
+} heap;
+
+static void *heap_resize(void *block, size_t size, const char *file, int line) {
+  (void)file, (void)line;
+  return ++heap.requests == heap.fail_at ? NULL : realloc(block, size);
+}
+
+static void *heap_take(size_t size, const char *file, int line) {
+  return heap_resize(NULL, size, file, line);
+}
+
+static void heap_give_back(void *block, const char *file, int line) {
+  (void)file, (void)line;
+  free(block);
+}
+
+/* --- keys */
+
+static EVP_PKEY *generate(int type, int bits, int primes) {
+  EVP_PKEY *pkey = NULL;
+  EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(type, NULL);
+  assert_non_null(context);
+  assert_int_equal(EVP_PKEY_keygen_init(context), 1);
+  if (bits) assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits), 1);
+  if (primes) assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_primes(context, primes), 1);
+  if (type == EVP_PKEY_EC) {
+    assert_int_equal(EVP_PKEY_CTX_set_ec_paramgen_curve_nid(context, NID_X9_62_prime256v1), 1);
+  }
+  assert_int_equal(EVP_PKEY_keygen(context, &pkey), 1);
+  EVP_PKEY_CTX_free(context);
+  return pkey;
+}
+
+/* What was written, as a text for text_free. */
+static struct text finish(BIO *bio, int written) {
+  char *data;
+  assert_int_equal(written, 1);
+  long length = BIO_get_mem_data(bio, &data);
+  struct text text = text_copy((struct text){.data = data, .length = (size_t)length});
+  BIO_free(bio);
+  return text;
+}
+
+/* The key as PKCS#8; encrypted if there is a password. */
+static struct text write_pkcs8(EVP_PKEY *pkey, char *password) {
+  BIO *bio = BIO_new(BIO_s_mem());
+  int length = password ? (int)strlen(password) : 0;
+  return finish(
+      bio, PEM_write_bio_PKCS8PrivateKey(bio, pkey, password ? EVP_aes_256_cbc() : NULL, password, length, NULL, NULL));
+}
+
+/* The key in the form of its kind, PKCS#1 for RSA; encrypted if there is a password. */
+static struct text write_traditional(EVP_PKEY *pkey, char *password) {
+  BIO *bio = BIO_new(BIO_s_mem());
+  int length = password ? (int)strlen(password) : 0;
+  return finish(bio, PEM_write_bio_PrivateKey_traditional(bio, pkey, password ? EVP_aes_128_cbc() : NULL,
+                                                          (unsigned char *)password, length, NULL, NULL));
+}
+
+static struct text write_public(EVP_PKEY *pkey) {
+  BIO *bio = BIO_new(BIO_s_mem());
+  return finish(bio, PEM_write_bio_PUBKEY(bio, pkey));
+}
+
+static struct text join(struct text first, struct text second) {
+  char *data = malloc(first.length + second.length);
+  assert_non_null(data);
+  memcpy(data, first.data, first.length);
+  memcpy(data + first.length, second.data, second.length);
+  return (struct text){.data = data, .length = first.length + second.length};
+}
+
+/* A copy with something else in place of each line end. */
+static struct text replace_line_ends(struct text text, const char *replacement) {
+  size_t length = strlen(replacement);
+  char *data = malloc(text.length * (length + 1) + 1);
+  assert_non_null(data);
+  size_t used = 0;
+  for (size_t i = 0; i < text.length; i++) {
+    bool ends = text.data[i] == '\n';
+    memcpy(data + used, ends ? replacement : text.data + i, ends ? length : 1);
+    used += ends ? length : 1;
+  }
+  return (struct text){.data = data, .length = used};
+}
+
+static int make_keys(void **state) {
+  (void)state;
+  rsa = generate(EVP_PKEY_RSA, 2048, 0);
+  pkcs8 = write_pkcs8(rsa, NULL);
+  pkcs1 = write_traditional(rsa, NULL);
+  struct text pem = write_public(rsa);
+  BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.length);
+  public_half = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+  assert_non_null(public_half);
+  BIO_free(bio);
+  text_free(pem);
+  return 0;
+}
+
+static int free_keys(void **state) {
+  (void)state;
+  EVP_PKEY_free(rsa);
+  EVP_PKEY_free(public_half);
+  text_free(pkcs8);
+  text_free(pkcs1);
+  return 0;
+}
+
+static int open_memory(void **state) {
+  (void)state;
+  memory_open(&memory);
+  memory.secret = TEXT("s3cr3t");
+  buffer_open(&buffer, memory_allocator(&memory), 2 * MOST);
+  ERR_clear_error();
+  return 0;
+}
+
+static int close_memory(void **state) {
+  (void)state;
+  buffer_close(&buffer);
+  memory_assert_all_back(&memory);
+  assert_int_equal(ERR_peek_error(), 0);
+  return 0;
+}
+
+static struct assertion_key *make(struct text pem, const char *algorithm) {
+  struct assertion_key *key = assertion_key_new(memory_allocator(&memory), pem, text_of(algorithm), &error);
+  if (!key) fail_msg("%s", error.message);
+  return key;
+}
+
+static bool append(const struct assertion_key *key) {
+  return assertion_append(&buffer, key, TEXT("client"), TEXT("https://acme.eu.auth0.com/"), NOW, &error);
+}
+
+/* --- reading assertions */
+
+/* An assertion taken apart; all but `input` decoded. */
+struct parts {
+  char header[MOST], claims[MOST], signature[MOST];
+  size_t header_length, claims_length, signature_length;
+  struct text input; /* what was signed */
+};
+
+/* Decodes base64url up to a dot or the end, and returns where that is. */
+static const char *decode(const char *place, const char *end, char *bytes, size_t *length) {
+  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  unsigned long bits = 0;
+  int count = 0;
+  *length = 0;
+  for (; place < end && *place != '.'; place++) {
+    const char *digit = memchr(alphabet, *place, sizeof alphabet - 1);
+    assert_non_null(digit);
+    bits = (bits << 6 | (unsigned long)(digit - alphabet)) & 0xFFFF;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes[(*length)++] = (char)(bits >> count & 0xFF);
+  }
+  assert_int_equal(bits & ((1U << count) - 1), 0);
+  bytes[*length] = '\0';
+  return place;
+}
+
+static void take_apart(struct parts *parts, struct text jwt) {
+  const char *end = jwt.data + jwt.length;
+  assert_true(jwt.length <= MOST);
+  const char *first = decode(jwt.data, end, parts->header, &parts->header_length);
+  assert_true(first < end);
+  const char *second = decode(first + 1, end, parts->claims, &parts->claims_length);
+  assert_true(second < end);
+  assert_ptr_equal(decode(second + 1, end, parts->signature, &parts->signature_length), end);
+  parts->input = (struct text){.data = jwt.data, .length = (size_t)(second - jwt.data)};
+}
+
+static struct text text_in(const struct buffer *from) {
+  return (struct text){.data = from->data, .length = from->length};
+}
+
+/* Whether the signature is one of that kind. PSS has to have a salt of 32 bytes, to the byte. */
+static bool is_signed(const struct parts *parts, const EVP_MD *digest, int padding) {
+  EVP_PKEY_CTX *settings;
+  EVP_MD_CTX *context = EVP_MD_CTX_new();
+  assert_int_equal(EVP_DigestVerifyInit(context, &settings, digest, NULL, public_half), 1);
+  assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(settings, padding), 1);
+  if (padding == RSA_PKCS1_PSS_PADDING) {
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, 32), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md(settings, EVP_sha256()), 1);
+  }
+  int result = EVP_DigestVerify(context, (const unsigned char *)parts->signature, parts->signature_length,
+                                (const unsigned char *)parts->input.data, parts->input.length);
+  EVP_MD_CTX_free(context);
+  ERR_clear_error();
+  return result == 1;
+}
+
+static const char *find_jti(const struct parts *parts) {
+  const char *jti = strstr(parts->claims, "\"jti\":\"");
+  assert_non_null(jti);
+  return jti + strlen("\"jti\":\"");
+}
+
+/* --- what an assertion says */
+
+TEST(an_assertion_says_who_to_whom_and_for_how_long) {
+  struct parts parts;
+  char expected[MOST];
+  struct assertion_key *key = make(pkcs8, "RS256");
+  assert_true(append(key));
+  take_apart(&parts, text_in(&buffer));
+  assert_string_equal(parts.header, "{\"alg\":\"RS256\",\"typ\":\"JWT\"}");
+  snprintf(expected, sizeof expected,
+           "{\"iss\":\"client\",\"sub\":\"client\",\"aud\":\"https://acme.eu.auth0.com/\",\"iat\":1700000000,"
+           "\"exp\":1700000060,\"jti\":\"%.*s\"}",
+           JTI_LENGTH, find_jti(&parts));
+  assert_string_equal(parts.claims, expected);
+  assertion_key_free(key);
+}
+
+TEST(ids_are_escaped_as_json_and_may_have_any_character) {
+  struct parts parts;
+  struct assertion_key *key = make(pkcs8, "RS256");
+  assert_true(assertion_append(&buffer, key, TEXT("a\"b\\\n\u20ac"), TEXT("https://\"/"), NOW, &error));
+  take_apart(&parts, text_in(&buffer));
+  assert_contains(parts.claims, "\"iss\":\"a\\\"b\\\\\\n\u20ac\",\"sub\":\"a\\\"b\\\\\\n\u20ac\"");
+  assert_contains(parts.claims, "\"aud\":\"https://\\\"/\"");
+  assertion_key_free(key);
+}
+
+static void check_algorithm(struct text pem, const char *algorithm, const char *name, const EVP_MD *digest,
+                            int padding) {
+  struct parts parts;
+  char part[sizeof "\"alg\":\"?????\""];
+  struct assertion_key *key = make(pem, algorithm);
+  buffer_cut(&buffer, 0);
+  assert_true(append(key));
+  take_apart(&parts, text_in(&buffer));
+  snprintf(part, sizeof part, "\"alg\":\"%s\"", name);
+  assert_contains(parts.header, part);
+  assert_int_equal(parts.signature_length, 2048 / 8);
+  assert_int_equal(is_signed(&parts, EVP_sha256(), RSA_PKCS1_PADDING), strcmp(name, "RS256") == 0);
+  assert_int_equal(is_signed(&parts, EVP_sha384(), RSA_PKCS1_PADDING), strcmp(name, "RS384") == 0);
+  assert_true(is_signed(&parts, digest, padding));
+  assertion_key_free(key);
+}
+
+TEST(each_algorithm_signs_as_its_name_says) {
+  check_algorithm(pkcs8, "RS256", "RS256", EVP_sha256(), RSA_PKCS1_PADDING);
+  check_algorithm(pkcs8, "RS384", "RS384", EVP_sha384(), RSA_PKCS1_PADDING);
+  check_algorithm(pkcs8, "PS256", "PS256", EVP_sha256(), RSA_PKCS1_PSS_PADDING);
+}
+
+TEST(without_a_name_the_algorithm_is_rs256) {
+  check_algorithm(pkcs8, "", "RS256", EVP_sha256(), RSA_PKCS1_PADDING);
+}
+
+TEST(a_key_may_be_pkcs1) {
+  check_algorithm(pkcs1, "RS256", "RS256", EVP_sha256(), RSA_PKCS1_PADDING);
+  check_algorithm(pkcs1, "PS256", "PS256", EVP_sha256(), RSA_PKCS1_PSS_PADDING);
+}
+
+TEST(a_signature_is_for_these_claims_and_no_others) {
+  struct parts parts;
+  struct assertion_key *key = make(pkcs8, "PS256");
+  assert_true(append(key));
+  buffer.data[60] = buffer.data[60] == 'A' ? 'B' : 'A';
+  take_apart(&parts, text_in(&buffer));
+  assert_false(is_signed(&parts, EVP_sha256(), RSA_PKCS1_PSS_PADDING));
+  assertion_key_free(key);
+}
+
+static int compare(const void *first, const void *second) {
+  return memcmp(first, second, JTI_LENGTH);
+}
+
+TEST(of_a_thousand_assertions_in_one_second_no_two_have_the_same_id) {
+  static char ids[SERIES][JTI_LENGTH];
+  struct parts parts;
+  struct assertion_key *key = make(pkcs8, "RS256");
+  for (size_t i = 0; i < SERIES; i++) {
+    buffer_cut(&buffer, 0);
+    assert_true(append(key));
+    take_apart(&parts, text_in(&buffer));
+    memcpy(ids[i], find_jti(&parts), JTI_LENGTH);
+  }
+  qsort(ids, SERIES, JTI_LENGTH, compare);
+  for (size_t i = 1; i < SERIES; i++) assert_memory_not_equal(ids[i - 1], ids[i], JTI_LENGTH);
+  assertion_key_free(key);
+}
+
+static int count_up(unsigned char *bytes, int length) {
+  for (int i = 0; i < length; i++) bytes[i] = (unsigned char)i;
+  return 1;
+}
+
+TEST(an_id_is_128_bits_from_openssls_random_numbers) {
+  const RAND_METHOD counting = {.bytes = count_up};
+  struct parts parts;
+  struct assertion_key *key = make(pkcs8, "RS256");
+  assert_int_equal(RAND_set_rand_method(&counting), 1);
+  bool appended = append(key);
+  RAND_set_rand_method(NULL);
+  assert_true(appended);
+  take_apart(&parts, text_in(&buffer));
+  assert_contains(parts.claims, "\"jti\":\"AAECAwQFBgcICQoLDA0ODw\"}");
+  assertion_key_free(key);
+}
+
+static int have_none(unsigned char *bytes, int length) {
+  (void)bytes, (void)length;
+  return 0;
+}
+
+TEST(without_random_numbers_there_is_no_assertion) {
+  const RAND_METHOD exhausted = {.bytes = have_none};
+  struct assertion_key *key = make(pkcs8, "RS256");
+  assert_int_equal(RAND_set_rand_method(&exhausted), 1);
+  bool appended = append(key);
+  RAND_set_rand_method(NULL);
+  assert_false(appended);
+  assert_int_equal(error.kind, ERROR_TOKEN);
+  assert_contains(error.message, "random");
+  assert_int_equal(buffer.length, 0);
+  assertion_key_free(key);
+}
+
+TEST(an_assertion_stands_behind_what_is_in_the_buffer) {
+  struct parts parts;
+  struct assertion_key *key = make(pkcs8, "RS256");
+  buffer_append_string(&buffer, "client_assertion=");
+  assert_true(append(key));
+  assert_memory_equal(buffer.data, "client_assertion=ey", 19);
+  take_apart(&parts, (struct text){.data = buffer.data + 17, .length = buffer.length - 17});
+  assert_true(is_signed(&parts, EVP_sha256(), RSA_PKCS1_PADDING));
+  assertion_key_free(key);
+}
+
+/* --- limits */
+
+/* Refused: of that kind, with that in the message, and what was in the buffer is what is in it. */
+static void assert_refused(bool appended, enum error_kind kind, const char *message) {
+  assert_false(appended);
+  assert_int_equal(error.kind, kind);
+  assert_contains(error.message, message);
+  assert_text(text_in(&buffer), "before");
+}
+
+TEST(the_longest_client_id_fits_and_a_longer_one_is_refused) {
+  struct assertion_key *key = make(pkcs8, "RS256");
+  struct text id = text_repeat("x", MOST);
+  size_t longest = 0;
+  for (id.length = 500; assertion_append(&buffer, key, id, TEXT("https://a/"), NOW, &error); id.length++) {
+    longest = buffer.length;
+    buffer_cut(&buffer, 0);
+  }
+  assert_in_range(longest, MOST - 4, MOST);
+  buffer_append_string(&buffer, "before");
+  assert_refused(assertion_append(&buffer, key, id, TEXT("https://a/"), NOW, &error), ERROR_INVALID,
+                 "client_id: too long for an assertion");
+  id.length = MOST;
+  assert_refused(assertion_append(&buffer, key, id, TEXT("https://a/"), NOW, &error), ERROR_INVALID,
+                 "client_id: too long for an assertion");
+  text_free(id);
+  assertion_key_free(key);
+}
+
+TEST(a_buffer_without_room_is_left_as_it_was) {
+  struct assertion_key *key = make(pkcs8, "RS256");
+  buffer.limit = 6 + 500;
+  buffer_append_string(&buffer, "before");
+  assert_refused(append(key), ERROR_INVALID, "does not fit");
+  assert_int_equal(buffer.state, BUFFER_FULL);
+  assertion_key_free(key);
+}
+
+TEST(a_buffer_that_failed_before_takes_no_assertion) {
+  struct assertion_key *key = make(pkcs8, "RS256");
+  buffer_append_string(&buffer, "before");
+  buffer.state = BUFFER_NO_MEMORY;
+  assert_refused(append(key), ERROR_MEMORY, "not enough memory");
+  assertion_key_free(key);
+}
+
+TEST(a_clock_that_tells_no_time_is_refused) {
+  static const double epochs[] = {-1, NAN, INFINITY, -INFINITY, 1700000000900.0};
+  struct assertion_key *key = make(pkcs8, "RS256");
+  buffer_append_string(&buffer, "before");
+  for (size_t i = 0; i < COUNT(epochs); i++) {
+    assert_refused(assertion_append(&buffer, key, TEXT("client"), TEXT("https://a/"), epochs[i], &error), ERROR_INVALID,
+                   "seconds since 1970 expected");
+  }
+  assertion_key_free(key);
+}
+
+/* --- refused keys */
+
+/* Refused with that in the message, which holds no eight bytes of the PEM's inside. */
+static void check_refused(struct text pem, const char *message) {
+  struct text copy = text_copy(pem);
+  assert_null(assertion_key_new(memory_allocator(&memory), copy, TEXT("RS256"), &error));
+  text_free(copy);
+  assert_int_equal(error.kind, ERROR_INVALID);
+  assert_contains(error.message, message);
+  for (size_t i = 40; i + 8 < pem.length; i++) {
+    char part[9] = "";
+    memcpy(part, pem.data + i, 8);
+    if (part[0] && !strstr(part, "PRIVATE")) assert_lacks(error.message, part);
+  }
+  memory_assert_all_back(&memory);
+  assert_int_equal(ERR_peek_error(), 0);
+}
+
+/* The same; the PEM is freed. */
+static void check_refused_made(struct text pem, const char *message) {
+  check_refused(pem, message);
+  text_free(pem);
+}
+
+TEST(what_is_no_pem_is_refused) {
+  check_refused(TEXT(""), "found none that can be read");
+  check_refused((struct text){0}, "found none that can be read");
+  check_refused(TEXT("/etc/auth0/private.pem"), "found none that can be read");
+  check_refused(TEXT("{\"kty\":\"RSA\",\"d\":\"s3cr3ts3cr3ts3cr3ts3cr3ts3cr3ts3cr3t\"}"),
+                "found none that can be read");
+  check_refused(TEXT("-----BEGIN PRIVATE KEY-----"), "found none that can be read");
+  check_refused(TEXT("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"), "found none that can be read");
+  check_refused(TEXT("\0\0\0\0"), "found none that can be read");
+}
+
+TEST(a_damaged_pem_is_refused) {
+  struct text half = {.data = pkcs8.data, .length = pkcs8.length / 2};
+  check_refused(half, "found none that can be read");
+  struct text changed = text_copy(pkcs8);
+  memcpy((char *)(uintptr_t)changed.data + 40, "!!!!", 4);
+  check_refused_made(changed, "found none that can be read");
+}
+
+TEST(a_pem_that_lost_its_line_ends_is_refused_with_a_hint) {
+  check_refused_made(replace_line_ends(pkcs8, " "), "(were line ends lost?)");
+  check_refused_made(replace_line_ends(pkcs8, "\\n"), "(were line ends lost?)");
+}
+
+TEST(a_public_key_is_refused) {
+  check_refused_made(write_public(rsa), "found none that can be read");
+}
+
+TEST(a_pem_of_more_than_64_kib_is_refused) {
+  struct text space = text_repeat(" ", 64 * 1024 + 1);
+  check_refused(space, "private_key: at most 65536 bytes expected, got 65537");
+  space.length--;
+  check_refused(space, "found none that can be read");
+  text_free(space);
+}
+
+static bool prompted;
+
+static int open_prompt(UI *ui) {
+  (void)ui;
+  prompted = true;
+  return 0;
+}
+
+TEST(an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password) {
+  char password[] = "s3cr3t", empty[] = "";
+  UI_METHOD *method = UI_create_method("witness");
+  assert_int_equal(UI_method_set_opener(method, open_prompt), 0);
+  UI_set_default_method(method);
+  prompted = false;
+  check_refused_made(write_pkcs8(rsa, password), "private_key: a key without a password expected");
+  check_refused_made(write_pkcs8(rsa, empty), "private_key: a key without a password expected");
+  check_refused_made(write_traditional(rsa, password), "private_key: a key without a password expected");
+  UI_set_default_method(UI_OpenSSL());
+  UI_destroy_method(method);
+  assert_false(prompted);
+}
+
+/* The key is refused in both forms; it is freed. */
+static void check_key_refused(EVP_PKEY *pkey, const char *message) {
+  struct text pem = write_pkcs8(pkey, NULL);
+  EVP_PKEY_free(pkey);
+  check_refused_made(pem, message);
+}
+
+TEST(a_key_of_another_kind_is_refused) {
+  check_key_refused(generate(EVP_PKEY_EC, 0, 0), "private_key: an RSA key expected");
+  check_key_refused(generate(EVP_PKEY_ED25519, 0, 0), "private_key: an RSA key expected");
+  check_key_refused(generate(EVP_PKEY_RSA_PSS, 2048, 0), "private_key: an RSA key expected");
+}
+
+TEST(a_short_key_is_refused) {
+  check_key_refused(generate(EVP_PKEY_RSA, 1024, 0), "a key of 2048 to 8192 bits expected, this one has 1024");
+  check_key_refused(generate(EVP_PKEY_RSA, 2047, 0), "a key of 2048 to 8192 bits expected, this one has 2047");
+}
+
+/* Keys of five primes are made in seconds instead of minutes. */
+TEST(the_longest_key_signs_for_an_ordinary_client_and_a_longer_one_is_refused) {
+  struct parts parts;
+  EVP_PKEY *pkey = generate(EVP_PKEY_RSA, 8192, 5);
+  struct text pem = write_pkcs8(pkey, NULL);
+  EVP_PKEY_free(pkey);
+  struct assertion_key *key = make(pem, "PS256");
+  text_free(pem);
+  assert_true(assertion_append(&buffer, key, TEXT("0123456789abcdefghijABCDEFGHIJ01"),
+                               TEXT("https://a-tenant-with-a-rather-long-name.eu.auth0.com/"), NOW, &error));
+  take_apart(&parts, text_in(&buffer));
+  assert_int_equal(parts.signature_length, 8192 / 8);
+  assertion_key_free(key);
+  buffer_close(&buffer);
+  check_key_refused(generate(EVP_PKEY_RSA, 8200, 5), "a key of 2048 to 8192 bits expected, this one has 8200");
+}
+
+TEST(an_unknown_algorithm_is_refused_whatever_the_key) {
+  static const char *const names[] = {"RS512", "rs256", "HS256", "none", "RS25", "RS2566", " RS256"};
+  for (size_t i = 0; i < COUNT(names); i++) {
+    assert_null(assertion_key_new(memory_allocator(&memory), TEXT(""), text_of(names[i]), &error));
+    assert_int_equal(error.kind, ERROR_INVALID);
+    assert_contains(error.message, "algorithm: \"RS256\", \"RS384\" or \"PS256\" expected");
+  }
+  assert_null(assertion_key_new(memory_allocator(&memory), pkcs8, TEXT("RS256\0"), &error));
+  assert_int_equal(error.kind, ERROR_INVALID);
+}
+
+TEST(a_key_is_found_among_other_things_and_with_any_line_ends) {
+  struct text public_pem = write_public(rsa);
+  struct text file = join(public_pem, pkcs8);
+  assertion_key_free(make(file, "RS256"));
+  text_free(public_pem);
+  struct text windows = replace_line_ends(file, "\r\n");
+  assertion_key_free(make(windows, "RS256"));
+  text_free(file);
+  text_free(windows);
+  struct text unended = text_copy((struct text){.data = pkcs8.data, .length = pkcs8.length - 1});
+  assertion_key_free(make(unended, "RS256"));
+  text_free(unended);
+}
+
+TEST(a_pem_is_not_needed_after_its_key_was_made) {
+  struct text copy = text_copy(pkcs8);
+  struct assertion_key *key = make(copy, "RS256");
+  memset((char *)(uintptr_t)copy.data, 'x', copy.length);
+  text_free(copy);
+  assert_true(append(key));
+  assertion_key_free(key);
+}
+
+TEST(no_key_can_be_freed) {
+  assertion_key_free(NULL);
+}
+
+/* --- the host's side */
+
+/* What the host finds in OpenSSL's queue of errors is what it left there. */
+TEST(the_hosts_errors_stay_and_ours_do_not) {
+  assert_null(BIO_new_file("/nowhere/at all", "r"));
+  unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+  assert_int_not_equal(first, 0);
+  assert_null(assertion_key_new(memory_allocator(&memory), TEXT("bad"), TEXT("RS256"), &error));
+  assert_int_equal(error.kind, ERROR_INVALID);
+  struct assertion_key *key = make(pkcs8, "RS256");
+  assert_true(append(key));
+  assertion_key_free(key);
+  assert_int_equal(ERR_peek_error(), first);
+  assert_int_equal(ERR_peek_last_error(), last);
+  ERR_clear_error();
+}
+
+/* Makes a key and an assertion with the host's memory; leaves nothing behind. */
+static bool play(struct allocator allocator, struct error *failure) {
+  struct buffer jwt;
+  buffer_open(&jwt, allocator, MOST);
+  struct assertion_key *key = assertion_key_new(allocator, pkcs8, TEXT("PS256"), failure);
+  bool appended = key && assertion_append(&jwt, key, TEXT("s3cr3t"), TEXT("https://a/"), NOW, failure);
+  if (!appended) assert_int_equal(jwt.length, 0);
+  assertion_key_free(key);
+  buffer_close(&jwt);
+  return appended;
+}
+
+TEST(each_request_for_the_hosts_memory_may_fail) {
+  torture(play);
+}
+
+/* OpenSSL lives through the loss of most blocks, and does not always say that it was memory that it lacked: any of
+ * the kinds of an assertion's errors will do, without a trace of it in the queue. */
+TEST(each_request_for_openssls_memory_may_fail) {
+  size_t refusals = 0, memories = 0;
+  bool ended = false;
+  assert_true(play(memory_allocator(&memory), &error));
+  for (size_t fail_at = 1; !ended; fail_at++) {
+    heap.requests = 0;
+    heap.fail_at = fail_at;
+    bool played = play(memory_allocator(&memory), &error);
+    heap.fail_at = 0;
+    ended = heap.requests < fail_at;
+    assert_true(played || !ended);
+    assert_int_equal(memory.block_count, 0);
+    assert_int_equal(ERR_peek_error(), 0);
+    if (played) continue;
+    refusals++;
+    memories += error.kind == ERROR_MEMORY;
+    assert_true(error.kind == ERROR_MEMORY || error.kind == ERROR_INVALID || error.kind == ERROR_TOKEN);
+  }
+  assert_true(memories > refusals / 2);
+  assert_true(play(memory_allocator(&memory), &error));
+}
+
+#define WITH_MEMORY(test) cmocka_unit_test_setup_teardown(test, open_memory, close_memory)
+
+int test_assertion(void) {
+  static const struct CMUnitTest tests[] = {
+      WITH_MEMORY(an_assertion_says_who_to_whom_and_for_how_long),
+      WITH_MEMORY(ids_are_escaped_as_json_and_may_have_any_character),
+      WITH_MEMORY(each_algorithm_signs_as_its_name_says),
+      WITH_MEMORY(without_a_name_the_algorithm_is_rs256),
+      WITH_MEMORY(a_key_may_be_pkcs1),
+      WITH_MEMORY(a_signature_is_for_these_claims_and_no_others),
+      WITH_MEMORY(of_a_thousand_assertions_in_one_second_no_two_have_the_same_id),
+      WITH_MEMORY(an_id_is_128_bits_from_openssls_random_numbers),
+      WITH_MEMORY(without_random_numbers_there_is_no_assertion),
+      WITH_MEMORY(an_assertion_stands_behind_what_is_in_the_buffer),
+      WITH_MEMORY(the_longest_client_id_fits_and_a_longer_one_is_refused),
+      WITH_MEMORY(a_buffer_without_room_is_left_as_it_was),
+      WITH_MEMORY(a_buffer_that_failed_before_takes_no_assertion),
+      WITH_MEMORY(a_clock_that_tells_no_time_is_refused),
+      WITH_MEMORY(what_is_no_pem_is_refused),
+      WITH_MEMORY(a_damaged_pem_is_refused),
+      WITH_MEMORY(a_pem_that_lost_its_line_ends_is_refused_with_a_hint),
+      WITH_MEMORY(a_public_key_is_refused),
+      WITH_MEMORY(a_pem_of_more_than_64_kib_is_refused),
+      WITH_MEMORY(an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password),
+      WITH_MEMORY(a_key_of_another_kind_is_refused),
+      WITH_MEMORY(a_short_key_is_refused),
+      WITH_MEMORY(the_longest_key_signs_for_an_ordinary_client_and_a_longer_one_is_refused),
+      WITH_MEMORY(an_unknown_algorithm_is_refused_whatever_the_key),
+      WITH_MEMORY(a_key_is_found_among_other_things_and_with_any_line_ends),
+      WITH_MEMORY(a_pem_is_not_needed_after_its_key_was_made),
+      WITH_MEMORY(no_key_can_be_freed),
+      WITH_MEMORY(the_hosts_errors_stay_and_ours_do_not),
+      WITH_MEMORY(each_request_for_the_hosts_memory_may_fail),
+      WITH_MEMORY(each_request_for_openssls_memory_may_fail),
+  };
+  /* OpenSSL takes other functions for its memory only before it first used its own. */
+  if (!CRYPTO_set_mem_functions(heap_take, heap_resize, heap_give_back)) {
+    fputs("OpenSSL was used before the tests of assertion\n", stderr);
+    return 1;
+  }
+  return cmocka_run_group_tests_name("assertion", tests, make_keys, free_keys);
+}

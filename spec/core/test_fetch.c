@@ -1,0 +1,761 @@
+/* Calls of a client that fetches its tokens: who fetches, who waits, and what becomes of them when it fails. Whole days of it
+ * are in test_days.c. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scene.h"
+
+static const double DAY = 86400;
+
+static const char SECRET[] = "s3cr3t-0f-the-client";
+
+TEST(a_token_request_is_a_post_to_the_token_endpoint) {
+  fetch_at(&call, BEGIN);
+  const struct request *request = call_request(&call);
+  assert_string_equal(request->method, "POST");
+  assert_string_equal(request->url, "https://acme.eu.auth0.com/oauth/token");
+  assert_text(request->body,
+              "{\"grant_type\":\"client_credentials\",\"client_id\":\"me\","
+              "\"audience\":\"https://acme.eu.auth0.com/api/v2/\",\"client_secret\":\"s3cr3t-0f-the-client\"}");
+  assert_text(request->secret, "");
+  for (const char *const *header = request->headers; *header; header++) assert_lacks(*header, "Authorization");
+  assert_seconds(request->time_limit, 30);
+  assert_seconds(request->connect_limit, 10);
+}
+
+TEST(a_fetched_token_is_sent_and_the_fetch_is_no_attempt) {
+  fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
+  send_with(&call, "s3cr3t-1", BEGIN + 0.5);
+  assert_int_equal(call.attempts, 1);
+  succeed_at(&call, BEGIN + 1);
+}
+
+TEST(a_token_ages_from_when_it_was_asked_for) {
+  fetch_at(&call, BEGIN);
+  give_token(&call, "s3cr3t-1", 100, BEGIN + 20);
+  assert_seconds(client.token.expires_at, BEGIN + 100);
+}
+
+TEST(a_token_whose_end_is_not_told_is_used_for_good) {
+  fetch_token(&call, "s3cr3t-1", -1, BEGIN);
+  send_with(&call, "s3cr3t-1", BEGIN);
+  succeed_at(&call, BEGIN);
+  open_crowd();
+  send_with(&crowd[0], "s3cr3t-1", BEGIN + 1000 * DAY);
+}
+
+TEST(others_wait_for_the_token_and_are_told_that_it_came) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  for (int i = 0; i < CROWD; i++) assert_waits(&crowd[i], 0.1, BEGIN);
+  assert_false(crowd[0].waits_for_rate);
+  unsigned long changes = client.changes;
+  give_token(&call, "s3cr3t-1", DAY, BEGIN + 1);
+  assert_true(client.changes != changes);
+  send_with(&crowd[CROWD - 1], "s3cr3t-1", BEGIN + 1);
+}
+
+TEST(a_fetcher_that_is_canceled_is_followed_by_another) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  unsigned long changes = client.changes;
+  fail_with(FAILURE_CANCELED, true, BEGIN + 1);
+  assert_done(ERROR_CANCELED);
+  assert_int_equal(call.error.attempts, 0);
+  assert_true(client.changes != changes);
+  fetch_token(&crowd[0], "s3cr3t-1", DAY, BEGIN + 1);
+  send_with(&crowd[0], "s3cr3t-1", BEGIN + 1);
+}
+
+TEST(a_fetcher_that_is_closed_is_followed_by_another) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  call_close(&call);
+  call = (struct call){0};
+  fetch_at(&crowd[0], BEGIN);
+}
+
+TEST(a_fetcher_that_is_canceled_in_its_pause_is_followed_by_another) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  refuse_token(&call, 503, -1, BEGIN);
+  assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  fail_with(FAILURE_CANCELED, false, BEGIN);
+  assert_done(ERROR_CANCELED);
+  fetch_at(&crowd[0], BEGIN);
+}
+
+TEST(a_fetcher_that_is_silent_is_followed_by_another_and_its_late_token_is_no_harm) {
+  open_crowd();
+  crowd[0].timeout = crowd[1].timeout = 300;
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN + 60 - MILLISECOND);
+  fetch_at(&crowd[0], BEGIN + 60);
+  assert_waits(&crowd[1], 0.1, BEGIN + 60);
+  give_token(&call, "s3cr3t-1", DAY, BEGIN + 61);
+  send_with(&crowd[1], "s3cr3t-1", BEGIN + 61);
+  succeed_at(&crowd[1], BEGIN + 61);
+  give_token(&crowd[0], "s3cr3t-2", DAY, BEGIN + 62);
+  send_with(&crowd[0], "s3cr3t-2", BEGIN + 62);
+}
+
+TEST(a_fetcher_whose_deadline_ends_its_request_is_followed_by_another) {
+  open_crowd();
+  call.timeout = 5;
+  fetch_at(&call, BEGIN);
+  assert_seconds(call.token_request->time_limit, 5);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  fail_with(FAILURE_TIMEOUT, false, BEGIN + 5);
+  assert_done(ERROR_TIMEOUT);
+  assert_string_equal(call.error.message, "not done within the timeout of 5 s");
+  fetch_at(&crowd[0], BEGIN + 5);
+}
+
+TEST(a_deadline_or_a_cancel_while_a_token_is_awaited_leaves_nothing) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  assert_waits(&crowd[1], 0.1, BEGIN);
+  assert_int_equal(call_next(&crowd[0], BEGIN + TIMEOUT), CALL_DONE);
+  assert_ended(&crowd[0], ERROR_TIMEOUT);
+  fail_at(&crowd[1], FAILURE_CANCELED, false, BEGIN + 1);
+  assert_ended(&crowd[1], ERROR_CANCELED);
+  assert_ptr_equal(client.token.fetcher, &call);
+  give_token(&call, "s3cr3t-1", DAY, BEGIN + 1);
+}
+
+TEST(a_token_request_is_tried_again_like_any_other_and_counts_as_no_attempt) {
+  double now = BEGIN;
+  for (int i = 0; i < 4; i++) {
+    fetch_at(&call, now);
+    if (i % 2) {
+      refuse_token(&call, 503, -1, now);
+    } else {
+      fail_with(FAILURE_CONNECT, false, now);
+    }
+    assert_int_equal(call_next(&call, now), CALL_WAIT);
+    now += call.wait;
+  }
+  fetch_token(&call, "s3cr3t-1", DAY, now);
+  send_with(&call, "s3cr3t-1", now);
+  assert_int_equal(call.attempts, 1);
+}
+
+/* The cold fetch fails so until it is given up. */
+static void give_up(int status, enum failure_kind failure) {
+  double now = BEGIN;
+  while (call.state != CALL_FINISHED) {
+    fetch_at(&call, now);
+    if (status) {
+      refuse_token(&call, status, -1, now);
+    } else {
+      fail_with(failure, true, now);
+    }
+    if (call.state == CALL_FINISHED) break;
+    assert_int_equal(call_next(&call, now), CALL_WAIT);
+    now += call.wait;
+  }
+}
+
+TEST(a_token_request_that_fails_ends_the_call_with_its_kind_and_nothing_was_applied) {
+  static const struct {
+    int status;
+    enum failure_kind failure;
+    enum error_kind kind;
+  } rows[] = {
+      {400, FAILURE_CONNECT, ERROR_TOKEN},     {401, FAILURE_CONNECT, ERROR_TOKEN},
+      {403, FAILURE_CONNECT, ERROR_TOKEN},     {503, FAILURE_CONNECT, ERROR_TOKEN},
+      {429, FAILURE_CONNECT, ERROR_LIMIT},     {302, FAILURE_CONNECT, ERROR_TOKEN},
+      {200, FAILURE_CONNECT, ERROR_TOKEN},     {0, FAILURE_CONNECT, ERROR_TRANSPORT},
+      {0, FAILURE_TLS, ERROR_TRANSPORT},       {0, FAILURE_TIMEOUT, ERROR_TIMEOUT},
+      {0, FAILURE_TRANSPORT, ERROR_TRANSPORT}, {0, FAILURE_PROTOCOL, ERROR_PROTOCOL},
+      {0, FAILURE_MEMORY, ERROR_MEMORY},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    close_all(NULL);
+    open_with_secret(NULL);
+    call_close(&call);
+    open_call("remove_user_permissions");
+    give_up(rows[i].status, rows[i].failure);
+    assert_done(rows[i].kind);
+    assert_memory_equal(call.error.message, "access token: ", 14);
+    assert_int_equal(call.error.status, rows[i].status);
+    assert_int_equal(call.error.attempts, 0);
+    assert_false(call.error.maybe_applied);
+  }
+}
+
+TEST(a_token_that_no_header_can_hold_is_a_token_error_and_not_repeated) {
+  fetch_token(&call, "s3cr3t token", DAY, BEGIN);
+  assert_done(ERROR_TOKEN);
+  assert_lacks(call.error.message, "s3cr3t");
+  assert_text(token_value(&client.token), "");
+}
+
+TEST(the_secret_of_the_client_is_in_no_error) {
+  struct response response;
+  response_open(&response, 401);
+  response.code = text_of(SECRET);
+  response.message = TEXT("wrong secret s3cr3t-0f-the-client!");
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  assert_false(call_feed(&call, &response, BEGIN));
+  assert_done(ERROR_TOKEN);
+  assert_string_equal(call.error.message, "access token: wrong secret [secret]!");
+  assert_string_equal(call.error.code, "[secret]");
+  assert_int_equal(call_next(&crowd[0], BEGIN), CALL_DONE);
+  assert_ended(&crowd[0], ERROR_TOKEN);
+  assert_string_equal(crowd[0].error.message, call.error.message);
+  fetch_at(&crowd[1], BEGIN + 30);
+  struct failure failure = {.kind = FAILURE_TLS, .message = "sent s3cr3t-0f-the-client to nobody"};
+  call_fail(&crowd[1], &failure, BEGIN + 30);
+  assert_string_equal(crowd[1].error.message, "access token: sent [secret] to nobody");
+}
+
+TEST(a_cold_crowd_makes_one_token_request) {
+  open_crowd();
+  fetch_at(&crowd[7], BEGIN);
+  for (int i = 0; i < CROWD; i++) {
+    if (i != 7) assert_waits(&crowd[i], 0.1, BEGIN);
+  }
+  give_token(&crowd[7], "s3cr3t-1", DAY, BEGIN + 0.5);
+  double now = BEGIN + 0.5;
+  for (int i = 0; i < CROWD; i++) {
+    while (call_next(&crowd[i], now) == CALL_WAIT) now += crowd[i].wait;
+    assert_int_equal(crowd[i].state, CALL_SENDING);
+    assert_null(crowd[i].token_request);
+    succeed_at(&crowd[i], now);
+  }
+  assert_int_equal(client.token.fetches, 1);
+}
+
+TEST(a_cold_crowd_with_a_wrong_secret_makes_one_token_request_and_each_is_told) {
+  open_crowd();
+  fetch_at(&crowd[0], BEGIN);
+  for (int i = 1; i < CROWD / 2; i++) assert_waits(&crowd[i], 0.1, BEGIN);
+  refuse_token(&crowd[0], 401, -1, BEGIN + 1);
+  for (int i = 1; i < CROWD; i++) assert_int_equal(call_next(&crowd[i], BEGIN + 1 + 0.25 * i), CALL_DONE);
+  for (int i = 0; i < CROWD; i++) {
+    assert_ended(&crowd[i], ERROR_TOKEN);
+    assert_int_equal(crowd[i].error.status, 401);
+    assert_string_equal(crowd[i].error.message, "access token: Unauthorized");
+    assert_int_equal(crowd[i].error.attempts, 0);
+  }
+  assert_int_equal(client.token.fetches, 1);
+}
+
+TEST(thirty_seconds_after_a_refusal_the_next_call_asks_again) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  refuse_token(&call, 403, -1, BEGIN);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 30 - MILLISECOND), CALL_DONE);
+  assert_ended(&crowd[0], ERROR_TOKEN);
+  fetch_at(&crowd[1], BEGIN + 30);
+}
+
+TEST(a_429_of_the_token_endpoint_is_waited_for_as_long_as_it_says) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  refuse_token(&call, 429, 20, BEGIN + 1);
+  assert_waits(&call, 20, BEGIN + 1);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 1), CALL_WAIT);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 21 - MILLISECOND), CALL_WAIT);
+  fetch_token(&call, "s3cr3t-1", DAY, BEGIN + 21);
+  send_with(&call, "s3cr3t-1", BEGIN + 21);
+  assert_int_equal(call.retries, 0);
+}
+
+TEST(a_quota_that_opens_after_the_deadline_ends_the_call_at_once_and_tells_of_it) {
+  struct response response;
+  response_open(&response, 429);
+  response_header(&response, TEXT("retry-after"), TEXT("3540"));
+  response_header(&response, TEXT("auth0-client-quota-limit"), TEXT("b=per_hour;q=10;r=0;t=3540"));
+  response.message = TEXT("Client quota exceeded");
+  fetch_at(&call, BEGIN);
+  assert_false(call_feed(&call, &response, BEGIN));
+  assert_done(ERROR_LIMIT);
+  assert_string_equal(call.error.message, "access token: Client quota exceeded");
+  assert_seconds(call.error.retry_after, 3540);
+  assert_int_equal(call.error.quota.per_hour.quota, 10);
+  assert_int_equal(call.error.quota.per_hour.remaining, 0);
+  assert_int_equal(call.error.quota.per_hour.reset, 3540);
+  assert_int_equal(call.error.quota.per_day.quota, -1);
+}
+
+/* --- a token that grows old */
+
+static void age(double now) {
+  fetch_token(&call, "s3cr3t-1", DAY, now);
+  send_with(&call, "s3cr3t-1", now);
+  succeed_at(&call, now);
+  open_crowd();
+}
+
+TEST(one_call_refreshes_ahead_while_the_others_go_on) {
+  double now = BEGIN + DAY - 900;
+  age(BEGIN);
+  fetch_at(&crowd[0], now);
+  assert_seconds(crowd[0].token_request->time_limit, 10);
+  send_with(&crowd[1], "s3cr3t-1", now);
+  succeed_at(&crowd[1], now);
+  give_token(&crowd[0], "s3cr3t-2", DAY, now + 1);
+  send_with(&crowd[2], "s3cr3t-2", now + 1);
+  succeed_at(&crowd[2], now + 1);
+  send_with(&crowd[0], "s3cr3t-2", now + 1);
+}
+
+TEST(a_refresh_that_fails_lets_its_call_go_on_with_the_old_token) {
+  static const int statuses[] = {401, 403, 429, 500, 503, 200};
+  for (size_t i = 0; i < COUNT(statuses); i++) {
+    double now = BEGIN + DAY - 900;
+    close_all(NULL);
+    open_with_secret(NULL);
+    age(BEGIN);
+    fetch_at(&crowd[0], now);
+    refuse_token(&crowd[0], statuses[i], -1, now + 1);
+    assert_int_equal(crowd[0].error.kind, ERROR_NONE);
+    send_with(&crowd[0], "s3cr3t-1", now + 1);
+    succeed_at(&crowd[0], now + 1);
+    send_with(&crowd[1], "s3cr3t-1", now + 31 - MILLISECOND);
+    succeed_at(&crowd[1], now + 31 - MILLISECOND);
+    fetch_at(&crowd[2], now + 31);
+  }
+}
+
+TEST(a_refresh_that_times_out_lets_its_call_go_on_with_the_old_token) {
+  double now = BEGIN + DAY - 900;
+  age(BEGIN);
+  fetch_at(&crowd[0], now);
+  fail_at(&crowd[0], FAILURE_TIMEOUT, true, now + 10);
+  send_with(&crowd[0], "s3cr3t-1", now + 10);
+  succeed_at(&crowd[0], now + 11);
+}
+
+TEST(in_its_last_minute_a_token_is_renewed_before_anything_is_sent) {
+  double now = BEGIN + DAY - 60;
+  age(BEGIN);
+  fetch_at(&crowd[0], now);
+  assert_waits(&crowd[1], 0.1, now);
+  give_token(&crowd[0], "s3cr3t-2", DAY, now + 1);
+  send_with(&crowd[1], "s3cr3t-2", now + 1);
+}
+
+TEST(a_token_of_a_minute_or_a_second_serves_and_is_renewed) {
+  static const double lives[] = {60, 1};
+  for (size_t i = 0; i < COUNT(lives); i++) {
+    close_all(NULL);
+    open_with_secret(NULL);
+    fetch_token(&call, "s3cr3t-1", lives[i], BEGIN);
+    send_with(&call, "s3cr3t-1", BEGIN + lives[i] / 2);
+    succeed_at(&call, BEGIN + lives[i]);
+    open_crowd();
+    fetch_token(&crowd[0], "s3cr3t-2", lives[i], BEGIN + lives[i]);
+    send_with(&crowd[0], "s3cr3t-2", BEGIN + lives[i]);
+  }
+}
+
+/* --- 401 */
+
+TEST(a_401_brings_a_new_token_and_one_more_try) {
+  client.max_retries = 0;
+  fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
+  send_with(&call, "s3cr3t-1", BEGIN);
+  feed_status_at(&call, 401, -1, BEGIN + 1);
+  assert_int_equal(call.state, CALL_DECIDING);
+  fetch_token(&call, "s3cr3t-2", DAY, BEGIN + 1);
+  send_with(&call, "s3cr3t-2", BEGIN + 1);
+  assert_int_equal(call.attempts, 2);
+  succeed_at(&call, BEGIN + 1);
+}
+
+TEST(a_second_401_ends_the_call) {
+  fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
+  send_with(&call, "s3cr3t-1", BEGIN);
+  feed_status_at(&call, 401, -1, BEGIN + 1);
+  fetch_token(&call, "s3cr3t-2", DAY, BEGIN + 1);
+  send_with(&call, "s3cr3t-2", BEGIN + 1);
+  feed_status_at(&call, 401, -1, BEGIN + 2);
+  assert_done(ERROR_TOKEN);
+  assert_int_equal(call.error.status, 401);
+  assert_int_equal(call.error.attempts, 2);
+  assert_int_equal(client.token.fetches, 2);
+}
+
+TEST(a_401_for_a_token_that_was_replaced_meanwhile_costs_no_other) {
+  fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
+  open_crowd();
+  send_with(&call, "s3cr3t-1", BEGIN);
+  bucket_unanswered(&client.bucket, &call.ticket, BEGIN); /* no need to wait for the probe */
+  send_with(&crowd[0], "s3cr3t-1", BEGIN);
+  feed_status_at(&call, 401, -1, BEGIN + 1);
+  fetch_token(&call, "s3cr3t-2", DAY, BEGIN + 1);
+  feed_status_at(&crowd[0], 401, -1, BEGIN + 2);
+  assert_text(token_value(&client.token), "s3cr3t-2");
+  double now = BEGIN + 2;
+  while (call_next(&crowd[0], now) == CALL_WAIT) now += crowd[0].wait;
+  assert_text(crowd[0].request.secret, "s3cr3t-2");
+  succeed_at(&crowd[0], now);
+  assert_int_equal(client.token.fetches, 2);
+}
+
+TEST(a_401_of_a_crowd_costs_one_token) {
+  fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
+  open_crowd();
+  double now = BEGIN;
+  for (int i = 0; i < CROWD; i++) {
+    crowd[i].timeout = 1000;
+    while (call_next(&crowd[i], now) == CALL_WAIT) now += crowd[i].wait;
+    assert_text(crowd[i].request.secret, "s3cr3t-1");
+  }
+  for (int i = 0; i < CROWD; i++) feed_status_at(&crowd[i], 401, -1, now);
+  fetch_at(&crowd[5], now);
+  for (int i = 0; i < CROWD; i++) {
+    if (i != 5) assert_int_equal(call_next(&crowd[i], now), CALL_WAIT);
+  }
+  give_token(&crowd[5], "s3cr3t-2", DAY, now);
+  for (int i = 0; i < CROWD; i++) {
+    while (call_next(&crowd[i], now) == CALL_WAIT) now += crowd[i].wait;
+    assert_text(crowd[i].request.secret, "s3cr3t-2");
+    succeed_at(&crowd[i], now);
+  }
+  assert_int_equal(client.token.fetches, 2);
+}
+
+TEST(a_401_with_a_given_token_ends_the_call_at_once) {
+  send_with(&call, "s3cr3t", BEGIN);
+  feed_status_at(&call, 401, -1, BEGIN);
+  assert_done(ERROR_TOKEN);
+  assert_int_equal(call.error.attempts, 1);
+  assert_text(token_value(&client.token), "s3cr3t");
+}
+
+TEST(a_401_with_a_token_of_the_host_asks_the_host_once_more) {
+  call_authorize(&call, TEXT("s3cr3t-1"), HUGE_VAL, BEGIN);
+  send_with(&call, "s3cr3t-1", BEGIN);
+  feed_status_at(&call, 401, -1, BEGIN);
+  assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
+  call_authorize(&call, TEXT("s3cr3t-2"), HUGE_VAL, BEGIN);
+  send_with(&call, "s3cr3t-2", BEGIN);
+  feed_status_at(&call, 401, -1, BEGIN);
+  assert_done(ERROR_TOKEN);
+}
+
+TEST(what_may_have_been_applied_is_told_when_the_token_fails_afterwards) {
+  call_close(&call);
+  open_call("remove_user_permissions");
+  fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
+  send_with(&call, "s3cr3t-1", BEGIN);
+  feed_status_at(&call, 503, 1, BEGIN);
+  send_with(&call, "s3cr3t-1", BEGIN + 1);
+  feed_status_at(&call, 401, -1, BEGIN + 1);
+  fetch_at(&call, BEGIN + 1);
+  refuse_token(&call, 401, -1, BEGIN + 1);
+  assert_done(ERROR_TOKEN);
+  assert_true(call.error.maybe_applied);
+  assert_int_equal(call.error.attempts, 2);
+}
+
+/* --- what happens at the edges */
+
+TEST(a_list_that_went_on_after_a_failed_renewal_renews_when_its_time_has_come) {
+  double now = BEGIN + DAY - 50;
+  age(BEGIN);
+  fetch_at(&crowd[0], now);
+  assert_waits(&crowd[1], 0.1, now);
+  refuse_token(&crowd[0], 503, -1, now);
+  send_with(&crowd[1], "s3cr3t-1", now);
+  struct response page = page_of(0, 50, 120, 50);
+  assert_true(call_feed(&crowd[1], &page, now + 31));
+  fetch_at(&crowd[1], now + 31);
+}
+
+TEST(a_429_of_the_token_endpoint_is_obeyed_when_its_fetcher_is_canceled) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  refuse_token(&call, 429, 20, BEGIN);
+  fail_with(FAILURE_CANCELED, false, BEGIN + 1);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 1), CALL_WAIT);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 20 - MILLISECOND), CALL_WAIT);
+  fetch_at(&crowd[0], BEGIN + 20);
+}
+
+TEST(a_429_of_the_token_endpoint_is_obeyed_for_more_than_a_minute) {
+  open_crowd();
+  call.timeout = crowd[0].timeout = 300;
+  fetch_at(&call, BEGIN);
+  refuse_token(&call, 429, 100, BEGIN);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 60), CALL_WAIT);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 100 - MILLISECOND), CALL_WAIT);
+}
+
+TEST(a_429_of_the_token_endpoint_that_names_no_time_is_not_answered_by_asking_at_once) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  refuse_token(&call, 429, -1, BEGIN);
+  assert_true(call.state == CALL_FINISHED || call_next(&call, BEGIN) == CALL_WAIT);
+  assert_int_not_equal(call_next(&crowd[0], BEGIN), CALL_SEND);
+}
+
+TEST(a_call_that_a_quota_cannot_serve_in_time_is_told_so_at_once) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  refuse_token(&call, 429, 3540, BEGIN);
+  assert_done(ERROR_LIMIT);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(call_next(&crowd[i], BEGIN + 1), CALL_DONE);
+    assert_ended(&crowd[i], ERROR_LIMIT);
+  }
+}
+
+TEST(a_refresh_that_fails_with_a_retry_after_of_zero_is_not_tried_again_at_once) {
+  double now = BEGIN + DAY - 900;
+  age(BEGIN);
+  fetch_at(&crowd[0], now);
+  refuse_token(&crowd[0], 503, 0, now);
+  send_with(&crowd[0], "s3cr3t-1", now);
+}
+
+TEST(a_token_that_is_dead_on_arrival_is_not_fetched_again_and_again) {
+  double now = BEGIN;
+  size_t fetches = 0;
+  while (call_next(&call, now) != CALL_DONE && call.token_request && fetches < 10) {
+    fetches++;
+    now += 0.5;
+    give_token(&call, "s3cr3t-1", 0.25, now);
+  }
+  assert_true(fetches <= 2);
+}
+
+TEST(a_fetcher_that_has_no_time_for_another_try_does_not_fail_the_others) {
+  open_crowd();
+  call.timeout = MILLISECOND / 2; /* no pause is shorter than 1 ms */
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  refuse_token(&call, 503, -1, BEGIN);
+  assert_done(ERROR_TOKEN);
+  fetch_at(&crowd[0], BEGIN);
+}
+
+TEST(a_retry_after_of_the_token_endpoint_that_is_too_long_for_one_is_obeyed_by_the_others) {
+  open_crowd();
+  call.timeout = 1;
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  refuse_token(&call, 503, 5, BEGIN);
+  assert_done(ERROR_TOKEN);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 5 - MILLISECOND), CALL_WAIT);
+  fetch_at(&crowd[0], BEGIN + 5);
+}
+
+TEST(a_fetcher_that_was_taken_for_dead_and_fails_late_does_not_disturb_the_next) {
+  open_crowd();
+  crowd[0].timeout = crowd[1].timeout = 300;
+  call.timeout = 300;
+  client.max_retries = 0;
+  fetch_at(&call, BEGIN);
+  fetch_at(&crowd[0], BEGIN + 60);
+  assert_waits(&crowd[1], 0.1, BEGIN + 60);
+  refuse_token(&call, 503, -1, BEGIN + 61);
+  assert_waits(&crowd[1], 0.1, BEGIN + 61);
+  give_token(&crowd[0], "s3cr3t-2", DAY, BEGIN + 62);
+  send_with(&crowd[1], "s3cr3t-2", BEGIN + 62);
+}
+
+TEST(a_fetcher_whose_request_may_take_longer_than_a_minute_is_not_taken_for_dead) {
+  open_crowd();
+  client.request_timeout = 120;
+  call.timeout = crowd[0].timeout = 300;
+  fetch_at(&call, BEGIN);
+  assert_seconds(call.token_request->time_limit, 120);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 119), CALL_WAIT);
+}
+
+TEST(a_refresh_that_times_out_fails_not_even_a_call_with_little_time) {
+  double now = BEGIN + DAY - 900;
+  age(BEGIN);
+  crowd[0].timeout = 5;
+  fetch_at(&crowd[0], now);
+  double limit = crowd[0].token_request->time_limit;
+  fail_at(&crowd[0], FAILURE_TIMEOUT, true, now + limit);
+  send_with(&crowd[0], "s3cr3t-1", now + limit);
+}
+
+TEST(a_fetcher_without_memory_is_followed_by_another) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  fail_with(FAILURE_MEMORY, false, BEGIN);
+  assert_done(ERROR_MEMORY);
+  fetch_at(&crowd[0], BEGIN);
+}
+
+TEST(a_token_for_which_there_is_no_memory_is_fetched_by_another) {
+  open_crowd();
+  fetch_at(&call, BEGIN);
+  assert_waits(&crowd[0], 0.1, BEGIN);
+  memory.fail_at = memory.requests + 1;
+  give_token(&call, "s3cr3t-1", DAY, BEGIN);
+  assert_done(ERROR_MEMORY);
+  fetch_at(&crowd[0], BEGIN);
+}
+
+TEST(a_token_that_comes_after_the_client_was_closed_is_not_kept) {
+  fetch_at(&call, BEGIN);
+  client_close(&client);
+  give_token(&call, "s3cr3t-1", DAY, BEGIN);
+  assert_done(ERROR_CLOSED);
+  memory_assert_all_back(&memory);
+}
+
+TEST(a_fetch_whose_answer_is_lost_has_applied_nothing) {
+  call_close(&call);
+  open_call("remove_user_permissions");
+  fetch_at(&call, BEGIN);
+  call_overrule(&call, &(struct failure){.kind = FAILURE_MEMORY, .maybe_read = true, .message = "lost"});
+  assert_done(ERROR_MEMORY);
+  assert_false(call.error.maybe_applied);
+}
+
+TEST(a_new_token_does_not_give_a_call_its_retries_back) {
+  double now = BEGIN;
+  client.max_retries = 1;
+  fetch_token(&call, "s3cr3t-1", 1, now);
+  send_with(&call, "s3cr3t-1", now);
+  feed_status_at(&call, 503, 2, now);
+  assert_waits(&call, 2, now);
+  fetch_token(&call, "s3cr3t-2", 1, now + 2);
+  send_with(&call, "s3cr3t-2", now + 2);
+  feed_status_at(&call, 503, 2, now + 2);
+  assert_done(ERROR_API);
+  assert_int_equal(call.error.attempts, 2);
+}
+
+TEST(a_call_that_has_used_up_its_retries_still_has_those_of_its_token) {
+  client.max_retries = 1;
+  fetch_token(&call, "s3cr3t-1", 1, BEGIN);
+  send_with(&call, "s3cr3t-1", BEGIN);
+  feed_status_at(&call, 503, 2, BEGIN);
+  fetch_at(&call, BEGIN + 2);
+  fail_with(FAILURE_CONNECT, false, BEGIN + 2);
+  assert_int_equal(call_next(&call, BEGIN + 2), CALL_WAIT);
+}
+
+TEST(a_fetcher_that_pauses_takes_the_token_that_came_meanwhile) {
+  open_crowd();
+  crowd[0].timeout = 300;
+  fetch_at(&call, BEGIN);
+  fetch_at(&crowd[0], BEGIN + 60);
+  refuse_token(&crowd[0], 503, 10, BEGIN + 61);
+  give_token(&call, "s3cr3t-1", DAY, BEGIN + 62);
+  send_with(&crowd[0], "s3cr3t-1", BEGIN + 71);
+}
+
+/* --- without memory */
+
+/* A removal of a client that fetches its tokens: refused once, tried again, and with a new token in the end. */
+static bool live_fetching(struct allocator allocator, struct error *error) {
+  struct client_options options = client_defaults();
+  struct client lived = {0};
+  options.domain = TEXT("acme.eu.auth0.com");
+  options.lua_version = TEXT("5.4");
+  options.credentials.client_id = TEXT("me");
+  options.credentials.client_secret = text_of(SECRET);
+  bool good = client_open(&lived, &options, allocator, error);
+  if (good) {
+    struct call removal;
+    static const int statuses[] = {401, 503, 204};
+    double now = BEGIN;
+    int answers = 0;
+    call_open(&removal, &lived, operation_find("remove_user_permissions"));
+    good = request_identify(&removal.request, TEXT("auth0|1"), error) &&
+           request_add_permission(&removal.request, TEXT("a"), TEXT("b"), error) &&
+           request_end_list(&removal.request, error);
+    while (good && removal.state != CALL_FINISHED) {
+      enum call_step step = call_next(&removal, now);
+      if (step == CALL_WAIT) now += removal.wait;
+      if (step != CALL_SEND) continue;
+      struct response response;
+      response_open(&response, removal.token_request ? 200 : statuses[answers++]);
+      response.access_token = TEXT("s3cr3t-1");
+      call_feed(&removal, &response, now);
+    }
+    if (good && removal.error.kind != ERROR_NONE) {
+      *error = removal.error;
+      good = false;
+    }
+    call_close(&removal);
+    assert_null(lived.token.fetcher);
+    assert_false(removal.writer.waiting);
+  }
+  client_close(&lived);
+  return good;
+}
+
+TEST(missing_memory_anywhere_in_a_fetch_is_told_and_leaves_nothing) {
+  torture(live_fetching);
+}
+
+int test_fetch(void) {
+  static const struct CMUnitTest tests[] = {
+      FETCHING(a_token_request_is_a_post_to_the_token_endpoint),
+      FETCHING(a_fetched_token_is_sent_and_the_fetch_is_no_attempt),
+      FETCHING(a_token_ages_from_when_it_was_asked_for),
+      FETCHING(a_token_whose_end_is_not_told_is_used_for_good),
+      FETCHING(others_wait_for_the_token_and_are_told_that_it_came),
+      FETCHING(a_fetcher_that_is_canceled_is_followed_by_another),
+      FETCHING(a_fetcher_that_is_closed_is_followed_by_another),
+      FETCHING(a_fetcher_that_is_canceled_in_its_pause_is_followed_by_another),
+      FETCHING(a_fetcher_that_is_silent_is_followed_by_another_and_its_late_token_is_no_harm),
+      FETCHING(a_fetcher_whose_deadline_ends_its_request_is_followed_by_another),
+      FETCHING(a_deadline_or_a_cancel_while_a_token_is_awaited_leaves_nothing),
+      FETCHING(a_token_request_is_tried_again_like_any_other_and_counts_as_no_attempt),
+      FETCHING(a_token_request_that_fails_ends_the_call_with_its_kind_and_nothing_was_applied),
+      FETCHING(a_token_that_no_header_can_hold_is_a_token_error_and_not_repeated),
+      FETCHING(the_secret_of_the_client_is_in_no_error),
+      FETCHING(a_cold_crowd_makes_one_token_request),
+      FETCHING(a_cold_crowd_with_a_wrong_secret_makes_one_token_request_and_each_is_told),
+      FETCHING(thirty_seconds_after_a_refusal_the_next_call_asks_again),
+      FETCHING(a_429_of_the_token_endpoint_is_waited_for_as_long_as_it_says),
+      FETCHING(a_quota_that_opens_after_the_deadline_ends_the_call_at_once_and_tells_of_it),
+      FETCHING(one_call_refreshes_ahead_while_the_others_go_on),
+      FETCHING(a_refresh_that_fails_lets_its_call_go_on_with_the_old_token),
+      FETCHING(a_refresh_that_times_out_lets_its_call_go_on_with_the_old_token),
+      FETCHING(in_its_last_minute_a_token_is_renewed_before_anything_is_sent),
+      FETCHING(a_token_of_a_minute_or_a_second_serves_and_is_renewed),
+      FETCHING(a_401_brings_a_new_token_and_one_more_try),
+      FETCHING(a_second_401_ends_the_call),
+      FETCHING(a_401_for_a_token_that_was_replaced_meanwhile_costs_no_other),
+      FETCHING(a_401_of_a_crowd_costs_one_token),
+      LIST(a_401_with_a_given_token_ends_the_call_at_once),
+      TOKENLESS(a_401_with_a_token_of_the_host_asks_the_host_once_more),
+      FETCHING(what_may_have_been_applied_is_told_when_the_token_fails_afterwards),
+      cmocka_unit_test(missing_memory_anywhere_in_a_fetch_is_told_and_leaves_nothing),
+      FETCHING(a_list_that_went_on_after_a_failed_renewal_renews_when_its_time_has_come),
+      FETCHING(a_429_of_the_token_endpoint_is_obeyed_when_its_fetcher_is_canceled),
+      FETCHING(a_429_of_the_token_endpoint_is_obeyed_for_more_than_a_minute),
+      FETCHING(a_429_of_the_token_endpoint_that_names_no_time_is_not_answered_by_asking_at_once),
+      FETCHING(a_call_that_a_quota_cannot_serve_in_time_is_told_so_at_once),
+      FETCHING(a_refresh_that_fails_with_a_retry_after_of_zero_is_not_tried_again_at_once),
+      FETCHING(a_token_that_is_dead_on_arrival_is_not_fetched_again_and_again),
+      FETCHING(a_fetcher_that_has_no_time_for_another_try_does_not_fail_the_others),
+      FETCHING(a_retry_after_of_the_token_endpoint_that_is_too_long_for_one_is_obeyed_by_the_others),
+      FETCHING(a_fetcher_that_was_taken_for_dead_and_fails_late_does_not_disturb_the_next),
+      FETCHING(a_fetcher_whose_request_may_take_longer_than_a_minute_is_not_taken_for_dead),
+      FETCHING(a_refresh_that_times_out_fails_not_even_a_call_with_little_time),
+      FETCHING(a_fetcher_without_memory_is_followed_by_another),
+      FETCHING(a_token_for_which_there_is_no_memory_is_fetched_by_another),
+      FETCHING(a_token_that_comes_after_the_client_was_closed_is_not_kept),
+      FETCHING(a_fetch_whose_answer_is_lost_has_applied_nothing),
+      FETCHING(a_new_token_does_not_give_a_call_its_retries_back),
+      FETCHING(a_call_that_has_used_up_its_retries_still_has_those_of_its_token),
+      FETCHING(a_fetcher_that_pauses_takes_the_token_that_came_meanwhile),
+  };
+  return cmocka_run_group_tests_name("fetch", tests, NULL, NULL);
+}

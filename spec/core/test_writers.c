@@ -1,0 +1,117 @@
+#include "writers.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support.h"
+
+static struct writers writers;
+
+static int open_writers(void **state) {
+  (void)state;
+  memset(&writers, 0, sizeof writers);
+  return 0;
+}
+
+static struct writer writer_to(const char *key, double until) {
+  return (struct writer){.key = text_of(key), .until = until};
+}
+
+TEST(those_who_write_to_one_user_do_so_in_the_order_in_which_they_came) {
+  struct writer row[3];
+  for (int i = 0; i < 3; i++) {
+    row[i] = writer_to("a", 100);
+    writers_join(&writers, &row[i]);
+  }
+  for (int i = 0; i < 3; i++) {
+    for (int j = i; j < 3; j++) assert_int_equal(writers_is_first(&writers, &row[j], 1), i == j);
+    assert_true(writers_leave(&writers, &row[i]));
+  }
+}
+
+TEST(those_who_write_to_different_users_do_not_wait_for_each_other) {
+  enum { USERS = 1000 }; /* many in each list */
+  static struct writer row[USERS];
+  static char keys[USERS][16];
+  for (int i = 0; i < USERS; i++) {
+    snprintf(keys[i], sizeof keys[i], "%d", i);
+    row[i] = writer_to(keys[i], 100);
+    writers_join(&writers, &row[i]);
+  }
+  for (int i = 0; i < USERS; i++) assert_true(writers_is_first(&writers, &row[i], 1));
+  for (int i = 0; i < USERS; i++) assert_true(writers_leave(&writers, &row[i * 7 % USERS]));
+  for (int i = 0; i < WRITERS_LISTS; i++) assert_null(writers.lists[i]);
+}
+
+TEST(a_key_is_compared_to_its_last_byte) {
+  struct writer one = writer_to("auth0|1", 100), longer = writer_to("auth0|10", 100);
+  writers_join(&writers, &one);
+  writers_join(&writers, &longer);
+  assert_true(writers_is_first(&writers, &longer, 1));
+}
+
+TEST(a_writer_holds_up_nobody_after_its_deadline) {
+  struct writer first = writer_to("a", 10), second = writer_to("a", HUGE_VAL);
+  writers_join(&writers, &first);
+  writers_join(&writers, &second);
+  assert_false(writers_is_first(&writers, &second, 9.999));
+  assert_true(writers_is_first(&writers, &second, 10));
+  assert_true(writers_is_first(&writers, &first, 10));
+  assert_true(writers_leave(&writers, &first));
+  assert_true(writers_is_first(&writers, &second, 0));
+}
+
+TEST(writers_leave_in_any_order_and_the_others_keep_theirs) {
+  static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+  for (size_t i = 0; i < COUNT(orders); i++) {
+    struct writer row[3];
+    for (int j = 0; j < 3; j++) {
+      row[j] = writer_to("a", 100);
+      writers_join(&writers, &row[j]);
+    }
+    for (int j = 0; j < 3; j++) {
+      int first = 0;
+      while (!row[first].waiting) first++;
+      for (int k = first; k < 3; k++) {
+        if (row[k].waiting) assert_int_equal(writers_is_first(&writers, &row[k], 1), k == first);
+      }
+      assert_true(writers_leave(&writers, &row[orders[i][j]]));
+      assert_false(row[orders[i][j]].waiting);
+    }
+  }
+}
+
+TEST(one_that_is_not_in_a_list_has_nothing_to_leave) {
+  struct writer never = {0}, once = writer_to("a", 100);
+  assert_false(writers_leave(&writers, &never));
+  writers_join(&writers, &once);
+  assert_true(once.waiting);
+  assert_true(writers_leave(&writers, &once));
+  assert_false(writers_leave(&writers, &once));
+}
+
+TEST(one_that_left_may_join_again_at_the_end) {
+  struct writer first = writer_to("a", 100), second = writer_to("a", 100);
+  writers_join(&writers, &first);
+  writers_join(&writers, &second);
+  assert_true(writers_leave(&writers, &first));
+  writers_join(&writers, &first);
+  assert_true(writers_is_first(&writers, &second, 1));
+  assert_false(writers_is_first(&writers, &first, 1));
+}
+
+#define WRITERS(test) cmocka_unit_test_setup(test, open_writers)
+
+int test_writers(void) {
+  static const struct CMUnitTest tests[] = {
+      WRITERS(those_who_write_to_one_user_do_so_in_the_order_in_which_they_came),
+      WRITERS(those_who_write_to_different_users_do_not_wait_for_each_other),
+      WRITERS(a_key_is_compared_to_its_last_byte),
+      WRITERS(a_writer_holds_up_nobody_after_its_deadline),
+      WRITERS(writers_leave_in_any_order_and_the_others_keep_theirs),
+      WRITERS(one_that_is_not_in_a_list_has_nothing_to_leave),
+      WRITERS(one_that_left_may_join_again_at_the_end),
+  };
+  return cmocka_run_group_tests_name("writers", tests, NULL, NULL);
+}

@@ -1,0 +1,269 @@
+#include "assertion.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <string.h>
+
+#include "encode.h"
+
+enum {
+  ASSERTION_MOST = 2048,              /* bytes; the tenant takes no longer one */
+  LIFE = 60,                          /* seconds until it expires; the tenant takes up to 300 and advises this */
+  JTI_SIZE = 16,                      /* random bytes; that two meet is negligible (RFC 7519, section 4.1.7) */
+  KEY_BITS_LEAST = 2048,              /* RFC 7518, sections 3.3 and 3.5 */
+  KEY_BITS_MOST = 8192,               /* a longer signature would leave the claims no room in ASSERTION_MOST */
+  SIGNATURE_MOST = KEY_BITS_MOST / 8, /* bytes; a signature is as long as its key (RFC 8017, section 8) */
+  PEM_MOST = 64 * 1024                /* bytes; the longest key takes 7 KiB, certificates may stand beside it */
+};
+
+/* The end of the year 9999, in seconds since 1970: more than that was counted in something else than seconds. */
+static const double EPOCH_MOST = 253402300799;
+
+/* The algorithms that a tenant can be told to expect, by their names in RFC 7518, section 3.1; the first is the
+ * default. */
+static const struct algorithm {
+  const char *name;
+  const EVP_MD *(*digest)(void);
+  int padding;
+} ALGORITHMS[] = {
+    {"RS256", EVP_sha256, RSA_PKCS1_PADDING},
+    {"RS384", EVP_sha384, RSA_PKCS1_PADDING},
+    {"PS256", EVP_sha256, RSA_PKCS1_PSS_PADDING},
+};
+
+struct assertion_key {
+  struct allocator allocator;
+  const struct algorithm *algorithm;
+  EVP_PKEY *pkey;
+};
+
+/* OpenSSL's queue of errors is one for the whole thread: the host may have errors of its own in it, and takes what
+ * it finds there for its own. So whatever goes into OpenSSL begins with hush, and gives what that returned (whether
+ * there was anything to mark in the queue) to unhush at its end. */
+static int hush(void) {
+  return ERR_set_mark();
+}
+
+static bool is_memory(unsigned long code) {
+  return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+}
+
+/* Takes this room's errors out of the queue. A failure is blamed on memory if one of them does: OpenSSL tells of a
+ * block that it did not get, and then in each function above of what that function could not do. Only where all
+ * errors are this room's can they all be read, for reading one removes it; else it is the newest that is asked. */
+static void unhush(int marked, struct error *failure) {
+  bool memory = marked && is_memory(ERR_peek_last_error());
+  unsigned long code;
+  while (!marked && (code = ERR_get_error()) != 0) memory = memory || is_memory(code);
+  if (marked) ERR_pop_to_mark();
+  if (memory && failure) error_set_memory(failure);
+}
+
+/* --- keys */
+
+/* The algorithm of that name, NULL when there is none. Names are case-sensitive (RFC 7515, section 4.1.1). */
+static const struct algorithm *find_algorithm(struct text name) {
+  if (name.length == 0) return &ALGORITHMS[0];
+  for (size_t i = 0; i < sizeof ALGORITHMS / sizeof *ALGORITHMS; i++) {
+    const struct algorithm *algorithm = &ALGORITHMS[i];
+    if (name.length == strlen(algorithm->name) && memcmp(name.data, algorithm->name, name.length) == 0) {
+      return algorithm;
+    }
+  }
+  return NULL;
+}
+
+/* Answers in place of OpenSSL's own function, which would ask at the terminal. An answer of 0 would be an empty
+ * password. */
+static int refuse_password(char *password, int size, int writing, void *asked) {
+  (void)password, (void)size, (void)writing;
+  *(bool *)asked = true;
+  return -1;
+}
+
+/* The first private key in the PEM; NULL with an error when there is none to be had. */
+static EVP_PKEY *read_pem(struct text pem, struct error *error) {
+  bool asked = false;
+  EVP_PKEY *pkey = NULL;
+  BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.length);
+  if (!bio) {
+    error_set_memory(error);
+    goto done;
+  }
+  pkey = PEM_read_bio_PrivateKey(bio, NULL, refuse_password, &asked);
+  if (pkey) goto done;
+  if (asked) {
+    error_set(error, ERROR_INVALID, "private_key: a key without a password expected, this one is encrypted");
+  } else {
+    error_set(error, ERROR_INVALID,
+              "private_key: a private key in PEM form expected, found none that can be read (were line ends lost?)");
+  }
+done:
+  BIO_free(bio);
+  return pkey;
+}
+
+/* Keys that are bound to PSS (RFC 4055, section 1.2) are refused too: two of the three algorithms could not use
+ * them. */
+static bool check_key(const EVP_PKEY *pkey, struct error *error) {
+  if (EVP_PKEY_base_id(pkey) != EVP_PKEY_RSA) {
+    return error_set(error, ERROR_INVALID, "private_key: an RSA key expected, this one is of another kind");
+  }
+  int bits = EVP_PKEY_bits(pkey);
+  if (bits >= KEY_BITS_LEAST && bits <= KEY_BITS_MOST) return true;
+  return error_set(error, ERROR_INVALID, "private_key: a key of %d to %d bits expected, this one has %d",
+                   (int)KEY_BITS_LEAST, (int)KEY_BITS_MOST, bits);
+}
+
+/* Gives the key its key. */
+static bool load(struct assertion_key *key, struct text pem, struct error *error) {
+  if (pem.length > PEM_MOST) {
+    return error_set(error, ERROR_INVALID, "private_key: at most %d bytes expected, got %zu", (int)PEM_MOST,
+                     pem.length);
+  }
+  int marked = hush();
+  key->pkey = read_pem(pem, error);
+  bool loaded = key->pkey && check_key(key->pkey, error);
+  unhush(marked, loaded ? NULL : error);
+  return loaded;
+}
+
+struct assertion_key *assertion_key_new(struct allocator allocator, struct text pem, struct text algorithm,
+                                        struct error *error) {
+  const struct algorithm *found = find_algorithm(algorithm);
+  if (!found) {
+    error_set(error, ERROR_INVALID,
+              "signing_algorithm: \"RS256\", \"RS384\" or \"PS256\" expected, got something else");
+    return NULL;
+  }
+  struct assertion_key *key = allocator_take(&allocator, sizeof *key);
+  if (!key) {
+    error_set_memory(error);
+    return NULL;
+  }
+  *key = (struct assertion_key){.allocator = allocator, .algorithm = found};
+  if (load(key, pem, error)) return key;
+  assertion_key_free(key);
+  return NULL;
+}
+
+void assertion_key_free(struct assertion_key *key) {
+  if (!key) return;
+  struct allocator allocator = key->allocator;
+  EVP_PKEY_free(key->pkey); /* overwrites the secret numbers */
+  buffer_wipe_memory(key, sizeof *key);
+  allocator_give_back(&allocator, key, sizeof *key);
+}
+
+/* --- assertions */
+
+static struct text text_in(const struct buffer *buffer) {
+  return (struct text){.data = buffer->data, .length = buffer->length};
+}
+
+/* Whether everything fitted into a buffer. False: ERROR_MEMORY, or ERROR_INVALID with that message. */
+static bool check_fit(const struct buffer *buffer, const char *message, struct error *error) {
+  if (buffer->state == BUFFER_GOOD) return true;
+  if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
+  return error_set(error, ERROR_INVALID, "%s", message);
+}
+
+/* The header (RFC 7515, sections 4.1.1 and 4.1.9). No key is named: the tenant tries those that the client has. */
+static void append_header(struct buffer *json, const struct algorithm *algorithm) {
+  buffer_append_string(json, "{\"alg\":\"");
+  buffer_append_string(json, algorithm->name);
+  buffer_append_string(json, "\",\"typ\":\"JWT\"}");
+}
+
+/* The claims that RFC 7523, section 3 asks for (iss, sub, aud, exp), and the two by which an assertion is known to
+ * be new (iat, jti). Times are whole seconds since 1970 (RFC 7519, section 2, NumericDate). */
+static void append_claims(struct buffer *json, struct text client_id, struct text audience, unsigned long long now,
+                          struct text jti) {
+  buffer_append_string(json, "{\"iss\":");
+  encode_json_string(json, client_id);
+  buffer_append_string(json, ",\"sub\":");
+  encode_json_string(json, client_id);
+  buffer_append_string(json, ",\"aud\":");
+  encode_json_string(json, audience);
+  buffer_append_string(json, ",\"iat\":");
+  buffer_append_unsigned(json, now);
+  buffer_append_string(json, ",\"exp\":");
+  buffer_append_unsigned(json, now + LIFE);
+  buffer_append_string(json, ",\"jti\":\"");
+  encode_base64url(json, jti);
+  buffer_append_string(json, "\"}");
+}
+
+/* Signs (RFC 7518, sections 3.3 and 3.5). PSS takes a salt as long as the digest; its mask is made with the same
+ * digest, which is OpenSSL's default. */
+static bool sign(const struct assertion_key *key, struct text input, unsigned char *signature, size_t *length) {
+  const struct algorithm *algorithm = key->algorithm;
+  bool is_signed = false;
+  EVP_PKEY_CTX *settings; /* the context's own */
+  EVP_MD_CTX *context = EVP_MD_CTX_new();
+  if (!context || EVP_DigestSignInit(context, &settings, algorithm->digest(), NULL, key->pkey) <= 0) goto done;
+  if (EVP_PKEY_CTX_set_rsa_padding(settings, algorithm->padding) <= 0) goto done;
+  if (algorithm->padding == RSA_PKCS1_PSS_PADDING &&
+      EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) <= 0) {
+    goto done;
+  }
+  is_signed = EVP_DigestSign(context, signature, length, (const unsigned char *)input.data, input.length) > 0;
+done:
+  EVP_MD_CTX_free(context);
+  return is_signed;
+}
+
+/* Signs what is in the buffer, and appends the signature (RFC 7515, section 5.1). */
+static bool append_signature(struct buffer *jwt, const struct assertion_key *key, struct error *error) {
+  unsigned char signature[SIGNATURE_MOST];
+  size_t length = sizeof signature;
+  if (!sign(key, text_in(jwt), signature, &length)) {
+    return error_set(error, ERROR_INVALID, "private_key: OpenSSL cannot sign with this key");
+  }
+  buffer_append(jwt, ".", 1);
+  encode_base64url(jwt, (struct text){.data = (const char *)signature, .length = length});
+  return true;
+}
+
+/* Writes an assertion into an empty buffer; `json` is an empty buffer to write with. */
+static bool compose(struct buffer *jwt, struct buffer *json, const struct assertion_key *key, struct text client_id,
+                    struct text audience, unsigned long long now, struct error *error) {
+  static const char too_long[] = "client_id: too long for an assertion, which has 2048 bytes at most";
+  unsigned char random[JTI_SIZE];
+  if (RAND_bytes(random, sizeof random) <= 0) {
+    return error_set(error, ERROR_TOKEN, "OpenSSL has no random numbers for an assertion");
+  }
+  append_header(json, key->algorithm);
+  if (!check_fit(json, too_long, error)) return false;
+  encode_base64url(jwt, text_in(json));
+  buffer_append(jwt, ".", 1);
+  buffer_cut(json, 0);
+  append_claims(json, client_id, audience, now, (struct text){.data = (const char *)random, .length = sizeof random});
+  if (!check_fit(json, too_long, error)) return false;
+  encode_base64url(jwt, text_in(json));
+  return check_fit(jwt, too_long, error) && append_signature(jwt, key, error) && check_fit(jwt, too_long, error);
+}
+
+bool assertion_append(struct buffer *buffer, const struct assertion_key *key, struct text client_id,
+                      struct text audience, double epoch, struct error *error) {
+  if (!(epoch >= 0 && epoch <= EPOCH_MOST)) { /* NaN neither */
+    return error_set(error, ERROR_INVALID, "the clock: seconds since 1970 expected, got %.0f", epoch);
+  }
+  struct buffer jwt, json;
+  buffer_open(&jwt, buffer->allocator, ASSERTION_MOST);
+  buffer_open(&json, buffer->allocator, ASSERTION_MOST);
+  int marked = hush();
+  bool appended = compose(&jwt, &json, key, client_id, audience, (unsigned long long)epoch, error);
+  unhush(marked, appended ? NULL : error);
+  if (appended) {
+    buffer_append(buffer, jwt.data, jwt.length);
+    appended = check_fit(buffer, "an assertion does not fit into the request", error);
+  }
+  buffer_close(&jwt);
+  buffer_close(&json);
+  return appended;
+}

@@ -1,0 +1,104 @@
+#include "credentials.h"
+
+#include "encode.h"
+
+enum { CREDENTIAL_MOST = 4096 /* bytes of an id, a secret or an audience */ };
+
+/* Values travel as JSON; what is no UTF-8 cannot, and nobody has an empty one. */
+static bool keep(struct buffer *buffer, struct text value, const char *name, struct allocator allocator,
+                 struct error *error) {
+  buffer_open(buffer, allocator, CREDENTIAL_MOST);
+  if (!value.data) return true;
+  if (value.length == 0 || encode_utf8_length(value) < 0) {
+    return error_set(error, ERROR_INVALID, "%s: a string of UTF-8 expected that is not empty", name);
+  }
+  buffer_append(buffer, value.data, value.length);
+  if (buffer->state == BUFFER_FULL) {
+    return error_set(error, ERROR_INVALID, "%s: at most %d bytes expected, got %zu", name, (int)CREDENTIAL_MOST,
+                     value.length);
+  }
+  return buffer->state == BUFFER_GOOD || error_set_memory(error);
+}
+
+/* Appends "https://", the domain and a path. */
+static bool keep_url(struct buffer *buffer, struct text domain, const char *path, struct error *error) {
+  buffer_append_string(buffer, "https://");
+  buffer_append(buffer, domain.data, domain.length);
+  buffer_append_string(buffer, path);
+  return buffer->state == BUFFER_GOOD || error_set_memory(error);
+}
+
+static bool check_combination(const struct credentials_options *options, struct error *error) {
+  bool secret = options->client_secret.data != NULL;
+  bool key = options->private_key.data != NULL;
+  if (secret != key && options->client_id.data) return true;
+  return error_set(error, ERROR_INVALID,
+                   "client_id: expected together with either client_secret or private_key, got %s%s%s",
+                   options->client_id.data ? "" : "no client_id, ", secret ? "client_secret" : "no client_secret",
+                   key ? " and private_key" : " and no private_key");
+}
+
+bool credentials_open(struct credentials *credentials, const struct credentials_options *options, struct text domain,
+                      struct allocator allocator, struct error *error) {
+  if (!check_combination(options, error)) return false;
+  buffer_open(&credentials->issuer, allocator, CREDENTIAL_MOST);
+  if (!keep(&credentials->client_id, options->client_id, "client_id", allocator, error) ||
+      !keep(&credentials->client_secret, options->client_secret, "client_secret", allocator, error) ||
+      !keep(&credentials->audience, options->audience, "audience", allocator, error) ||
+      !keep_url(&credentials->issuer, domain, "/", error)) {
+    return false;
+  }
+  if (!options->audience.data && !keep_url(&credentials->audience, domain, "/api/v2/", error)) return false;
+  if (!options->private_key.data) return true;
+  credentials->key = assertion_key_new(allocator, options->private_key, options->signing_algorithm, error);
+  return credentials->key != NULL;
+}
+
+static struct text contents(const struct buffer *buffer) {
+  return (struct text){.data = buffer->data ? buffer->data : "", .length = buffer->length};
+}
+
+static void write_member(struct buffer *body, const char *name, const struct buffer *value) {
+  buffer_append_string(body, ",\"");
+  buffer_append_string(body, name);
+  buffer_append_string(body, "\":");
+  encode_json_string(body, contents(value));
+}
+
+bool credentials_write(const struct credentials *credentials, struct request *request, double epoch,
+                       struct error *error) {
+  struct buffer *body = &request->content;
+  buffer_append_string(body, "{\"grant_type\":\"client_credentials\"");
+  write_member(body, "client_id", &credentials->client_id);
+  write_member(body, "audience", &credentials->audience);
+  if (credentials->key) {
+    /* RFC 7523, section 2.2; a JWT needs no escapes in JSON */
+    buffer_append_string(body,
+                         ",\"client_assertion_type\":\"urn:ietf:params:oauth:client-assertion-type:jwt-bearer\""
+                         ",\"client_assertion\":\"");
+    if (!assertion_append(body, credentials->key, contents(&credentials->client_id), contents(&credentials->issuer),
+                          epoch, error)) {
+      return false;
+    }
+    buffer_append_string(body, "\"");
+  } else {
+    write_member(body, "client_secret", &credentials->client_secret);
+  }
+  buffer_append_string(body, "}");
+  request->body = contents(body);
+  return body->state == BUFFER_GOOD || error_set_memory(error);
+}
+
+struct text credentials_secret(const struct credentials *credentials) {
+  return contents(&credentials->client_secret);
+}
+
+void credentials_close(struct credentials *credentials) {
+  struct buffer *buffers[] = {&credentials->client_id, &credentials->client_secret, &credentials->audience,
+                              &credentials->issuer};
+  for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
+    if (buffers[i]->data) buffer_close(buffers[i]);
+  }
+  assertion_key_free(credentials->key);
+  credentials->key = NULL;
+}

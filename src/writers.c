@@ -1,0 +1,37 @@
+#include "writers.h"
+
+#include <string.h>
+
+/* The list for a key (FNV-1a). */
+static size_t list_of(struct text key) {
+  unsigned hash = 2166136261U;
+  for (size_t i = 0; i < key.length; i++) hash = (hash ^ (unsigned char)key.data[i]) * 16777619U;
+  return hash % WRITERS_LISTS;
+}
+
+static bool same_key(const struct writer *a, const struct writer *b) {
+  return a->key.length == b->key.length && memcmp(a->key.data, b->key.data, a->key.length) == 0;
+}
+
+void writers_join(struct writers *writers, struct writer *writer) {
+  struct writer **place = &writers->lists[list_of(writer->key)];
+  while (*place) place = &(*place)->next;
+  writer->next = NULL;
+  writer->waiting = true;
+  *place = writer;
+}
+
+bool writers_is_first(const struct writers *writers, const struct writer *writer, double now) {
+  const struct writer *other = writers->lists[list_of(writer->key)];
+  while (other != writer && (now >= other->until || !same_key(other, writer))) other = other->next;
+  return other == writer;
+}
+
+bool writers_leave(struct writers *writers, struct writer *writer) {
+  if (!writer->waiting) return false;
+  struct writer **place = &writers->lists[list_of(writer->key)];
+  while (*place != writer) place = &(*place)->next;
+  *place = writer->next;
+  writer->waiting = false;
+  return true;
+}
