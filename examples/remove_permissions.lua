@@ -37,7 +37,7 @@ end
 local client = check(auth0perm.new {
   domain = environment "AUTH0_DOMAIN",
   token = environment "AUTH0_API_TOKEN",
-  ca_file = os.getenv "AUTH0_CA_FILE",
+  ca_file = os.getenv "AUTH0_CA_FILE" ~= "" and os.getenv "AUTH0_CA_FILE" or nil,
 })
 
 -- The API answers the same whether the user held a permission or not, so look first: a typing error shows here.
