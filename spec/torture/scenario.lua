@@ -36,8 +36,11 @@ end
 
 local OPTIONS = { domain = tenant.domain, ca_file = tenant.ca_file, token = tenant.token, timeout = 10,
   max_retries = 0 } -- a pause before each retry would make a torture of days
+local FETCHING_OPTIONS = { domain = tenant.domain, ca_file = tenant.ca_file, timeout = 10, max_retries = 0,
+  client_id = "torture", client_secret = "torture's secret" }
 local WRONG_OPTIONS = { domain = tenant.domain, ca_file = "/nonexistent/ca.pem" }
 local REMOVED = permissions_for("remove")
+local REMOVED_BY_FETCHER = permissions_for("fetch")
 local REMOVED_BY_STEPS = permissions_for("start")
 local REMOVED_FROM_NOBODY = permissions_for("nobody")
 local CANCELED = permissions_for("cancel")
@@ -214,6 +217,17 @@ local steps = {
     run = function()
       claim_result("refuse", client:remove_user_permissions("", REFUSED))
       claim_result("refuse options", auth0perm.new(WRONG_OPTIONS))
+    end,
+  },
+  {
+    name = "a client that fetches its token",
+    run = function()
+      local fetching, err = auth0perm.new(FETCHING_OPTIONS)
+      if not fetching then
+        return claim_result("fetch", nil, err)
+      end
+      claim_result("fetch", fetching:remove_user_permissions(USER, REMOVED_BY_FETCHER))
+      fetching:close()
     end,
   },
   {
