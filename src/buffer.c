@@ -15,6 +15,18 @@ bool text_equals(struct text text, const char *string) {
   return text.length == strlen(string) && (text.length == 0 || memcmp(text.data, string, text.length) == 0);
 }
 
+uint32_t text_hash(struct text text) {
+  uint32_t hash = 2166136261U;
+  for (size_t i = 0; i < text.length; i++) hash = (hash ^ (unsigned char)text.data[i]) * 16777619U;
+  return hash;
+}
+
+size_t text_printable_length(struct text text) {
+  size_t length = 0;
+  while (length < text.length && text.data[length] > ' ' && text.data[length] <= '~') length++;
+  return length;
+}
+
 void buffer_open(struct buffer *buffer, struct allocator allocator, size_t limit) {
   *buffer = (struct buffer){.allocator = allocator, .limit = limit};
 }

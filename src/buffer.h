@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "allocator.h"
 
@@ -17,6 +18,12 @@ struct text {
 
 /* Whether the text is this string. */
 bool text_equals(struct text text, const char *string);
+
+/* A number that is the same for equal texts (FNV-1a); no protection from texts that are made to collide. */
+uint32_t text_hash(struct text text);
+
+/* How many bytes at the beginning are printable ASCII and no space. */
+size_t text_printable_length(struct text text);
 
 enum buffer_state { BUFFER_GOOD, BUFFER_FULL, BUFFER_NO_MEMORY };
 

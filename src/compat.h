@@ -78,14 +78,4 @@ static inline void compat_setmetatable(lua_State *L, const char *name) {
   lua_setmetatable(L, -2);
 }
 
-/* The userdata at `index` if it has the metatable of that name, NULL otherwise. */
-static inline void *compat_testudata(lua_State *L, int index, const char *name) {
-  void *userdata = lua_touserdata(L, index);
-  if (!userdata || !lua_getmetatable(L, index)) return NULL;
-  luaL_getmetatable(L, name);
-  int same = lua_rawequal(L, -1, -2);
-  lua_pop(L, 2);
-  return same ? userdata : NULL;
-}
-
 #endif

@@ -1,6 +1,5 @@
 #include "request.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "encode.h"
@@ -109,22 +108,16 @@ static bool check_name(const char *field, struct text name, long long most, stru
   return true;
 }
 
-/* FNV-1a. A list made to collide costs its maker time, no more: a body of 1 MB holds some 12000 items. */
-static uint32_t hash(struct text text) {
-  uint32_t value = 2166136261U;
-  for (size_t i = 0; i < text.length; i++) value = (value ^ (unsigned char)text.data[i]) * 16777619U;
-  return value;
-}
-
 static struct text at_range(const struct request *request, struct text_range range) {
   return (struct text){.data = request->content.data + range.start, .length = range.length};
 }
 
-/* The slot that holds an equal item, or the free one where it belongs. */
+/* The slot that holds an equal item, or the free one where it belongs. A list made to collide
+ * costs its maker time, no more: a body of 1 MB holds some 12000 items. */
 static struct text_range *find_slot(const struct request *request, struct text item) {
   const struct request_items *items = &request->items;
   size_t mask = items->slot_count - 1;
-  size_t i = hash(item) & mask;
+  size_t i = text_hash(item) & mask;
   for (;; i = (i + 1) & mask) {
     struct text_range *slot = &items->slots[i];
     if (slot->length == 0) return slot;
@@ -250,11 +243,10 @@ bool request_correlate(struct request *request, struct text id, struct error *er
     return error_set(error, ERROR_INVALID, "%s: 1 to %d characters expected, got %zu", name, (int)CORRELATION_MOST,
                      id.length);
   }
-  for (size_t i = 0; i < id.length; i++) {
-    if (id.data[i] <= ' ' || id.data[i] > '~') {
-      return error_set(error, ERROR_INVALID, "%s: printable ASCII without spaces expected, character %zu is not", name,
-                       i + 1);
-    }
+  size_t printable = text_printable_length(id);
+  if (printable < id.length) {
+    return error_set(error, ERROR_INVALID, "%s: printable ASCII without spaces expected, character %zu is not", name,
+                     printable + 1);
   }
   buffer_cut(&request->correlation, 0);
   buffer_append(&request->correlation, id.data, id.length);

@@ -21,12 +21,11 @@ static bool check(struct text value, struct error *error) {
     return error_set(error, ERROR_INVALID, "token: at most %d characters expected, got %zu", (int)TOKEN_MOST,
                      value.length);
   }
-  for (size_t i = 0; i < value.length; i++) {
-    if (value.data[i] <= ' ' || value.data[i] > '~') {
-      return error_set(error, ERROR_INVALID,
-                       "token: printable ASCII without spaces, line ends or \"Bearer\" expected, character %zu is not",
-                       i + 1);
-    }
+  size_t printable = text_printable_length(value);
+  if (printable < value.length) {
+    return error_set(error, ERROR_INVALID,
+                     "token: printable ASCII without spaces, line ends or \"Bearer\" expected, character %zu is not",
+                     printable + 1);
   }
   return true;
 }

@@ -2,11 +2,8 @@
 
 #include <string.h>
 
-/* The list for a key (FNV-1a). */
 static size_t list_of(struct text key) {
-  unsigned hash = 2166136261U;
-  for (size_t i = 0; i < key.length; i++) hash = (hash ^ (unsigned char)key.data[i]) * 16777619U;
-  return hash % WRITERS_LISTS;
+  return text_hash(key) % WRITERS_LISTS;
 }
 
 static bool same_key(const struct writer *a, const struct writer *b) {
