@@ -28,14 +28,15 @@ SHARE = $(if $(PREFIX),$(PREFIX),/usr)/share/auth0perm
 
 # The core knows neither Lua nor libcurl, and is compiled without their flags.
 CORE := buffer error encode operation response retry bucket token writers request assertion credentials pages client call
-LUA_SIDE := lua_values lua_table lua_json lua_options lua_arguments lua_operations lua_crank lua_call lua_client
+LUA_SIDE := lua_values lua_table lua_json lua_options lua_arguments lua_operations lua_configuration lua_crank lua_call \
+  lua_prepared lua_client
 CORE_OBJECTS := $(CORE:%=$(BUILD)/src/%.o)
 LUA_OBJECTS := $(LUA_SIDE:%=$(BUILD)/src/%.o) $(BUILD)/lua_auth0perm.o
 OBJECTS := $(CORE_OBJECTS) $(BUILD)/src/curl_driver.o $(LUA_OBJECTS)
 MODULE := $(BUILD)/auth0perm.so
 # What holds documentation, in the order of the reference.
-DOCUMENTED := src/lua_client.c src/operation.c src/lua_call.c src/lua_operations.c src/lua_arguments.c src/lua_options.c \
-  src/lua_values.c
+DOCUMENTED := src/lua_client.c src/lua_configuration.c src/operation.c src/lua_call.c src/lua_prepared.c src/lua_operations.c \
+  src/lua_arguments.c src/lua_options.c src/lua_values.c
 
 # Debian packages. The version of Lua that LUA names, as a package and as its headers.
 LUA_PACKAGES = $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)

@@ -4,6 +4,7 @@
 #include "src/lua_call.h"
 #include "src/lua_client.h"
 #include "src/lua_operations.h"
+#include "src/lua_prepared.h"
 #include "src/lua_values.h"
 #include "src/version.h"
 
@@ -18,6 +19,7 @@ EXPORT int luaopen_auth0perm(lua_State *L);
 int luaopen_auth0perm(lua_State *L) {
   values_open(L);
   lua_call_open(L);
+  lua_prepared_open(L);
   lua_client_open(L);
   lua_newtable(L);
   lua_pushcfunction(L, lua_client_new);

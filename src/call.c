@@ -156,6 +156,19 @@ static enum call_step send_token_request(struct call *call, double now) {
   return send(call, call->token_request, limit, now);
 }
 
+/* A token is to be fetched, by this call. Where tokens are shared somebody else may have one. */
+static enum call_step fetch(struct call *call, double now) {
+  if (call->client->share_tokens && !call->may_fetch) return CALL_AUTHORIZE;
+  return send_token_request(call, now);
+}
+
+/* The fetch is over, whatever came of it. */
+static void end_fetch(struct call *call) {
+  call->client->changes++;
+  call->to_share = call->may_fetch;
+  call->may_fetch = false;
+}
+
 /* Ends the call with why the token endpoint refused. */
 static enum call_step refuse_token(struct call *call) {
   call->error = call->client->token.failure;
@@ -173,6 +186,10 @@ enum call_step call_next(struct call *call, double now) {
   if (call->state == CALL_FINISHED || !check_client(call, now)) return CALL_DONE;
   call_begin(call, now);
   struct client *client = call->client;
+  if (call->to_share) {
+    call->to_share = false;
+    return CALL_SHARE;
+  }
   if (now >= call->deadline) return finish_late(call);
   if (now < call->not_before) return wait(call, call->not_before - now, now);
   if (call->writer.waiting && !writers_is_first(&client->writers, &call->writer, now)) {
@@ -181,7 +198,7 @@ enum call_step call_next(struct call *call, double now) {
   double seconds = 0;
   bool fresh = call->fetched && token_lives(&client->token, now);
   switch (fresh ? TOKEN_READY : token_next(&client->token, call, &call->awaited, now, &seconds)) {
-    case TOKEN_FETCH: return send_token_request(call, now);
+    case TOKEN_FETCH: return fetch(call, now);
     case TOKEN_WAIT:
       if (!client->token.fetcher && now + seconds >= call->deadline) return refuse_token(call);
       return wait(call, seconds, now);
@@ -293,7 +310,7 @@ static void wait_for_turn(struct call *call, double now) {
 /* The tenant, or its quota, has the fetch wait: this call's and everybody's. */
 static void put_off_fetch(struct call *call, double now) {
   double pause = token_put_off(&call->client->token, call, &call->error, call->error.retry_after, now);
-  call->client->changes++;
+  end_fetch(call);
   call->state = CALL_DECIDING;
   if (now + pause >= call->deadline) finish(call);
 }
@@ -304,7 +321,7 @@ static void try_fetch_again(struct call *call, double now) {
   double pause = asked > 0 ? asked : retry_pause(call->token_retries, &call->client->random);
   if (now + pause >= call->deadline) {
     if (asked > 0) token_put_off(&call->client->token, call, &call->error, asked, now);
-    call->client->changes++;
+    end_fetch(call);
     finish(call);
     return;
   }
@@ -334,7 +351,7 @@ static void fail_fetch(struct call *call, enum retry_verdict verdict, double now
   } else {
     token_fetch_failed(token, call, &call->error, verdict == RETRY_GIVE_UP, retry_after, now);
   }
-  call->client->changes++;
+  end_fetch(call);
   if (!lives) {
     finish(call);
   } else {
@@ -364,7 +381,7 @@ static void feed_token(struct call *call, const struct response *response, doubl
   }
   token_release(&call->client->token, call);
   close_token_request(call);
-  call->client->changes++;
+  end_fetch(call);
   call->token_retries = 0;
   call->fetched = true;
   call->error = (struct error){.kind = ERROR_NONE};
@@ -437,17 +454,39 @@ void call_overrule(struct call *call, const struct failure *failure) {
   finish(call);
 }
 
-void call_authorize(struct call *call, struct text token, double expires_in, double now) {
-  if (call->state != CALL_DECIDING || !check_client(call, now)) return;
+bool call_authorize(struct call *call, struct text token, double expires_in, double now) {
+  if (call->state != CALL_DECIDING || !check_client(call, now)) return true;
+  struct token *mine = &call->client->token;
+  if (call->client->share_tokens && !token_is_news(mine, token)) return false;
   if (!(expires_in > 0)) {
     error_set(&call->error, ERROR_TOKEN, "the token has expired already");
     finish(call);
-  } else if (!token_give(&call->client->token, token, now, expires_in, &call->error)) {
+  } else if (!token_give(mine, token, now, expires_in, &call->error)) {
     if (call->error.kind == ERROR_INVALID) call->error.kind = ERROR_TOKEN;
     finish(call);
   } else {
+    token_release(mine, call);
     call->client->changes++;
   }
+  return true;
+}
+
+void call_fetch(struct call *call) {
+  call->may_fetch = call->state == CALL_DECIDING && call->client->share_tokens && call->client->token.fetcher == call;
+}
+
+void call_defer(struct call *call, double seconds, double now) {
+  if (call->state != CALL_DECIDING || !call->client->share_tokens || !check_client(call, now)) return;
+  struct error reason;
+  error_set(&reason, ERROR_TOKEN, "a token was being fetched elsewhere, and has not come");
+  token_put_off(&call->client->token, call, &reason, seconds, now);
+  call->client->changes++;
+}
+
+struct text call_shared(const struct call *call, double now, double *expires_in) {
+  const struct token *token = &call->client->token;
+  *expires_in = token->expires_at - now;
+  return call->fetched && token_lives(token, now) ? token_value(token) : (struct text){.data = "", .length = 0};
 }
 
 void call_close(struct call *call) {

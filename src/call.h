@@ -11,7 +11,8 @@
 enum call_step {
   CALL_SEND,      /* send what call_request names, then call_feed or call_fail */
   CALL_WAIT,      /* nothing to do for `call->wait` seconds; then, or earlier, call_next again */
-  CALL_AUTHORIZE, /* supply a token: call_authorize or call_fail */
+  CALL_AUTHORIZE, /* supply a token: call_authorize or call_fail; where tokens are shared, also call_fetch or call_defer */
+  CALL_SHARE,     /* the fetch that call_fetch allowed is over: share what call_shared tells, then call_next again */
   CALL_DONE       /* `call->error.kind` tells: ERROR_NONE is success */
 };
 
@@ -33,6 +34,8 @@ struct call {
   int retries;         /* of them that followed a failure */
   int token_retries;   /* of the token request */
   bool fetched;        /* it has just fetched a token, which it uses as long as that lives */
+  bool may_fetch;      /* where tokens are shared: it may, for nobody else does */
+  bool to_share;       /* its fetch is over, and its driver does not know that yet */
   double sent_at;      /* when the newest request left */
   bool maybe_applied;  /* an earlier try may have been carried out */
   bool renewed;        /* a token that was not taken has been replaced */
@@ -74,9 +77,20 @@ void call_fail(struct call *call, const struct failure *failure, double now);
 /* The same, even for a call that is done: its result could not be handed over. */
 void call_overrule(struct call *call, const struct failure *failure);
 
-/* A token for the client, that expires in so many seconds (HUGE_VAL: unknown). A bad one ends the call. Ignored unless the
- * call has something to decide. */
-void call_authorize(struct call *call, struct text token, double expires_in, double now);
+/* A token for the client, that expires in so many seconds (HUGE_VAL: unknown). A bad one ends the call. False, where tokens
+ * are shared, when it is no news: the client has it, or had it and the tenant did not take it. Ignored unless the call has
+ * something to decide. */
+bool call_authorize(struct call *call, struct text token, double expires_in, double now);
+
+/* Where tokens are shared: nobody else fetches one, so the call that asked may. Ignored by one that did not ask. */
+void call_fetch(struct call *call);
+
+/* Where tokens are shared: somebody elsewhere fetches one. The client asks again in so many seconds, and goes on meanwhile
+ * with the token that it has, while that lives. */
+void call_defer(struct call *call, double seconds, double now);
+
+/* After CALL_SHARE: the token, empty when none came, and in how many seconds it expires (HUGE_VAL: unknown). */
+struct text call_shared(const struct call *call, double now, double *expires_in);
 
 /* Ends the call, if it has not ended, and frees everything, the token's copy wiped. */
 void call_close(struct call *call);

@@ -94,6 +94,9 @@ static bool check(const struct client_options *options, struct error *error) {
   if (options->token.data && has_credentials(options)) {
     return error_set(error, ERROR_INVALID, "token: either this or client_id expected, got both");
   }
+  if (options->share_tokens && !has_credentials(options)) {
+    return error_set(error, ERROR_INVALID, "share_tokens: client_id expected too, for there is no token to share");
+  }
   return check_domain(options->domain, error) && client_check_seconds("timeout", options->timeout, error) &&
          client_check_seconds("connect_timeout", options->connect_timeout, error) &&
          client_check_seconds("request_timeout", options->request_timeout, error) &&
@@ -118,6 +121,7 @@ bool client_open(struct client *client, const struct client_options *options, st
   client->request_timeout = options->request_timeout;
   client->max_retries = (int)options->max_retries;
   client->epoch = options->epoch;
+  client->share_tokens = options->share_tokens;
   client->random = options->random | 1; /* zero would stay zero */
   bucket_open(&client->bucket, &options->bucket);
   token_open(&client->token, source_of(options), allocator);

@@ -14,6 +14,7 @@ struct client_options {
   struct text domain; /* host, or host:port; required */
   struct text token;  /* a token that nobody can renew; without one, and without credentials, calls ask their driver */
   struct credentials_options credentials;
+  bool share_tokens;       /* calls ask their driver for a token that was fetched elsewhere before they fetch one */
   struct text lua_version; /* for the Auth0-Client header; required */
   double timeout;          /* seconds for a whole call */
   double connect_timeout;  /* seconds for a connection */
@@ -33,6 +34,7 @@ struct client {
   struct credentials credentials;
   double (*epoch)(void); /* seconds since 1970 */
   struct token token;
+  bool share_tokens;
   struct bucket bucket;
   uint64_t random;       /* state of the generator of pauses */
   unsigned long changes; /* of what a waiting call may wait for: another token, the end of an earlier write */

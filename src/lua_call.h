@@ -6,6 +6,9 @@
 
 #include "lua_crank.h"
 
+/* The call that is a method's first argument. */
+struct held_call *lua_call_check(lua_State *L);
+
 /* Makes the metatable of calls. */
 void lua_call_open(lua_State *L);
 
@@ -14,6 +17,15 @@ struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, 
 
 /* Pushes what the method would return for a call that is done, which is on top of the stack; returns how many values. */
 int lua_call_push_result(lua_State *L, const struct held_call *call);
+
+/* Pushes the table of methods that calls have. */
+void lua_call_push_methods(lua_State *L);
+
+/* Ends a call, whoever drives it; one that is done is let be. */
+void lua_call_cancel(struct held_call *call, const char *message);
+
+/* No request of nginx's holds the call any more. */
+void lua_call_unleash(struct held_call *call);
 
 /* Forgets the items of the page that the call at a stack index holds. */
 void lua_call_drop_items(lua_State *L, int index);

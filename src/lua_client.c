@@ -1,19 +1,22 @@
 #include "lua_client.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "clock.h"
 #include "compat.h"
 #include "lua_arguments.h"
 #include "lua_call.h"
+#include "lua_configuration.h"
 #include "lua_values.h"
 
 static const char CLIENT_TYPE[] = "auth0perm.client";
 
 /* Key of the registry: a function that does nothing, see check_interrupt. */
 static const char NOTHING_KEY = 0;
+
+/* Key of the registry: true, once a blocking client was made in nginx. */
+static const char WARNED_KEY = 0;
 
 /* How long a blocking method waits at a time, in seconds, before it looks whether it has been interrupted. A signal ends
  * the wait earlier. */
@@ -22,9 +25,9 @@ static const double BLOCKING_WAIT = 1;
 /* The table that belongs to the userdata holds the calls in flight, each under its address: what keeps them alive. */
 struct lua_client {
   struct client client;
-  struct curl_driver *driver;
-  struct crank crank;
-  bool closing; /* close was asked for while the crank was turning */
+  struct curl_driver *driver; /* NULL where the host performs the requests */
+  struct crank crank;         /* of the driver */
+  bool closing;               /* close was asked for while the crank was turning */
 };
 
 /* Pushes the version of the language: "Lua 5.4", or what LuaJIT says of itself. No metamethod of the globals runs. */
@@ -38,149 +41,30 @@ static struct text push_lua_version(lua_State *L) {
   return version;
 }
 
-/* What `new` was given: the core's options, and those of the Lua side. */
-struct given {
-  struct client_options core;
-  struct curl_options curl;
-};
-
-/* The options that are strings, and where they go. */
-static const struct text_option {
-  const char *name;
-  size_t offset; /* of its text in struct given */
-} TEXT_OPTIONS[] = {
-    {"domain", offsetof(struct given, core.domain)},
-    {"token", offsetof(struct given, core.token)},
-    {"client_id", offsetof(struct given, core.credentials.client_id)},
-    {"client_secret", offsetof(struct given, core.credentials.client_secret)},
-    {"private_key", offsetof(struct given, core.credentials.private_key)},
-    {"signing_algorithm", offsetof(struct given, core.credentials.signing_algorithm)},
-    {"audience", offsetof(struct given, core.credentials.audience)},
-    {"ca_file", offsetof(struct given, curl.ca_file)},
-    {"proxy", offsetof(struct given, curl.proxy)},
-    {"connect_to", offsetof(struct given, curl.connect_to)},
-};
-
-/* The options that are numbers. */
-static const struct number_option {
-  const char *name;
-  size_t offset; /* of its double in struct given */
-} NUMBER_OPTIONS[] = {
-    {"timeout", offsetof(struct given, core.timeout)},
-    {"connect_timeout", offsetof(struct given, core.connect_timeout)},
-    {"request_timeout", offsetof(struct given, core.request_timeout)},
-    {"max_retries", offsetof(struct given, core.max_retries)},
-    {"max_rate", offsetof(struct given, core.bucket.max_rate)},
-    {"reserve", offsetof(struct given, core.bucket.reserve)},
-    {"max_connections", offsetof(struct given, curl.max_connections)},
-};
-
-enum {
-  TEXT_OPTION_COUNT = sizeof TEXT_OPTIONS / sizeof *TEXT_OPTIONS,
-  NUMBER_OPTION_COUNT = sizeof NUMBER_OPTIONS / sizeof *NUMBER_OPTIONS
-};
-
-/* Raises for an option that does not exist; names those that do. */
-static void raise_unknown(lua_State *L, const char *name) {
-  luaL_Buffer names;
-  luaL_buffinit(L, &names);
-  for (size_t i = 0; i < TEXT_OPTION_COUNT; i++) {
-    if (i > 0) luaL_addstring(&names, ", ");
-    luaL_addstring(&names, TEXT_OPTIONS[i].name);
+/* A client that blocks would hold up all of an nginx worker's requests: says so in its log, once. */
+static void warn_in_nginx(lua_State *L) {
+  int top = lua_gettop(L);
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &WARNED_KEY);
+  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+  lua_getfield(L, -1, "ngx");
+  if (lua_isnil(L, top + 1) && lua_istable(L, top + 3)) {
+    lua_pushboolean(L, 1);
+    compat_rawsetp(L, LUA_REGISTRYINDEX, &WARNED_KEY);
+    lua_getfield(L, top + 3, "log");
+    lua_getfield(L, top + 3, "WARN");
+    lua_pushliteral(L,
+                    "auth0perm: this client holds up all requests of its nginx worker while it waits; "
+                    "require \"auth0perm.openresty\" in place of \"auth0perm\"");
+    lua_pcall(L, 2, 0, 0);
   }
-  for (size_t i = 0; i < NUMBER_OPTION_COUNT; i++) {
-    luaL_addstring(&names, ", ");
-    luaL_addstring(&names, NUMBER_OPTIONS[i].name);
-  }
-  luaL_addstring(&names, ", http2");
-  luaL_pushresult(&names);
-  values_raise(L, 1, "new", "%s: no such option; there are: %s", name, lua_tostring(L, -1));
-}
-
-/*---
----@class auth0perm.Options
---- The tenant's domain (or its custom domain), such as `"acme.eu.auth0.com"`: `host` or `host:port`, never a URL.
----@field domain string
---- An access token for the Management API (audience `https://{tenant}/api/v2/`), or a function that returns one and, if that
---- is known, the seconds until it expires; or nil and why there is none. It is called when a token is needed, from the method
---- or step that needs it, and must not yield. Without a token and without `client_id`, calls of `start` and of the methods fail
---- with kind `token`, and calls of `prepare` ask to authorize.
----@field token? string|fun(): string?, number|string|nil
---- The id of a machine-to-machine application; tokens are then fetched, kept and renewed. With `client_secret` or `private_key`.
----@field client_id? string
----@field client_secret? string
---- An unencrypted RSA key of 2048 bits or more as PEM, for `private_key_jwt` (RFC 7523).
----@field private_key? string
---- What to sign with it: `"RS256"` (default), `"RS384"` or `"PS256"`.
----@field signing_algorithm? "RS256"|"RS384"|"PS256"
---- What the token is for. Default `https://{domain}/api/v2/`; on a custom domain it is still the tenant's own domain.
----@field audience? string
---- A PEM file with the certificates to trust, for a private CA. Default: the system's.
----@field ca_file? string
---- A proxy, as `"http://host:port"`, also for tokens; `"env"` takes what the environment says (`https_proxy`, `no_proxy`).
---- Default: none.
----@field proxy? string
---- Where to connect instead of the domain's own address, as `"host:port"`; name and certificate stay those of the domain.
----@field connect_to? string
---- Connections at once, and kept. Default 16.
----@field max_connections? integer
---- Many requests at once on one connection. Default false.
----@field http2? boolean
---- Seconds for a whole call: waits and all pages of a list. Default 60.
----@field timeout? number
---- Seconds for a connection: name, address, TLS handshake. Default 10.
----@field connect_timeout? number
---- Seconds for one request and its answer, the body included. Default 30.
----@field request_timeout? number
---- How often a request is sent again after a failure that may pass: no connection, a reset, a time limit, 408, 5xx. Default 4.
----@field max_retries? integer
---- Requests per second at the most, beside what the tenant's rate limit allows. Default: no such bound.
----@field max_rate? number
---- The share of the tenant's rate-limit bucket that is left to other applications. Default 0.2.
----@field reserve? number
-*/
-
-/* Reads the option on top of the stack. A string belongs to the table of options. */
-static void read_option(lua_State *L, struct text key, struct given *given) {
-  const char *name = strlen(key.data) == key.length ? key.data : "(a name with a zero byte)";
-  if (strcmp(name, "token") == 0 && lua_isfunction(L, -1)) return;
-  if (strcmp(name, "http2") == 0) {
-    if (!lua_isboolean(L, -1)) values_raise(L, 1, "new", "http2: boolean expected, got %s", values_typename(L, -1));
-    given->curl.http2 = lua_toboolean(L, -1);
-    return;
-  }
-  for (size_t i = 0; i < TEXT_OPTION_COUNT; i++) {
-    if (strcmp(name, TEXT_OPTIONS[i].name) != 0) continue;
-    *(struct text *)((char *)given + TEXT_OPTIONS[i].offset) = values_check_string(L, -1, 1, "new", name);
-    return;
-  }
-  for (size_t i = 0; i < NUMBER_OPTION_COUNT; i++) {
-    if (strcmp(name, NUMBER_OPTIONS[i].name) != 0) continue;
-    if (lua_type(L, -1) != LUA_TNUMBER) {
-      values_raise(L, 1, "new", "%s: number expected, got %s", name, values_typename(L, -1));
-    }
-    *(double *)((char *)given + NUMBER_OPTIONS[i].offset) = lua_tonumber(L, -1);
-    return;
-  }
-  raise_unknown(L, name);
-}
-
-static void read_options(lua_State *L, int index, struct given *given) {
-  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) {
-      values_raise(L, 1, "new", "options: names expected as keys, got a %s", values_typename(L, -2));
-    }
-    struct text key;
-    key.data = lua_tolstring(L, -2, &key.length);
-    read_option(L, key, given);
-  }
-  if (!given->core.domain.data) values_raise(L, 1, "new", "domain: string expected, got nil");
+  lua_settop(L, top);
 }
 
 /* Fills a zeroed client, whose userdata is there to free what it has when something fails. */
-static bool open_client(struct lua_client *client, const struct given *given, struct allocator allocator,
+static bool open_client(struct lua_client *client, const struct configuration *given, struct allocator allocator,
                         struct error *error) {
-  if (!client_open(&client->client, &given->core, allocator, error)) return false;
+  if (!configuration_check(given, error) || !client_open(&client->client, &given->core, allocator, error)) return false;
+  if (configuration_has_no_driver(given)) return true;
   client->driver = curl_driver_new(allocator, &given->curl, error);
   if (!client->driver) return false;
   crank_open(&client->crank, &client->client, client->driver);
@@ -209,7 +93,7 @@ static void close_client(struct lua_client *client) {
 function auth0perm.new(options) end
 */
 int lua_client_new(lua_State *L) {
-  struct given given = {.core = client_defaults(), .curl = curl_driver_defaults()};
+  struct configuration given = {.core = client_defaults(), .curl = curl_driver_defaults()};
   struct error error;
   struct allocator allocator;
   lua_settop(L, 1);
@@ -226,13 +110,16 @@ int lua_client_new(lua_State *L) {
   lua_rawseti(L, -2, CRANK_TOKEN); /* used where it is a function */
   compat_setuservalue(L, -2);
   /* Options are read last: from here on no memory is Lua's, so no finalizer runs that could change their table. */
-  read_options(L, 1, &given);
+  configuration_read(L, 1, &given);
   /* Pauses of two clients are to differ, also when both were made at once. */
   given.core.random = (uint64_t)(clock_seconds() * 1e9) ^ (uint64_t)(uintptr_t)client;
   given.core.epoch = clock_epoch;
-  if (open_client(client, &given, allocator, &error)) return 1;
-  close_client(client);
-  return values_return_error(L, &error, "new");
+  if (!open_client(client, &given, allocator, &error)) {
+    close_client(client);
+    return values_return_error(L, &error, "new");
+  }
+  if (client->driver) warn_in_nginx(L);
+  return 1;
 }
 
 static struct lua_client *check_client(lua_State *L) {
@@ -247,6 +134,12 @@ static int return_closed(lua_State *L, const char *operation) {
   struct error error;
   error_set(&error, ERROR_CLOSED, "the client is closed");
   return values_return_error(L, &error, operation);
+}
+
+/* Raises where the host performs the requests. */
+static void check_driver(lua_State *L, const struct lua_client *client, const char *method) {
+  if (!client->driver)
+    luaL_error(L, "'%s': the client was made without a driver; drive its calls with call:next()", method);
 }
 
 /* Lets go of all calls, and of the token function: empties the table of anchors at this stack index. */
@@ -323,7 +216,7 @@ static bool run_call(lua_State *L, struct lua_client *client, struct held_call *
   return true;
 }
 
-/* Every operation's method: makes a call, and turns the crank until it is done. */
+/* Every operation's method: makes a call, and turns the crank until it is done. Without a driver the call is the result. */
 static int m_operation(lua_State *L) {
   const struct operation *operation = lua_touserdata(L, lua_upvalueindex(1));
   struct lua_client *client = check_client(L);
@@ -331,6 +224,7 @@ static int m_operation(lua_State *L) {
   if (!is_open(client)) return return_closed(L, operation->name);
   struct held_call *call = make_call(L, client, operation, 1, operation->name, &error);
   if (!call) return values_return_error(L, &error, operation->name);
+  if (!client->driver) return 1;
   if (!run_call(L, client, call)) return return_closed(L, operation->name);
   lua_settop(L, 2);
   return lua_call_push_result(L, call);
@@ -431,6 +325,7 @@ static int m_each(lua_State *L) {
   struct held_call *call = make_call(L, client, operation, 2, "each", &error);
   if (!call) return raise_error(L, &error, operation->name);
   call->call.by_page = true;
+  if (!client->driver) return 1;
   lua_pushinteger(L, 0);
   lua_pushcclosure(L, next_item, 3);
   return 1;
@@ -449,6 +344,7 @@ static int m_start(lua_State *L) {
   const struct operation *operation;
   struct error error;
   if (!is_open(client)) return return_closed(L, "start");
+  check_driver(L, client, "start");
   struct held_call *call = make_named_call(L, client, "start", &operation, &error);
   if (!call) return values_return_error(L, &error, operation->name);
   if (!start_call(L, client, call)) return return_closed(L, operation->name);
@@ -488,6 +384,7 @@ static int m_step(lua_State *L) {
     if (!(seconds >= 0)) values_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", values_shown(L, 2));
   }
   if (!is_open(client)) return return_closed(L, "step");
+  check_driver(L, client, "step");
   lua_settop(L, 1);
   compat_getuservalue(L, 1);
   if (!turn(L, client, seconds)) luaL_error(L, "'step': the client is at work, and cannot be stepped from within");

@@ -10,6 +10,7 @@
 
 struct crank;
 struct crank_list;
+struct held_call;
 
 /* Where the table of anchors keeps the host's function for tokens, if there is one. */
 enum { CRANK_TOKEN = 1 };
@@ -17,12 +18,18 @@ enum { CRANK_TOKEN = 1 };
 /* Where a call's userdata keeps Lua values, in the table that belongs to it; only answers that are read have items. */
 enum { LUA_CALL_CLIENT = 1, LUA_CALL_ITEMS = 2 };
 
+/* What ties a call to a request of nginx's, in memory that lives as long as the request. */
+struct leash {
+  struct held_call *call; /* NULL once the call is gone */
+};
+
 /* A call as Lua holds it, in a userdata. */
 struct held_call {
   struct call call;
   struct crank *crank;       /* whose it is; NULL when Lua drives the call itself, and when all is over */
   bool started;              /* the client drives it, or did */
   struct exchange *exchange; /* its request, while one is on its way */
+  struct leash *leash;       /* NULL where nothing ties it */
   bool handed;               /* Lua, which drives the call itself, has the request that is to be sent */
   bool answered, reused;     /* its newest request has come back; it left on a connection that was there before */
   double wake;               /* seconds, monotonic: when to ask a waiting call again */

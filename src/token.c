@@ -145,10 +145,18 @@ bool token_release(struct token *token, const void *caller) {
   return true;
 }
 
+static bool is_value(const struct token *token, struct text value) {
+  return token->length == value.length && memcmp(token_value(token).data, value.data, value.length) == 0;
+}
+
+bool token_is_news(const struct token *token, struct text value) {
+  return !is_value(token, value) && text_hash(value) != token->dropped;
+}
+
 bool token_drop(struct token *token, struct text value) {
   if (token->source == TOKEN_GIVEN) return false;
-  bool same = token->length == value.length && memcmp(token_value(token).data, value.data, value.length) == 0;
-  if (same) forget_value(token);
+  if (is_value(token, value)) forget_value(token);
+  token->dropped = text_hash(value);
   return true;
 }
 

@@ -25,6 +25,7 @@ struct token {
   unsigned long failed;  /* the number of the newest that failed for good; 0: none did */
   bool refused;          /* it failed because the tenant refused, and would again until next_fetch_at */
   struct error failure;  /* why it failed */
+  uint32_t dropped;      /* hash of the newest that the tenant did not take; 0: none */
 };
 
 enum token_step {
@@ -62,6 +63,9 @@ bool token_lives(const struct token *token, double now);
 
 /* The caller fetches no longer; nothing happens when it did not. Returns whether it did. */
 bool token_release(struct token *token, const void *caller);
+
+/* Whether a token that was fetched elsewhere is worth having: neither the one that is here, nor one that was dropped. */
+bool token_is_news(const struct token *token, struct text value);
 
 /* The tenant does not take this token: drops it, if it is still the one. False when it cannot be replaced, and stays. */
 bool token_drop(struct token *token, struct text value);

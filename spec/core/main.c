@@ -14,6 +14,7 @@ int test_pages(void);
 int test_request(void);
 int test_response(void);
 int test_retry(void);
+int test_share(void);
 int test_token(void);
 int test_tries(void);
 int test_turmoil(void);
@@ -37,6 +38,7 @@ int main(void) {
   failed += test_pages();
   failed += test_tries();
   failed += test_fetch();
+  failed += test_share();
   failed += test_days();
   failed += test_turmoil();
   failed += test_checkpoints();

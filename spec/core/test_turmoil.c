@@ -84,6 +84,7 @@ static void step(struct call *moving, double now) {
       call_close(moving);
       *moving = (struct call){0};
       break;
+    case CALL_SHARE:
     case CALL_AUTHORIZE: fail_msg("a client with a secret needs no help");
   }
 }
