@@ -1,9 +1,16 @@
 #include "curl_driver.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "watcher.h"
 
 enum {
   CONNECTIONS = 16,            /* by default */
@@ -12,7 +19,9 @@ enum {
   OPTION_MOST = 4096,          /* bytes of an option */
   BODY_MOST = 8 * 1024 * 1024, /* bytes of an answer's body */
   HEADERS_MOST = 64 * 1024,    /* bytes of an answer's headers, those of 1xx answers included */
-  BODY_KEPT = 64 * 1024        /* bytes of body buffer that an idle transfer keeps for the next answer */
+  BODY_KEPT = 64 * 1024,       /* bytes of body buffer that an idle transfer keeps for the next answer */
+  SOCKETS = 5,    /* that a transfer may need at once: two to connect, two to resolve a name, and one kept */
+  READY_MOST = 64 /* sockets that are seen to in one step before time limits are */
 };
 
 /* The longest time that libcurl is given; in milliseconds it still fits into 31 bits. */
@@ -40,7 +49,11 @@ struct transfer {
 
 struct curl_driver {
   struct allocator allocator;
-  CURLM *multi;
+  CURLM *multi; /* NULL, after a fork, while there is no memory for another */
+  struct watcher watcher;
+  double wake;   /* seconds, monotonic: when libcurl wants to look at its time limits; HUGE_VAL: not at all */
+  pid_t process; /* whose connections these are */
+  unsigned forks;
   struct buffer ca_file, proxy; /* terminated; empty where not given; the second may hold a password */
   struct buffer connect_to;     /* as libcurl wants it */
   struct curl_slist connect_to_list;
@@ -140,13 +153,61 @@ static bool keep_options(struct curl_driver *driver, const struct curl_options *
   return true;
 }
 
+/* libcurl tells what it wants to know of a socket. */
+static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context) {
+  struct curl_driver *driver = context;
+  bool read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
+  bool write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
+  (void)easy, (void)socket_context;
+  return watcher_want(&driver->watcher, socket, read, write) ? 0 : -1;
+}
+
+/* libcurl tells when it wants to look at its time limits. */
+static int on_timer(CURLM *multi, long milliseconds, void *context) {
+  struct curl_driver *driver = context;
+  (void)multi;
+  driver->wake = milliseconds < 0 ? HUGE_VAL : clock_seconds() + (double)milliseconds / 1000;
+  return 0;
+}
+
+/* Opens a socket that no program inherits which the host starts. */
+static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+  struct curl_driver *driver = context;
+  (void)purpose;
+  int opened = socket(address->family, address->socktype, address->protocol);
+  if (opened < 0) return CURL_SOCKET_BAD;
+  fcntl(opened, F_SETFD, FD_CLOEXEC);
+  if (watcher_add(&driver->watcher, opened)) return opened;
+  close(opened);
+  return CURL_SOCKET_BAD;
+}
+
+static int on_close(void *context, curl_socket_t socket) {
+  struct curl_driver *driver = context;
+  watcher_remove(&driver->watcher, socket);
+  return close(socket);
+}
+
 static bool open_multi(struct curl_driver *driver) {
   if (!initialise_libcurl()) return false;
+  driver->wake = HUGE_VAL;
+  driver->process = getpid();
   driver->multi = curl_multi_init();
   if (!driver->multi) return false;
+  CURLMcode failed = CURLM_OK;
   /* Otherwise it keeps four for each request on its way, and closes some whenever few are left. */
-  return curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, driver->connections) == CURLM_OK &&
-         curl_multi_setopt(driver->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, driver->connections) == CURLM_OK;
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, driver->connections);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, driver->connections);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_SOCKETDATA, driver);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_TIMERDATA, driver);
+  return failed == CURLM_OK;
+}
+
+static void close_multi(struct curl_driver *driver) {
+  if (driver->multi) curl_multi_cleanup(driver->multi);
+  driver->multi = NULL;
 }
 
 struct curl_driver *curl_driver_new(struct allocator allocator, const struct curl_options *options,
@@ -157,12 +218,14 @@ struct curl_driver *curl_driver_new(struct allocator allocator, const struct cur
     return NULL;
   }
   *driver = (struct curl_driver){.allocator = allocator};
+  bool watching = watcher_open(&driver->watcher, allocator);
   buffer_open(&driver->ca_file, allocator, OPTION_MOST);
   buffer_open(&driver->proxy, allocator, OPTION_MOST);
   buffer_open(&driver->connect_to, allocator, OPTION_MOST);
   bool kept = keep_options(driver, options, error);
-  if (kept && open_multi(driver)) return driver;
+  if (kept && watching && open_multi(driver)) return driver;
   if (kept) error_set_memory(error);
+  if (kept && !watching) error_set(error, ERROR_MEMORY, "the process has no file descriptor left");
   curl_driver_free(driver);
   return NULL;
 }
@@ -230,7 +293,7 @@ static CURLcode set_proxy(const struct curl_driver *driver, CURL *easy) {
 }
 
 /* What is the same for every request: see "Safety" in the README. */
-static bool set_constant_options(const struct curl_driver *driver, struct transfer *transfer) {
+static bool set_constant_options(struct curl_driver *driver, struct transfer *transfer) {
   CURL *easy = transfer->easy;
   CURLcode failed = CURLE_OK;
   failed |= ALLOW_HTTPS_ONLY(easy);
@@ -258,6 +321,10 @@ static bool set_constant_options(const struct curl_driver *driver, struct transf
   failed |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
   failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+  failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, driver);
+  failed |= curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  failed |= curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, driver);
   failed |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
   failed |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
   failed |= curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
@@ -275,7 +342,9 @@ static struct transfer *new_transfer(struct curl_driver *driver) {
   if (!transfer) return NULL;
   *transfer = (struct transfer){.easy = curl_easy_init()};
   buffer_open(&transfer->exchange.body, driver->allocator, BODY_MOST);
-  if (transfer->easy && set_constant_options(driver, transfer)) return transfer;
+  if (transfer->easy && watcher_reserve(&driver->watcher, SOCKETS) && set_constant_options(driver, transfer)) {
+    return transfer;
+  }
   free_transfer(driver, transfer);
   return NULL;
 }
@@ -334,7 +403,7 @@ static struct transfer *take_transfer(struct curl_driver *driver) {
 }
 
 struct exchange *curl_driver_send(struct curl_driver *driver, const struct request *request, void *owner) {
-  struct transfer *transfer = take_transfer(driver);
+  struct transfer *transfer = driver->multi ? take_transfer(driver) : NULL;
   if (!transfer) return NULL;
   transfer->exchange.owner = owner;
   transfer->exchange.failed = false;
@@ -351,9 +420,27 @@ struct exchange *curl_driver_send(struct curl_driver *driver, const struct reque
 }
 
 void curl_driver_step(struct curl_driver *driver, double seconds) {
+  struct ready ready[READY_MOST];
   int running;
-  if (seconds > 0) curl_multi_poll(driver->multi, NULL, 0, (int)milliseconds(seconds), NULL);
-  curl_multi_perform(driver->multi, &running);
+  if (!driver->multi) return;
+  double left = fmax(driver->wake - clock_seconds(), 0);
+  size_t count = watcher_wait(&driver->watcher, fmin(left, seconds), ready, READY_MOST);
+  for (size_t i = 0; i < count; i++) {
+    int events = (ready[i].read ? CURL_CSELECT_IN : 0) | (ready[i].write ? CURL_CSELECT_OUT : 0) |
+                 (ready[i].error ? CURL_CSELECT_ERR : 0);
+    curl_multi_socket_action(driver->multi, ready[i].socket, events, &running);
+  }
+  if (clock_seconds() < driver->wake) return;
+  driver->wake = HUGE_VAL;
+  curl_multi_socket_action(driver->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
+int curl_driver_descriptor(const struct curl_driver *driver) {
+  return driver->watcher.descriptor;
+}
+
+double curl_driver_wake(const struct curl_driver *driver) {
+  return driver->wake;
 }
 
 bool curl_driver_reused(const struct exchange *exchange) {
@@ -367,6 +454,7 @@ bool curl_driver_reused(const struct exchange *exchange) {
  * a connection that was there before. */
 bool curl_driver_maybe_read(const struct exchange *exchange) {
   const struct transfer *transfer = (const struct transfer *)exchange;
+  if (!transfer->easy) return true; /* the parent's */
   long sent = 0;
   curl_off_t handshake = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
@@ -421,6 +509,7 @@ static void conclude(struct transfer *transfer, CURLcode code) {
 struct exchange *curl_driver_finished(struct curl_driver *driver) {
   CURLMsg *message;
   int waiting;
+  if (!driver->multi) return NULL;
   while ((message = curl_multi_info_read(driver->multi, &waiting))) {
     if (message->msg != CURLMSG_DONE) continue;
     struct transfer *transfer;
@@ -434,7 +523,7 @@ struct exchange *curl_driver_finished(struct curl_driver *driver) {
 
 void curl_driver_release(struct curl_driver *driver, struct exchange *exchange) {
   struct transfer *transfer = (struct transfer *)exchange;
-  if (transfer->attached) curl_multi_remove_handle(driver->multi, transfer->easy);
+  if (transfer->attached && transfer->easy) curl_multi_remove_handle(driver->multi, transfer->easy);
   transfer->attached = false;
   if (transfer->previous) {
     transfer->previous->next = transfer->next;
@@ -442,6 +531,10 @@ void curl_driver_release(struct curl_driver *driver, struct exchange *exchange) 
     driver->used = transfer->next;
   }
   if (transfer->next) transfer->next->previous = transfer->previous;
+  if (!transfer->easy) {
+    free_transfer(driver, transfer);
+    return;
+  }
   if (exchange->body.capacity > BODY_KEPT) {
     buffer_close(&exchange->body);
   } else {
@@ -459,11 +552,32 @@ static void free_idle(struct curl_driver *driver) {
   }
 }
 
+/* Leaves to the parent what is the parent's: libcurl would say goodbye on its connections, and would wait for threads that
+ * resolve names, and that this process does not have. So what libcurl allocated for them stays allocated. */
+static void leave_parent(struct curl_driver *driver) {
+  for (struct transfer *transfer = driver->used; transfer; transfer = transfer->next) transfer->easy = NULL;
+  for (struct transfer *transfer = driver->idle; transfer; transfer = transfer->next) transfer->easy = NULL;
+  free_idle(driver);
+  driver->multi = NULL;
+  watcher_abandon(&driver->watcher);
+  driver->forks++;
+}
+
+unsigned curl_driver_forks(struct curl_driver *driver) {
+  if (driver->process != getpid()) {
+    leave_parent(driver);
+    if (!watcher_open(&driver->watcher, driver->allocator) || !open_multi(driver)) close_multi(driver);
+  }
+  return driver->forks;
+}
+
 void curl_driver_free(struct curl_driver *driver) {
   if (!driver) return;
+  if (driver->process != getpid()) leave_parent(driver);
   while (driver->used) curl_driver_release(driver, &driver->used->exchange);
   free_idle(driver);
-  if (driver->multi) curl_multi_cleanup(driver->multi);
+  close_multi(driver);
+  watcher_close(&driver->watcher);
   buffer_close(&driver->ca_file);
   buffer_close(&driver->proxy);
   buffer_close(&driver->connect_to);

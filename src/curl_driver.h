@@ -7,7 +7,7 @@
 #include "response.h"
 #include "retry.h"
 
-struct curl_driver; /* one curl_multi */
+struct curl_driver; /* one curl_multi, and what waits for its sockets */
 
 /* One request on its way, or come back. */
 struct exchange {
@@ -45,6 +45,17 @@ struct exchange *curl_driver_send(struct curl_driver *driver, const struct reque
 
 /* Moves all exchanges on, after waiting at most `seconds` for something to happen; 0 does not wait. */
 void curl_driver_step(struct curl_driver *driver, double seconds);
+
+/* Of an epoll or kqueue, readable when a step would find something to do; -1 where there is none. */
+int curl_driver_descriptor(const struct curl_driver *driver);
+
+/* When a step is due even if no socket has anything to do: seconds, monotonic; HUGE_VAL: never. */
+double curl_driver_wake(const struct curl_driver *driver);
+
+/* How many forks the driver has come through. In a child process it first leaves all connections to the parent, and starts
+ * anew; exchanges that were on their way are the parent's, and here only to be released. To be asked before anything else
+ * that touches a connection. */
+unsigned curl_driver_forks(struct curl_driver *driver);
 
 /* The next exchange that has come back, to be released by the caller; NULL when there is none. */
 struct exchange *curl_driver_finished(struct curl_driver *driver);

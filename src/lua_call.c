@@ -1,5 +1,6 @@
 #include "lua_call.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -7,6 +8,9 @@
 #include "lua_values.h"
 
 static const char CALL_TYPE[] = "auth0perm.call";
+
+/* Key of the registry: the function call_listeners, to be had without memory. */
+static const char LISTENERS_KEY = 0;
 
 struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, const struct operation *operation) {
   struct held_call *call = compat_newuserdata(L, sizeof *call);
@@ -113,6 +117,86 @@ static int m_cancel(lua_State *L) {
   return 1;
 }
 
+/* Pushes the message for what was raised, on top of the stack; errors of ours know theirs. */
+static const char *push_message(lua_State *L) {
+  if (luaL_callmeta(L, -1, "__tostring") && lua_isstring(L, -1)) return lua_tostring(L, -1);
+  if (lua_isstring(L, -1)) return lua_tostring(L, -1);
+  return lua_pushfstring(L, "(an error object of type %s)", values_typename(L, -1));
+}
+
+static void print_report(const struct held_call *call, const char *message) {
+  fprintf(stderr, "auth0perm: on_done of %s: %s\n", call->call.operation->name, message);
+}
+
+/* The message handler of a listener; runs before what it was called from is gone. */
+static int report(lua_State *L) {
+  print_report(lua_touserdata(L, lua_upvalueindex(1)), push_message(L));
+  return 0;
+}
+
+/* Calls the listeners of the call that is its argument, one after the other, however they end. */
+static int call_listeners(lua_State *L) {
+  const struct held_call *call = lua_touserdata(L, 1);
+  compat_getuservalue(L, 1);
+  lua_rawgeti(L, 2, LUA_CALL_LISTENERS);
+  lua_pushnil(L);
+  lua_rawseti(L, 2, LUA_CALL_LISTENERS);
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, report, 1);
+  int count = (int)compat_rawlen(L, 3);
+  for (int i = 1; i <= count; i++) {
+    lua_pushvalue(L, 1);
+    int results = lua_call_push_result(L, call);
+    lua_rawgeti(L, 3, i);
+    lua_insert(L, -1 - results);
+    int status = lua_pcall(L, results, 0, 4);
+    if (status != 0 && status != LUA_ERRRUN) print_report(call, "not enough memory, or an error in its error");
+    lua_settop(L, 4);
+  }
+  return 0;
+}
+
+void lua_call_conclude(lua_State *L, struct held_call *call) {
+  if (!call->heard) return;
+  call->heard = false;
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &LISTENERS_KEY);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 0, 0) == 0) return;
+  print_report(call, "not enough memory");
+  lua_pop(L, 1);
+}
+
+/*---
+--- Has a function called when the call is done, from the `step` (or blocking method, or `close`) that finds it done; at once
+--- where it is done already. It may do anything but yield: start calls, cancel them, close the client. What it raises is
+--- reported on the standard error stream, and stops nothing else. Several functions are called in the order in which they
+--- came. Only for calls of `start`.
+---@param listener fun(result: any, err: auth0perm.Error?)  gets what `result` returns
+---@return auth0perm.Call call  itself
+function Call:on_done(listener) end
+*/
+static int m_on_done(lua_State *L) {
+  struct held_call *call = lua_call_check(L);
+  if (!lua_isfunction(L, 2))
+    values_raise(L, 1, "on_done", "listener: function expected, got %s", values_typename(L, 2));
+  if (!call->started) luaL_error(L, "'on_done': only for calls of client:start(); you drive this one yourself");
+  lua_settop(L, 2);
+  compat_getuservalue(L, 1);
+  lua_rawgeti(L, 3, LUA_CALL_LISTENERS);
+  if (lua_isnil(L, 4)) {
+    lua_newtable(L);
+    lua_replace(L, 4);
+    lua_pushvalue(L, 4);
+    lua_rawseti(L, 3, LUA_CALL_LISTENERS);
+  }
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, 4, (int)compat_rawlen(L, 4) + 1);
+  call->heard = true;
+  lua_settop(L, 1);
+  if (call->call.state == CALL_FINISHED && !call->crank) lua_call_conclude(L, call);
+  return 1;
+}
+
 /* Sets a member of the table on top of the stack to a number of the newest answer's, where it is known. */
 static void set_known(lua_State *L, const char *name, double number) {
   if (number < 0) return;
@@ -176,8 +260,11 @@ static int m_gc(lua_State *L) {
 
 void lua_call_open(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"done", m_done}, {"result", m_result}, {"cancel", m_cancel}, {"info", m_info}, {NULL, NULL},
+      {"done", m_done}, {"result", m_result},   {"cancel", m_cancel},
+      {"info", m_info}, {"on_done", m_on_done}, {NULL, NULL},
   };
+  lua_pushcfunction(L, call_listeners);
+  compat_rawsetp(L, LUA_REGISTRYINDEX, &LISTENERS_KEY);
   luaL_newmetatable(L, CALL_TYPE); /* filled each time: the time before may have been short of memory */
   lua_newtable(L);
   compat_setfuncs(L, methods);

@@ -21,6 +21,10 @@ int lua_call_push_result(lua_State *L, const struct held_call *call);
 /* Pushes the table of methods that calls have. */
 void lua_call_push_methods(lua_State *L);
 
+/* Calls the functions that wait for a call to be done; its userdata is on top of the stack, and stays there. Raises nothing:
+ * what one of them raises goes to the standard error stream. */
+void lua_call_conclude(lua_State *L, struct held_call *call);
+
 /* Ends a call, whoever drives it; one that is done is let be. */
 void lua_call_cancel(struct held_call *call, const char *message);
 

@@ -22,6 +22,9 @@ static const char WARNED_KEY = 0;
  * the wait earlier. */
 static const double BLOCKING_WAIT = 1;
 
+/* How often an event loop has to step a client where the system has nothing that it could wait for, in seconds. */
+static const double LOOK = 0.01;
+
 /* The table that belongs to the userdata holds the calls in flight, each under its address: what keeps them alive. */
 struct lua_client {
   struct client client;
@@ -152,19 +155,42 @@ static void drop_anchors(lua_State *L, int anchors) {
   }
 }
 
+/* Lets go of the calls that are done, after telling who wants to know; the table of anchors is at this stack index. What is
+ * told may start calls, turn the crank and close the client. */
+static void conclude_calls(lua_State *L, struct lua_client *client, int anchors) {
+  struct held_call *call;
+  while ((call = crank_finished(&client->crank))) {
+    compat_rawgetp(L, anchors, call);
+    lua_pushnil(L);
+    compat_rawsetp(L, anchors, call);
+    lua_call_conclude(L, call);
+    lua_pop(L, 1);
+  }
+}
+
+/* Closes a client whose crank stands; the table of anchors is at this stack index. */
+static void close_and_conclude(lua_State *L, struct lua_client *client, int anchors) {
+  client->closing = true;
+  if (client->driver) crank_end_all(&client->crank);
+  conclude_calls(L, client, anchors);
+  close_client(client);
+  drop_anchors(L, anchors);
+}
+
 /* Turns the crank; the table of anchors is on top of the stack. False when it is being turned already. An interrupt of the
  * host's goes on its way. */
 static bool turn(lua_State *L, struct lua_client *client, double seconds) {
   int anchors = lua_gettop(L);
   lua_pushnil(L);
-  bool turned = crank_turn(L, &client->crank, anchors, seconds);
-  if (turned && client->closing) {
-    close_client(client);
-    drop_anchors(L, anchors);
+  if (!crank_turn(L, &client->crank, anchors, seconds)) return false;
+  if (client->closing) {
+    close_and_conclude(L, client, anchors);
+  } else if (lua_isnil(L, anchors + 1)) {
+    conclude_calls(L, client, anchors);
   }
   if (!lua_isnil(L, anchors + 1)) lua_error(L);
   lua_settop(L, anchors);
-  return turned;
+  return true;
 }
 
 /* Makes a call of the arguments that follow the client on the stack, and puts it between the two. NULL: a value is
@@ -393,15 +419,63 @@ static int m_step(lua_State *L) {
 }
 
 /*---
+--- A descriptor that is readable when `step` would find something to do: an event loop can wait for it. It is the client's own:
+--- neither read from it nor close it. It stays the same until the client is closed (or the process forks).
+---
+--- `pollfd`, `events` and `timeout` are cqueues' protocol; `cqueues.poll(client)` waits for a client.
+---@return integer? descriptor  of an epoll or kqueue; nil where the system has neither, and where the client is closed
+function Client:pollfd() end
+*/
+static int m_pollfd(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  if (!is_open(client)) return 0;
+  check_driver(L, client, "pollfd");
+  crank_look_for_fork(&client->crank);
+  int descriptor = curl_driver_descriptor(client->driver);
+  if (descriptor < 0) return 0;
+  lua_pushinteger(L, descriptor);
+  return 1;
+}
+
+/*---
+--- What to wait for on the descriptor: that it can be read.
+---@return "r" events
+function Client:events() end
+*/
+static int m_events(lua_State *L) {
+  check_client(L);
+  lua_pushliteral(L, "r");
+  return 1;
+}
+
+/*---
+--- When to call `step` even if the descriptor has nothing to read. Each `start`, `step` and `cancel` may change it.
+---@return number? seconds  0: at once; nil: there is nothing to do until the next `start`
+function Client:timeout() end
+*/
+static int m_timeout(lua_State *L) {
+  const struct lua_client *client = check_client(L);
+  if (!is_open(client)) return 0;
+  check_driver(L, client, "timeout");
+  double seconds = crank_timeout(&client->crank, clock_seconds());
+  if (seconds == HUGE_VAL) return 0;
+  lua_pushnumber(L, curl_driver_descriptor(client->driver) < 0 ? fmin(seconds, LOOK) : seconds);
+  return 1;
+}
+
+/*---
 --- Ends all calls in flight with an error of kind `closed`, closes the connections and wipes the token. May be called again.
 function Client:close() end
 */
 static int m_close(lua_State *L) {
   struct lua_client *client = check_client(L);
-  close_client(client);
   lua_settop(L, 1);
   compat_getuservalue(L, 1);
-  if (!client->closing) drop_anchors(L, 2);
+  if (client->crank.turning) {
+    client->closing = true;
+  } else if (is_open(client)) {
+    close_and_conclude(L, client, 2);
+  }
   return 0;
 }
 
@@ -436,7 +510,8 @@ static void set_operations(lua_State *L) {
 
 void lua_client_open(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"each", m_each}, {"start", m_start}, {"prepare", m_prepare}, {"step", m_step}, {"close", m_close}, {NULL, NULL},
+      {"each", m_each},     {"start", m_start},     {"prepare", m_prepare}, {"step", m_step}, {"pollfd", m_pollfd},
+      {"events", m_events}, {"timeout", m_timeout}, {"close", m_close},     {NULL, NULL},
   };
   static const luaL_Reg metamethods[] = {
       {"__gc", m_gc},

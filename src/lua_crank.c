@@ -53,6 +53,8 @@ void crank_open(struct crank *crank, const struct client *client, struct curl_dr
 }
 
 void crank_add(struct crank *crank, struct held_call *call, double now) {
+  crank_look_for_fork(crank);
+  crank->added = true;
   call->crank = crank;
   call->started = true;
   crank->in_flight++;
@@ -75,9 +77,32 @@ static struct exchange *take_exchange(struct crank *crank, struct held_call *cal
   return exchange;
 }
 
+/* Ends a call that is this process's copy of one of its parent's. */
+static void disown(struct crank *crank, struct held_call *call) {
+  static const char message[] = "the process has forked, and its parent goes on with the call";
+  if (call->exchange) {
+    curl_driver_release(crank->driver, take_exchange(crank, call));
+  } else {
+    unlink_call(call);
+  }
+  struct failure failure = {.kind = FAILURE_CANCELED, .maybe_read = true, .message = message};
+  call_fail(&call->call, &failure, clock_seconds());
+  retire(crank, call);
+}
+
+void crank_look_for_fork(struct crank *crank) {
+  unsigned forks = curl_driver_forks(crank->driver);
+  if (crank->forks == forks) return;
+  crank->forks = forks;
+  while (crank->sending.first) disown(crank, crank->sending.first);
+  while (crank->waiting.first) disown(crank, crank->waiting.first);
+}
+
 void crank_end(struct held_call *call, enum failure_kind kind, const char *message) {
   struct crank *crank = call->crank;
   if (!crank || call->call.state == CALL_FINISHED) return;
+  crank_look_for_fork(crank);
+  if (call->call.state == CALL_FINISHED) return;
   struct failure failure = {.kind = kind, .message = message};
   if (call->exchange) {
     struct exchange *exchange = take_exchange(crank, call);
@@ -229,40 +254,47 @@ static bool deliver_finished(lua_State *L, struct crank *crank, int anchors) {
   return any;
 }
 
-/* Lets go of calls that are done. */
-static void release_finished(lua_State *L, struct crank *crank, int anchors) {
-  struct held_call *call;
-  while ((call = crank->finished.first)) {
-    unlink_call(call);
-    call->crank = NULL;
-    lua_pushnil(L);
-    compat_rawsetp(L, anchors, call);
+double crank_timeout(const struct crank *crank, double now) {
+  if (crank->finished.first || (crank->in_flight > 0 && (crank->added || crank->client->changes != crank->changes))) {
+    return 0;
   }
+  if (crank->in_flight == 0) return HUGE_VAL;
+  return fmax(fmin(crank->next_look, curl_driver_wake(crank->driver)) - now, 0);
 }
 
 bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds) {
   if (crank->turning) return false;
   crank->turning = true;
+  crank_look_for_fork(crank);
+  crank->added = false;
   double now = clock_seconds();
   advance_waiting(L, crank, anchors, now);
   curl_driver_step(crank->driver, 0);
-  if (!deliver_finished(L, crank, anchors) && seconds > 0 && crank->in_flight > 0) {
+  bool any = deliver_finished(L, crank, anchors);
+  if (!any && seconds > 0 && crank->in_flight > 0) {
     double left = crank->next_look - now;
     curl_driver_step(crank->driver, left < seconds ? left : seconds);
-    deliver_finished(L, crank, anchors);
+    any = deliver_finished(L, crank, anchors);
   }
-  release_finished(L, crank, anchors);
+  if (any) advance_waiting(L, crank, anchors, clock_seconds()); /* those for whom there is a connection now */
   crank->turning = false;
   return true;
 }
 
+struct held_call *crank_finished(struct crank *crank) {
+  struct held_call *call = crank->finished.first;
+  if (!call) return NULL;
+  unlink_call(call);
+  call->crank = NULL;
+  return call;
+}
+
+void crank_end_all(struct crank *crank) {
+  while (crank->sending.first) crank_end(crank->sending.first, FAILURE_CLOSED, "the client was closed");
+  while (crank->waiting.first) crank_end(crank->waiting.first, FAILURE_CLOSED, "the client was closed");
+}
+
 void crank_close(struct crank *crank) {
-  struct crank_list *lists[] = {&crank->waiting, &crank->sending, &crank->finished};
-  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-    while (lists[i]->first) {
-      struct held_call *call = lists[i]->first;
-      crank_end(call, FAILURE_CLOSED, "the client was closed");
-      crank_forget(call);
-    }
-  }
+  crank_end_all(crank);
+  while (crank_finished(crank)) continue;
 }

@@ -16,7 +16,7 @@ struct held_call;
 enum { CRANK_TOKEN = 1 };
 
 /* Where a call's userdata keeps Lua values, in the table that belongs to it; only answers that are read have items. */
-enum { LUA_CALL_CLIENT = 1, LUA_CALL_ITEMS = 2 };
+enum { LUA_CALL_CLIENT = 1, LUA_CALL_ITEMS = 2, LUA_CALL_LISTENERS = 3 };
 
 /* What ties a call to a request of nginx's, in memory that lives as long as the request. */
 struct leash {
@@ -31,6 +31,7 @@ struct held_call {
   struct exchange *exchange; /* its request, while one is on its way */
   struct leash *leash;       /* NULL where nothing ties it */
   bool handed;               /* Lua, which drives the call itself, has the request that is to be sent */
+  bool heard;                /* functions wait for the call to be done */
   bool answered, reused;     /* its newest request has come back; it left on a connection that was there before */
   double wake;               /* seconds, monotonic: when to ask a waiting call again */
   struct crank_list *list;   /* of the crank's, the one that it stands in */
@@ -53,6 +54,8 @@ struct crank {
   size_t sending_count;        /* calls in `sending` */
   double next_look; /* seconds, monotonic: when a waiting call has to be looked at, even if no connection is free */
   unsigned long changes; /* of the client's that the waiting calls know of */
+  unsigned forks;        /* of the driver's that the calls know of */
+  bool added;            /* a call came since the last turn */
   bool turning;
 };
 
@@ -68,13 +71,25 @@ void crank_end(struct held_call *call, enum failure_kind kind, const char *messa
 /* The same for a call whose memory is about to go: no crank knows it afterwards. */
 void crank_forget(struct held_call *call);
 
+/* In how many seconds the crank wants to be turned, if no socket has anything to do before; HUGE_VAL: not at all. */
+double crank_timeout(const struct crank *crank, double now);
+
+/* In a child process, ends the calls that are its parent's to drive. All that turns, adds or ends does this first. */
+void crank_look_for_fork(struct crank *crank);
+
 /* Moves every call as far as it goes, after waiting at most `seconds` for something to happen. The table at the
- * (absolute) stack index `anchors` keeps each call's userdata alive, under the call's address, until it is done. False,
+ * (absolute) stack index `anchors` keeps each call's userdata alive, under the call's address. False,
  * and nothing happens, where the crank is being turned already: a finalizer may ask for that. Raises nothing; but when the
  * host has interrupted it, by a hook that raises, the value that was raised is put into the slot above `anchors`. */
 bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds);
 
-/* Ends all calls. */
+/* The next call that is done, which the crank then no longer knows; NULL when there is none. */
+struct held_call *crank_finished(struct crank *crank);
+
+/* Ends all calls that are in flight. */
+void crank_end_all(struct crank *crank);
+
+/* Ends all calls, and lets go of them. */
 void crank_close(struct crank *crank);
 
 #endif

@@ -1,0 +1,252 @@
+#if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+#undef _POSIX_C_SOURCE /* hides kqueue */
+#define USE_KQUEUE
+#include <sys/types.h>
+
+#include <sys/event.h>
+#include <sys/time.h>
+#elif defined(__linux__) && !defined(AUTH0PERM_WITHOUT_EPOLL)
+#define USE_EPOLL
+#include <sys/epoll.h>
+#else
+#include <poll.h>
+#endif
+#include <string.h>
+#include <unistd.h>
+
+#include "watcher.h"
+
+enum {
+  MORE_RECORDS = 8, /* at a time, where nobody made room for them before */
+  EVENTS_MOST = 64  /* taken from the kernel at a time */
+};
+
+/* The longest wait, so that no unit of a kernel's overflows. */
+static const double SECONDS_MOST = 3600;
+
+#if !defined(USE_KQUEUE)
+/* Rounded up: a wait of 0 would come back at once, again and again. */
+static int milliseconds(double seconds) {
+  double exact = seconds * 1000;
+  int whole = (int)exact;
+  return whole < exact ? whole + 1 : whole;
+}
+#endif
+
+#if defined(USE_EPOLL)
+
+static bool open_descriptor(struct watcher *watcher) {
+  watcher->descriptor = epoll_create1(EPOLL_CLOEXEC);
+  return watcher->descriptor >= 0;
+}
+
+/* Asks the kernel for what is wanted now. */
+static void ask(struct watcher *watcher, struct watched *watched, bool read, bool write) {
+  struct epoll_event event;
+  int action = EPOLL_CTL_MOD;
+  if (!watched->asked_read && !watched->asked_write) action = EPOLL_CTL_ADD;
+  if (!read && !write) action = EPOLL_CTL_DEL;
+  memset(&event, 0, sizeof event);
+  event.events = (read ? EPOLLIN : 0U) | (write ? EPOLLOUT : 0U);
+  event.data.fd = watched->socket;
+  epoll_ctl(watcher->descriptor, action, watched->socket, &event);
+}
+
+static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
+  struct epoll_event events[EVENTS_MOST];
+  int count = epoll_wait(watcher->descriptor, events, (int)most, milliseconds(seconds));
+  for (int i = 0; i < count; i++) {
+    ready[i] = (struct ready){
+        .socket = events[i].data.fd,
+        .read = events[i].events & EPOLLIN,
+        .write = events[i].events & EPOLLOUT,
+        .error = events[i].events & (EPOLLERR | EPOLLHUP),
+    };
+  }
+  return count > 0 ? (size_t)count : 0;
+}
+
+#elif defined(USE_KQUEUE)
+
+static bool open_descriptor(struct watcher *watcher) {
+  watcher->descriptor = kqueue();
+  return watcher->descriptor >= 0;
+}
+
+/* Reading and writing are asked for apart from each other. */
+static void ask(struct watcher *watcher, struct watched *watched, bool read, bool write) {
+  struct kevent changes[2];
+  int count = 0;
+  if (read != watched->asked_read) {
+    EV_SET(&changes[count++], watched->socket, EVFILT_READ, read ? EV_ADD : EV_DELETE, 0, 0, 0);
+  }
+  if (write != watched->asked_write) {
+    EV_SET(&changes[count++], watched->socket, EVFILT_WRITE, write ? EV_ADD : EV_DELETE, 0, 0, 0);
+  }
+  kevent(watcher->descriptor, changes, count, NULL, 0, NULL);
+}
+
+static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
+  struct kevent events[EVENTS_MOST];
+  struct timespec limit = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+  int count = kevent(watcher->descriptor, NULL, 0, events, (int)most, &limit);
+  for (int i = 0; i < count; i++) {
+    ready[i] = (struct ready){
+        .socket = (int)events[i].ident,
+        .read = events[i].filter == EVFILT_READ,
+        .write = events[i].filter == EVFILT_WRITE,
+        .error = events[i].flags & EV_ERROR,
+    };
+  }
+  return count > 0 ? (size_t)count : 0;
+}
+
+#else
+
+static bool open_descriptor(struct watcher *watcher) {
+  watcher->descriptor = -1;
+  return true;
+}
+
+/* It is asked at each wait anew. */
+static void ask(struct watcher *watcher, struct watched *watched, bool read, bool write) {
+  (void)watcher, (void)watched, (void)read, (void)write;
+}
+
+/* Sockets beyond `most` are told of by the next wait. */
+static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
+  size_t size = (watcher->count + 1) * sizeof(struct pollfd), count = 0, found = 0;
+  struct pollfd *polled = allocator_take(&watcher->allocator, size);
+  if (!polled) return 0;
+  for (size_t i = 0; i < watcher->count; i++) {
+    const struct watched *watched = &watcher->sockets[i];
+    if (!watched->read && !watched->write) continue;
+    short events = (short)((watched->read ? POLLIN : 0) | (watched->write ? POLLOUT : 0));
+    polled[count++] = (struct pollfd){.fd = watched->socket, .events = events};
+  }
+  if (poll(polled, (nfds_t)count, milliseconds(seconds)) <= 0) count = 0;
+  for (size_t i = 0; i < count && found < most; i++) {
+    if (polled[i].revents == 0) continue;
+    ready[found++] = (struct ready){
+        .socket = polled[i].fd,
+        .read = polled[i].revents & POLLIN,
+        .write = polled[i].revents & POLLOUT,
+        .error = polled[i].revents & (POLLERR | POLLHUP | POLLNVAL),
+    };
+  }
+  allocator_give_back(&watcher->allocator, polled, size);
+  return found;
+}
+
+#endif
+
+bool watcher_open(struct watcher *watcher, struct allocator allocator) {
+  *watcher = (struct watcher){.allocator = allocator, .descriptor = -1};
+  return open_descriptor(watcher);
+}
+
+static struct watched *find(struct watcher *watcher, int socket) {
+  for (size_t i = 0; i < watcher->count; i++) {
+    if (watcher->sockets[i].socket == socket) return &watcher->sockets[i];
+  }
+  return NULL;
+}
+
+bool watcher_reserve(struct watcher *watcher, size_t count) {
+  size_t capacity = watcher->capacity + count;
+  struct allocator *allocator = &watcher->allocator;
+  void *larger = allocator->reallocate(allocator->context, watcher->sockets, watcher->capacity * sizeof(struct watched),
+                                       capacity * sizeof(struct watched));
+  if (!larger) return false;
+  watcher->sockets = larger;
+  watcher->capacity = capacity;
+  return true;
+}
+
+/* A record for a socket that has none. NULL: no memory. */
+static struct watched *take_record(struct watcher *watcher, int socket) {
+  if (watcher->count == watcher->capacity && !watcher_reserve(watcher, MORE_RECORDS)) return NULL;
+  struct watched *watched = &watcher->sockets[watcher->count++];
+  *watched = (struct watched){.socket = socket};
+  return watched;
+}
+
+/* The last record takes the place of this one. */
+static void drop_record(struct watcher *watcher, struct watched *watched) {
+  *watched = watcher->sockets[--watcher->count];
+}
+
+/* Brings what the kernel was asked for up to date. */
+static void update(struct watcher *watcher, struct watched *watched) {
+  if (watched->read == watched->asked_read && watched->write == watched->asked_write) return;
+  ask(watcher, watched, watched->read, watched->write);
+  watched->asked_read = watched->read;
+  watched->asked_write = watched->write;
+}
+
+bool watcher_add(struct watcher *watcher, int socket) {
+  struct watched *watched = take_record(watcher, socket);
+  if (watched) watched->lasting = true;
+  return watched;
+}
+
+/* The kernel is told even though a close would tell it: another process may hold the socket too, and then it would not. */
+void watcher_remove(struct watcher *watcher, int socket) {
+  struct watched *watched = find(watcher, socket);
+  if (!watched) return;
+  watched->read = watched->write = false;
+  update(watcher, watched);
+  drop_record(watcher, watched);
+}
+
+/* A lasting socket that is not wanted stays with the kernel as it is: most are wanted again at once, by the next request. */
+bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
+  struct watched *watched = find(watcher, socket);
+  if (!watched && !read && !write) return true;
+  if (!watched) watched = take_record(watcher, socket);
+  if (!watched) return false;
+  watched->read = read;
+  watched->write = write;
+  if (read || write) {
+    update(watcher, watched);
+  } else if (!watched->lasting) {
+    update(watcher, watched);
+    drop_record(watcher, watched);
+  }
+  return true;
+}
+
+/* Whether the socket is still wanted. One that is not, and yet has something to say, is the kernel's no longer. */
+static bool check_wanted(struct watcher *watcher, int socket) {
+  struct watched *watched = find(watcher, socket);
+  if (watched && (watched->read || watched->write)) return true;
+  if (watched) update(watcher, watched);
+  return false;
+}
+
+size_t watcher_wait(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
+  size_t wanted = 0;
+  if (most > EVENTS_MOST) most = EVENTS_MOST;
+  size_t count = wait_for_kernel(watcher, seconds < SECONDS_MOST ? seconds : SECONDS_MOST, ready, most);
+  for (size_t i = 0; i < count; i++) {
+    if (check_wanted(watcher, ready[i].socket)) ready[wanted++] = ready[i];
+  }
+  return wanted;
+}
+
+void watcher_close(struct watcher *watcher) {
+  if (watcher->descriptor >= 0) close(watcher->descriptor);
+  allocator_give_back(&watcher->allocator, watcher->sockets, watcher->capacity * sizeof *watcher->sockets);
+  *watcher = (struct watcher){.allocator = watcher->allocator, .descriptor = -1};
+}
+
+/* The kernel's watcher is the parent's too: it is closed, not changed. (kqueue gives a child none.) */
+void watcher_abandon(struct watcher *watcher) {
+#if defined(USE_KQUEUE)
+  watcher->descriptor = -1;
+#endif
+  for (size_t i = 0; i < watcher->count; i++) {
+    if (watcher->sockets[i].lasting) close(watcher->sockets[i].socket);
+  }
+  watcher_close(watcher);
+}
