@@ -32,7 +32,7 @@ LUA_SIDE := lua_values lua_table lua_json lua_options lua_arguments lua_operatio
   lua_prepared lua_client
 CORE_OBJECTS := $(CORE:%=$(BUILD)/src/%.o)
 LUA_OBJECTS := $(LUA_SIDE:%=$(BUILD)/src/%.o) $(BUILD)/lua_auth0perm.o
-OBJECTS := $(CORE_OBJECTS) $(BUILD)/src/watcher.o $(BUILD)/src/curl_driver.o $(LUA_OBJECTS)
+OBJECTS := $(CORE_OBJECTS) $(BUILD)/src/curl_options.o $(BUILD)/src/watcher.o $(BUILD)/src/curl_driver.o $(LUA_OBJECTS)
 MODULE := $(BUILD)/auth0perm.so
 # What holds documentation, in the order of the reference.
 DOCUMENTED := src/lua_client.c src/lua_configuration.c src/operation.c src/lua_call.c src/lua_prepared.c src/lua_operations.c \

@@ -13,10 +13,7 @@
 #include "watcher.h"
 
 enum {
-  CONNECTIONS = 16,            /* by default */
-  CONNECTIONS_MOST = 1024,     /* that may be asked for */
   STREAMS = 64,                /* requests at once on a connection of HTTP/2; servers allow 100 or 128 */
-  OPTION_MOST = 4096,          /* bytes of an option */
   BODY_MOST = 8 * 1024 * 1024, /* bytes of an answer's body */
   HEADERS_MOST = 64 * 1024,    /* bytes of an answer's headers, those of 1xx answers included */
   BODY_KEPT = 64 * 1024,       /* bytes of body buffer that an idle transfer keeps for the next answer */
@@ -40,6 +37,7 @@ struct transfer {
   CURL *easy;
   bool attached; /* the easy handle is in the multi handle */
   size_t header_bytes;
+  bool came_back;      /* before the driver started anew, and nobody has been told yet */
   int sends;           /* times that libcurl was about to send the request */
   const char *refusal; /* why a callback ended the transfer; NULL when none did */
   struct curl_slist headers[REQUEST_HEADERS + 1];
@@ -49,24 +47,19 @@ struct transfer {
 
 struct curl_driver {
   struct allocator allocator;
-  CURLM *multi; /* NULL, after a fork, while there is no memory for another */
+  CURLM *multi; /* NULL until the next request: after a fork, or a lack of memory */
   struct watcher watcher;
+  bool watching; /* the watcher is open */
   double wake;   /* seconds, monotonic: when libcurl wants to look at its time limits; HUGE_VAL: not at all */
+  bool ruined;   /* for lack of memory libcurl has lost track of a socket */
+  bool dropped;  /* some exchanges failed because of that, and have not been handed over */
   pid_t process; /* whose connections these are */
   unsigned forks;
-  struct buffer ca_file, proxy; /* terminated; empty where not given; the second may hold a password */
-  struct buffer connect_to;     /* as libcurl wants it */
+  struct curl_settings settings;
   struct curl_slist connect_to_list;
-  bool system_proxy; /* the environment's */
-  bool one_file;     /* the certificates to trust are those of one file */
-  bool http2;
-  long connections;
+  bool one_file; /* the certificates to trust are those of one file */
   struct transfer *used, *idle;
 };
-
-struct curl_options curl_driver_defaults(void) {
-  return (struct curl_options){.max_connections = CONNECTIONS};
-}
 
 /* Initialises libcurl for the process, once. There is no cleanup: other users of libcurl may live on. */
 static bool initialise_libcurl(void) {
@@ -79,78 +72,14 @@ static bool initialise_libcurl(void) {
   return result;
 }
 
-static bool can_read(const char *path) {
-  FILE *file = fopen(path, "rb");
-  int first = file ? fgetc(file) : EOF;
-  if (file) fclose(file);
-  return first != EOF;
-}
-
 /* Whether libcurl was built to trust the certificates of a file, and the file is there. */
 static bool has_system_file(void) {
 #if LIBCURL_VERSION_NUM >= 0x074600
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-  return info->age >= CURLVERSION_SEVENTH && info->cainfo && can_read(info->cainfo);
+  return info->age >= CURLVERSION_SEVENTH && info->cainfo && curl_options_can_read(info->cainfo);
 #else
   return false;
 #endif
-}
-
-/* Keeps an option. It must not end early for libcurl, which knows terminated strings. */
-static bool keep_option(struct buffer *buffer, struct text value, const char *name, struct error *error) {
-  if (!value.data) return true;
-  for (size_t i = 0; i < value.length; i++) {
-    if ((unsigned char)value.data[i] >= ' ') continue;
-    return error_set(error, ERROR_INVALID, "%s: a string without control characters expected", name);
-  }
-  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: a string expected that is not empty", name);
-  buffer_append(buffer, value.data, value.length);
-  if (buffer->state == BUFFER_GOOD) return true;
-  if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
-  return error_set(error, ERROR_INVALID, "%s: at most %d bytes expected", name, (int)OPTION_MOST);
-}
-
-/* A proxy's URL may hold a password: it is not repeated. */
-static bool check_proxy(const char *proxy, struct error *error) {
-  const char *scheme = strstr(proxy, "://");
-  if (!scheme || strncmp(proxy, "http://", 7) == 0 || strncmp(proxy, "https://", 8) == 0) return true;
-  return error_set(error, ERROR_INVALID, "proxy: \"http://host:port\", \"https://host:port\" or \"env\" expected");
-}
-
-/* "::host:port" makes libcurl connect there, whatever host and port it was going to. */
-static bool keep_connect_to(struct curl_driver *driver, struct text value, struct error *error) {
-  if (!value.data) return true;
-  const char *colon = memchr(value.data, ':', value.length);
-  if (!colon || colon == value.data || colon + 1 == value.data + value.length) {
-    return error_set(error, ERROR_INVALID, "connect_to: host:port expected, such as \"127.0.0.1:8443\"");
-  }
-  buffer_append_string(&driver->connect_to, "::");
-  if (!keep_option(&driver->connect_to, value, "connect_to", error)) return false;
-  driver->connect_to_list.data = driver->connect_to.data;
-  return true;
-}
-
-static bool keep_options(struct curl_driver *driver, const struct curl_options *options, struct error *error) {
-  double connections = options->max_connections;
-  if (!(connections >= 1 && connections <= CONNECTIONS_MOST)) {
-    return error_set(error, ERROR_INVALID, "max_connections: 1 to %d expected, got %.10g", (int)CONNECTIONS_MOST,
-                     connections);
-  }
-  driver->connections = (long)connections;
-  driver->http2 = options->http2;
-  driver->system_proxy = options->proxy.data && text_equals(options->proxy, "env");
-  if (!keep_option(&driver->ca_file, options->ca_file, "ca_file", error) ||
-      !keep_option(&driver->proxy, options->proxy, "proxy", error) ||
-      !keep_connect_to(driver, options->connect_to, error)) {
-    return false;
-  }
-  if (driver->proxy.data && !driver->system_proxy && !check_proxy(driver->proxy.data, error)) return false;
-  /* libcurl reads it at the first handshake; what is wrong with it is to show up now. */
-  if (driver->ca_file.data && !can_read(driver->ca_file.data)) {
-    return error_set(error, ERROR_INVALID, "ca_file: a readable PEM file expected, got \"%s\"", driver->ca_file.data);
-  }
-  driver->one_file = driver->ca_file.data || has_system_file();
-  return true;
 }
 
 /* libcurl tells what it wants to know of a socket. */
@@ -159,7 +88,8 @@ static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context
   bool read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
   bool write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
   (void)easy, (void)socket_context;
-  return watcher_want(&driver->watcher, socket, read, write) ? 0 : -1;
+  if (!watcher_want(&driver->watcher, socket, read, write)) driver->ruined = true;
+  return 0;
 }
 
 /* libcurl tells when it wants to look at its time limits. */
@@ -188,26 +118,26 @@ static int on_close(void *context, curl_socket_t socket) {
   return close(socket);
 }
 
+static void close_multi(struct curl_driver *driver) {
+  if (driver->multi) curl_multi_cleanup(driver->multi);
+  driver->multi = NULL;
+}
+
 static bool open_multi(struct curl_driver *driver) {
-  if (!initialise_libcurl()) return false;
+  if (!driver->watching || !initialise_libcurl()) return false;
   driver->wake = HUGE_VAL;
-  driver->process = getpid();
   driver->multi = curl_multi_init();
   if (!driver->multi) return false;
   CURLMcode failed = CURLM_OK;
   /* Otherwise it keeps four for each request on its way, and closes some whenever few are left. */
-  failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, driver->connections);
-  failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, driver->connections);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, driver->settings.connections);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, driver->settings.connections);
   failed |= curl_multi_setopt(driver->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
   failed |= curl_multi_setopt(driver->multi, CURLMOPT_SOCKETDATA, driver);
   failed |= curl_multi_setopt(driver->multi, CURLMOPT_TIMERFUNCTION, on_timer);
   failed |= curl_multi_setopt(driver->multi, CURLMOPT_TIMERDATA, driver);
+  if (failed != CURLM_OK) close_multi(driver);
   return failed == CURLM_OK;
-}
-
-static void close_multi(struct curl_driver *driver) {
-  if (driver->multi) curl_multi_cleanup(driver->multi);
-  driver->multi = NULL;
 }
 
 struct curl_driver *curl_driver_new(struct allocator allocator, const struct curl_options *options,
@@ -217,21 +147,20 @@ struct curl_driver *curl_driver_new(struct allocator allocator, const struct cur
     error_set_memory(error);
     return NULL;
   }
-  *driver = (struct curl_driver){.allocator = allocator};
-  bool watching = watcher_open(&driver->watcher, allocator);
-  buffer_open(&driver->ca_file, allocator, OPTION_MOST);
-  buffer_open(&driver->proxy, allocator, OPTION_MOST);
-  buffer_open(&driver->connect_to, allocator, OPTION_MOST);
-  bool kept = keep_options(driver, options, error);
-  if (kept && watching && open_multi(driver)) return driver;
+  *driver = (struct curl_driver){.allocator = allocator, .process = getpid()};
+  driver->watching = watcher_open(&driver->watcher, allocator);
+  bool kept = curl_options_keep(&driver->settings, options, allocator, error);
+  driver->connect_to_list.data = driver->settings.connect_to.data;
+  driver->one_file = driver->settings.ca_file.data || has_system_file();
+  if (kept && open_multi(driver)) return driver;
   if (kept) error_set_memory(error);
-  if (kept && !watching) error_set(error, ERROR_MEMORY, "the process has no file descriptor left");
+  if (kept && !driver->watching) error_set(error, ERROR_MEMORY, "the process has no file descriptor left");
   curl_driver_free(driver);
   return NULL;
 }
 
 size_t curl_driver_capacity(const struct curl_driver *driver) {
-  return driver->http2 ? STREAMS : (size_t)driver->connections;
+  return driver->settings.http2 ? STREAMS : (size_t)driver->settings.connections;
 }
 
 /* libcurl hands over a part of the body. Returning less than it gave ends the transfer (CURLE_WRITE_ERROR). */
@@ -287,8 +216,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
 /* Which proxy to use, and for all names; without one, not even the environment's. */
 static CURLcode set_proxy(const struct curl_driver *driver, CURL *easy) {
   CURLcode failed = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  if (driver->system_proxy) return failed;
-  failed |= curl_easy_setopt(easy, CURLOPT_PROXY, driver->proxy.data ? driver->proxy.data : "");
+  if (driver->settings.system_proxy) return failed;
+  failed |= curl_easy_setopt(easy, CURLOPT_PROXY, driver->settings.proxy.data ? driver->settings.proxy.data : "");
   return failed | curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 }
 
@@ -300,19 +229,19 @@ static bool set_constant_options(struct curl_driver *driver, struct transfer *tr
   failed |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (driver->ca_file.data) failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, driver->ca_file.data);
+  if (driver->settings.ca_file.data) failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, driver->settings.ca_file.data);
   /* A directory would be trusted beside the file (libcurl has one built in), and would keep libcurl from parsing the file
    * once for all connections (7.87 and later), which takes some 20 ms of each handshake with the system's 140. */
   if (driver->one_file) failed |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
   /* libcurl 7.88 frees a session twice where memory runs out while it is being kept. */
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
   failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                             (long)(driver->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  failed |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, driver->http2 ? 1L : 0L);
+                             (long)(driver->settings.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  failed |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, driver->settings.http2 ? 1L : 0L);
   failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   failed |= curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   failed |= set_proxy(driver, easy);
-  if (driver->connect_to.data) failed |= curl_easy_setopt(easy, CURLOPT_CONNECT_TO, &driver->connect_to_list);
+  if (driver->settings.connect_to.data) failed |= curl_easy_setopt(easy, CURLOPT_CONNECT_TO, &driver->connect_to_list);
   failed |= curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -403,7 +332,8 @@ static struct transfer *take_transfer(struct curl_driver *driver) {
 }
 
 struct exchange *curl_driver_send(struct curl_driver *driver, const struct request *request, void *owner) {
-  struct transfer *transfer = driver->multi ? take_transfer(driver) : NULL;
+  if (!driver->multi && !open_multi(driver)) return NULL;
+  struct transfer *transfer = take_transfer(driver);
   if (!transfer) return NULL;
   transfer->exchange.owner = owner;
   transfer->exchange.failed = false;
@@ -417,22 +347,6 @@ struct exchange *curl_driver_send(struct curl_driver *driver, const struct reque
   if (transfer->attached) return &transfer->exchange;
   curl_driver_release(driver, &transfer->exchange);
   return NULL;
-}
-
-void curl_driver_step(struct curl_driver *driver, double seconds) {
-  struct ready ready[READY_MOST];
-  int running;
-  if (!driver->multi) return;
-  double left = fmax(driver->wake - clock_seconds(), 0);
-  size_t count = watcher_wait(&driver->watcher, fmin(left, seconds), ready, READY_MOST);
-  for (size_t i = 0; i < count; i++) {
-    int events = (ready[i].read ? CURL_CSELECT_IN : 0) | (ready[i].write ? CURL_CSELECT_OUT : 0) |
-                 (ready[i].error ? CURL_CSELECT_ERR : 0);
-    curl_multi_socket_action(driver->multi, ready[i].socket, events, &running);
-  }
-  if (clock_seconds() < driver->wake) return;
-  driver->wake = HUGE_VAL;
-  curl_multi_socket_action(driver->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
 int curl_driver_descriptor(const struct curl_driver *driver) {
@@ -506,19 +420,73 @@ static void conclude(struct transfer *transfer, CURLcode code) {
   };
 }
 
-struct exchange *curl_driver_finished(struct curl_driver *driver) {
+/* The next transfer that libcurl says has come back. */
+static struct transfer *next_message(struct curl_driver *driver) {
   CURLMsg *message;
   int waiting;
-  if (!driver->multi) return NULL;
-  while ((message = curl_multi_info_read(driver->multi, &waiting))) {
+  while (driver->multi && (message = curl_multi_info_read(driver->multi, &waiting))) {
     if (message->msg != CURLMSG_DONE) continue;
     struct transfer *transfer;
     CURLcode code = message->data.result;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
     conclude(transfer, code);
-    return &transfer->exchange;
+    return transfer;
   }
   return NULL;
+}
+
+/* libcurl 7.88 divides by zero when it meets a socket again that it lost track of for lack of memory. So its connections are
+ * closed, and new ones opened; what was on its way is taken for broken off, and policy may try it again. */
+static void start_anew(struct curl_driver *driver) {
+  struct transfer *transfer;
+  while ((transfer = next_message(driver))) transfer->came_back = true;
+  for (transfer = driver->used; transfer; transfer = transfer->next) {
+    if (!transfer->attached) continue;
+    if (!transfer->came_back) {
+      transfer->refusal = "the connection was closed for lack of memory";
+      conclude(transfer, CURLE_RECV_ERROR);
+    }
+    transfer->came_back = true;
+    curl_multi_remove_handle(driver->multi, transfer->easy);
+    transfer->attached = false;
+  }
+  close_multi(driver);
+  driver->ruined = false;
+  driver->dropped = true;
+}
+
+/* Has libcurl look at one socket, or at its time limits. */
+static void act(struct curl_driver *driver, curl_socket_t socket, int events) {
+  int running;
+  if (curl_multi_socket_action(driver->multi, socket, events, &running) != CURLM_OK) driver->ruined = true;
+}
+
+void curl_driver_step(struct curl_driver *driver, double seconds) {
+  struct ready ready[READY_MOST];
+  if (!driver->multi) return;
+  double left = fmax(driver->wake - clock_seconds(), 0);
+  size_t count = watcher_wait(&driver->watcher, fmin(left, seconds), ready, READY_MOST);
+  for (size_t i = 0; i < count; i++) {
+    act(driver, ready[i].socket,
+        (ready[i].read ? CURL_CSELECT_IN : 0) | (ready[i].write ? CURL_CSELECT_OUT : 0) |
+            (ready[i].error ? CURL_CSELECT_ERR : 0));
+  }
+  if (clock_seconds() >= driver->wake) {
+    driver->wake = HUGE_VAL;
+    act(driver, CURL_SOCKET_TIMEOUT, 0);
+  }
+  if (driver->ruined) start_anew(driver);
+}
+
+struct exchange *curl_driver_finished(struct curl_driver *driver) {
+  for (struct transfer *transfer = driver->used; driver->dropped && transfer; transfer = transfer->next) {
+    if (!transfer->came_back) continue;
+    transfer->came_back = false;
+    return &transfer->exchange;
+  }
+  driver->dropped = false;
+  struct transfer *transfer = next_message(driver);
+  return transfer ? &transfer->exchange : NULL;
 }
 
 void curl_driver_release(struct curl_driver *driver, struct exchange *exchange) {
@@ -566,7 +534,8 @@ static void leave_parent(struct curl_driver *driver) {
 unsigned curl_driver_forks(struct curl_driver *driver) {
   if (driver->process != getpid()) {
     leave_parent(driver);
-    if (!watcher_open(&driver->watcher, driver->allocator) || !open_multi(driver)) close_multi(driver);
+    driver->watching = watcher_open(&driver->watcher, driver->allocator);
+    driver->process = getpid();
   }
   return driver->forks;
 }
@@ -578,9 +547,7 @@ void curl_driver_free(struct curl_driver *driver) {
   free_idle(driver);
   close_multi(driver);
   watcher_close(&driver->watcher);
-  buffer_close(&driver->ca_file);
-  buffer_close(&driver->proxy);
-  buffer_close(&driver->connect_to);
+  curl_options_drop(&driver->settings);
   struct allocator allocator = driver->allocator;
   allocator_give_back(&allocator, driver, sizeof *driver);
 }

@@ -3,6 +3,7 @@
 #ifndef AUTH0PERM_CURL_DRIVER_H
 #define AUTH0PERM_CURL_DRIVER_H
 
+#include "curl_options.h"
 #include "request.h"
 #include "response.h"
 #include "retry.h"
@@ -17,17 +18,6 @@ struct exchange {
   struct response response; /* status and headers */
   struct buffer body;       /* of the answer */
 };
-
-/* How to reach the tenant. Texts are borrowed; `data` is NULL where one is not given. */
-struct curl_options {
-  struct text ca_file;    /* the certificates to trust, and no others; default: the system's */
-  struct text proxy;      /* URL or host:port of a proxy; "env": what the environment says; default: none */
-  struct text connect_to; /* host:port to connect to, whatever the domain's address */
-  double max_connections; /* at once, and kept */
-  bool http2;             /* many requests at once on one connection */
-};
-
-struct curl_options curl_driver_defaults(void);
 
 /* A driver; the caller frees it. NULL and an error: ERROR_INVALID names the option and what was expected, or
  * ERROR_MEMORY. */

@@ -96,7 +96,7 @@ static void close_client(struct lua_client *client) {
 function auth0perm.new(options) end
 */
 int lua_client_new(lua_State *L) {
-  struct configuration given = {.core = client_defaults(), .curl = curl_driver_defaults()};
+  struct configuration given = {.core = client_defaults(), .curl = curl_options_defaults()};
   struct error error;
   struct allocator allocator;
   lua_settop(L, 1);

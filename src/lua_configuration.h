@@ -5,7 +5,7 @@
 #include <lua.h>
 
 #include "client.h"
-#include "curl_driver.h"
+#include "curl_options.h"
 
 /* The core's options, and those of the driver. Texts belong to the table that they were read from. */
 struct configuration {

@@ -28,9 +28,11 @@ local EXPECTED = {
   ["closed"] = { "closed" },
 }
 
--- Where libcurl 7.88 does not say that it was memory that failed. Each: `what`, the beginning of its message and, where
+-- Where it is not told as a lack of memory that memory failed, mostly because libcurl 7.88 does not say so. Each: `what`, the beginning of its message and, where
 -- it is just one, the operation.
 local LIBCURL_BLAMES = {
+  -- libcurl lost track of its sockets, and the driver closed its connections: policy would try again, if it might.
+  { what = "transport", message = "the connection was closed for lack of memory" },
   -- Curl_resolv answers "not resolved" to a failed allocation as well.
   { what = "transport", message = "Could not resolve host: " },
   -- parseurlandfillconn does not look whether the URL's query could be copied, and so sends the request without one;
