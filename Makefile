@@ -32,7 +32,8 @@ LUA_SIDE := lua_values lua_table lua_json lua_options lua_arguments lua_operatio
   lua_prepared lua_client
 CORE_OBJECTS := $(CORE:%=$(BUILD)/src/%.o)
 LUA_OBJECTS := $(LUA_SIDE:%=$(BUILD)/src/%.o) $(BUILD)/lua_auth0perm.o
-OBJECTS := $(CORE_OBJECTS) $(BUILD)/src/curl_options.o $(BUILD)/src/watcher.o $(BUILD)/src/curl_driver.o $(LUA_OBJECTS)
+DRIVER_OBJECTS := $(BUILD)/src/curl_options.o $(BUILD)/src/watcher.o $(BUILD)/src/curl_driver.o
+OBJECTS := $(CORE_OBJECTS) $(DRIVER_OBJECTS) $(LUA_OBJECTS)
 MODULE := $(BUILD)/auth0perm.so
 # What holds documentation, in the order of the reference.
 DOCUMENTED := src/lua_client.c src/lua_configuration.c src/operation.c src/lua_call.c src/lua_prepared.c src/lua_operations.c \
@@ -72,7 +73,7 @@ CORE_TESTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/core/*.c))
 
 $(CORE_TESTS): ROOM_CFLAGS = -Isrc
 
-$(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS)
+$(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS) $(BUILD)/src/watcher.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CRYPTO_LIBS) -lm
 
 # Fails every allocation in turn; the comment at the top of torture.c tells how.

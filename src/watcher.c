@@ -154,10 +154,10 @@ static struct watched *find(struct watcher *watcher, int socket) {
 
 bool watcher_reserve(struct watcher *watcher, size_t count) {
   size_t capacity = watcher->capacity + count;
-  struct allocator *allocator = &watcher->allocator;
-  void *larger = allocator->reallocate(allocator->context, watcher->sockets, watcher->capacity * sizeof(struct watched),
-                                       capacity * sizeof(struct watched));
+  struct watched *larger = allocator_take(&watcher->allocator, capacity * sizeof *larger);
   if (!larger) return false;
+  if (watcher->count > 0) memcpy(larger, watcher->sockets, watcher->count * sizeof *larger);
+  allocator_give_back(&watcher->allocator, watcher->sockets, watcher->capacity * sizeof *larger);
   watcher->sockets = larger;
   watcher->capacity = capacity;
   return true;

@@ -18,6 +18,7 @@ int test_share(void);
 int test_token(void);
 int test_tries(void);
 int test_turmoil(void);
+int test_watcher(void);
 int test_writers(void);
 
 int main(void) {
@@ -39,6 +40,7 @@ int main(void) {
   failed += test_tries();
   failed += test_fetch();
   failed += test_share();
+  failed += test_watcher();
   failed += test_days();
   failed += test_turmoil();
   failed += test_checkpoints();

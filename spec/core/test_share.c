@@ -193,5 +193,5 @@ int test_share(void) {
       SHARING(an_asker_that_nobody_drives_any_more_is_followed_by_another),
       SHARING(a_fetch_that_the_tenant_refuses_ends_the_call_and_those_that_wait),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests_name("share", tests, NULL, NULL);
 }
