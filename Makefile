@@ -36,8 +36,8 @@ DRIVER_OBJECTS := $(BUILD)/src/curl_options.o $(BUILD)/src/watcher.o $(BUILD)/sr
 OBJECTS := $(CORE_OBJECTS) $(DRIVER_OBJECTS) $(LUA_OBJECTS)
 MODULE := $(BUILD)/auth0perm.so
 # What holds documentation, in the order of the reference.
-DOCUMENTED := src/lua_client.c src/lua_configuration.c src/operation.c src/lua_call.c src/lua_prepared.c src/lua_operations.c \
-  src/lua_arguments.c src/lua_options.c src/lua_values.c
+DOCUMENTED := lua_auth0perm.c src/lua_client.c src/lua_configuration.c src/operation.c src/lua_call.c src/lua_prepared.c \
+  src/lua_operations.c src/lua_arguments.c src/lua_options.c src/lua_values.c
 
 # Debian packages. The version of Lua that LUA names, as a package and as its headers.
 LUA_PACKAGES = $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)
@@ -139,8 +139,8 @@ tenant:
 
 reference:
 	@mkdir -p build/types
-	$(LUA) types/generate.lua markdown $(DOCUMENTED) >build/reference.md
-	$(LUA) types/generate.lua types $(DOCUMENTED) >build/types/auth0perm.d.lua
+	@$(LUA) types/generate.lua markdown auth0perm $(DOCUMENTED) >build/reference.md
+	@$(LUA) types/generate.lua types auth0perm $(DOCUMENTED) >build/types/auth0perm.d.lua
 
 rock:
 	@rm -rf $(BUILD)

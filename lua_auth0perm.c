@@ -16,6 +16,14 @@
 
 EXPORT int luaopen_auth0perm(lua_State *L);
 
+/*---
+--- The module: `local auth0perm = require "auth0perm"`.
+---@class auth0perm
+--- Its name and version.
+---@field _VERSION string
+local auth0perm = {}
+*/
+
 int luaopen_auth0perm(lua_State *L) {
   values_open(L);
   lua_call_open(L);

@@ -82,6 +82,12 @@ void lua_call_push_item(lua_State *L, int index, int place) {
 }
 
 /*---
+--- One operation under way.
+---@class auth0perm.Call
+local Call = {}
+*/
+
+/*---
 --- Whether the result is there.
 ---@return boolean done
 function Call:done() end

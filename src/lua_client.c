@@ -88,6 +88,12 @@ static void close_client(struct lua_client *client) {
 }
 
 /*---
+--- What calls to one tenant share: connections, token, rate limit. The operations are its methods.
+---@class auth0perm.Client
+local Client = {}
+*/
+
+/*---
 --- Makes a client for one tenant. It connects when it is first used, and keeps its connections.
 --- Raises for wrong types and unknown options; returns an error of kind `invalid` for values that cannot be right.
 ---@param options auth0perm.Options

@@ -1,20 +1,23 @@
--- Writes the reference: lua generate.lua types|markdown FILE.c ...
--- Both come from the comments in the C sources that begin with "/*---", beside what they describe; what is inside is
--- LuaCATS, the annotations of lua-language-server.
+-- Writes the reference of a module: lua generate.lua types|markdown MODULE FILE...
+-- Both come from the comments in the sources that begin with "/*---", or "--[[---" in Lua, beside what they describe;
+-- what is inside is LuaCATS, the annotations of lua-language-server.
 
-local format = table.remove(arg, 1)
+local format, module = table.remove(arg, 1), table.remove(arg, 1)
+
+-- How documentation comments begin and end.
+local ENDS = { ["/*---"] = "*/", ["--[[---"] = "]]" }
 
 -- The lines of all documentation comments of a file, without their indentation; an empty line after each comment.
 local function documentation(path)
-  local lines, inside = {}, false
+  local lines, inside = {}, nil
   for line in io.lines(path) do
     local text = line:match "^%s*(.-)%s*$"
-    if text == "/*---" then
-      inside = true
-    elseif inside and text == "*/" then
-      inside = false
+    if not inside then
+      inside = ENDS[text]
+    elseif text == inside then
+      inside = nil
       lines[#lines + 1] = ""
-    elseif inside then
+    else
       lines[#lines + 1] = text
     end
   end
@@ -27,12 +30,9 @@ for _, path in ipairs(arg) do
 end
 
 local function types()
-  print "---@meta auth0perm\n"
-  print "---@class auth0perm\n--- This module's name and version.\n---@field _VERSION string\nlocal auth0perm = {}\n"
-  print "--- What calls to one tenant share.\n---@class auth0perm.Client\nlocal Client = {}\n"
-  print "--- One operation under way.\n---@class auth0perm.Call\nlocal Call = {}\n"
+  print("---@meta " .. module .. "\n")
   print(table.concat(all, "\n"))
-  print "return auth0perm"
+  print("return " .. module:match "[%w_]+$")
 end
 
 -- One annotation as a line of Markdown; nil for what Markdown does not show.
@@ -82,7 +82,7 @@ local function markdown_block(block)
 end
 
 local function markdown()
-  print "# auth0perm: reference\n"
+  print("# " .. module .. ": reference\n")
   local block = {}
   for _, line in ipairs(all) do
     if line == "" then
@@ -99,6 +99,6 @@ if format == "types" then
 elseif format == "markdown" then
   markdown()
 else
-  io.stderr:write "usage: lua generate.lua types|markdown FILE.c ...\n"
+  io.stderr:write "usage: lua generate.lua types|markdown MODULE FILE...\n"
   os.exit(2)
 end
