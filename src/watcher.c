@@ -184,10 +184,13 @@ static void update(struct watcher *watcher, struct watched *watched) {
   watched->asked_write = watched->write;
 }
 
+/* A record under the same number is of a socket whose end nobody told, and that the kernel knows no more. */
 bool watcher_add(struct watcher *watcher, int socket) {
-  struct watched *watched = take_record(watcher, socket);
-  if (watched) watched->lasting = true;
-  return watched;
+  struct watched *watched = find(watcher, socket);
+  if (!watched) watched = take_record(watcher, socket);
+  if (!watched) return false;
+  *watched = (struct watched){.socket = socket, .lasting = true};
+  return true;
 }
 
 /* The kernel is told even though a close would tell it: another process may hold the socket too, and then it would not. */

@@ -105,6 +105,21 @@ TEST(a_removed_socket_is_not_told_of_and_its_number_can_come_again) {
   assert_only(0, true, false);
 }
 
+TEST(a_socket_that_was_closed_without_a_word_does_not_stand_in_the_way_of_the_next) {
+  assert_true(watcher_add(&watcher, watched[0]));
+  assert_true(watcher_want(&watcher, watched[0], true, false));
+  int pair[2], number = watched[0];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  close(others[0]);
+  assert_int_equal(dup2(pair[0], number), number);
+  close(pair[0]);
+  others[0] = pair[1];
+  assert_true(watcher_add(&watcher, watched[0]));
+  assert_true(watcher_want(&watcher, watched[0], true, false));
+  say(0);
+  assert_only(0, true, false);
+}
+
 TEST(a_socket_whose_other_end_is_gone_is_told_of) {
   struct ready first;
   assert_true(watcher_want(&watcher, watched[0], true, false));
@@ -185,6 +200,7 @@ int test_watcher(void) {
       WATCHER(a_socket_is_told_of_when_it_has_what_is_wanted),
       WATCHER(a_socket_that_is_not_wanted_any_more_is_not_told_of),
       WATCHER(a_removed_socket_is_not_told_of_and_its_number_can_come_again),
+      WATCHER(a_socket_that_was_closed_without_a_word_does_not_stand_in_the_way_of_the_next),
       WATCHER(a_socket_whose_other_end_is_gone_is_told_of),
       WATCHER(any_number_of_sockets_can_be_watched),
       WATCHER(no_more_sockets_are_told_of_than_were_asked_for),
