@@ -1,0 +1,161 @@
+/* host: a program with a frame loop, as a game or an editor has one, and auth0perm linked into it.
+ *
+ *   embed SCRIPT [ARGUMENT...]
+ *
+ * It has two Lua states, each with an allocator of its own, and runs the script in both. The script gets the state's
+ * name and the arguments, and returns a function that the host calls once a frame, 60 times a second, until it
+ * returns true. At the end the host closes both states and looks whether every byte is back. The exit status is 0
+ * when all went well.
+ *
+ * The Makefile has the lines that build it (see `embed`), `make embed` runs it, and doc/frame_loops.md tells the
+ * rest. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* The one symbol of auth0perm's. */
+int luaopen_auth0perm(lua_State *L);
+
+enum { FRAMES_PER_SECOND = 60 };
+
+/* --- memory: each state's is counted; a game might take it from an arena of its own */
+
+struct memory {
+  long long used, peak; /* bytes */
+};
+
+/* The state's allocator (lua_Alloc). What auth0perm itself needs comes from here too. Where `block` is NULL,
+ * `old_size` is no size: Lua tells there what kind of object it is going to make. */
+static void *reallocate(void *context, void *block, size_t old_size, size_t new_size) {
+  struct memory *memory = context;
+  if (!block) old_size = 0;
+  void *moved = NULL;
+  if (new_size == 0) {
+    free(block);
+  } else {
+    moved = realloc(block, new_size);
+    if (!moved) return NULL;
+  }
+  memory->used += (long long)new_size - (long long)old_size;
+  if (memory->used > memory->peak) memory->peak = memory->used;
+  return moved;
+}
+
+/* --- a Lua state, and what runs in it */
+
+struct world {
+  const char *name;
+  struct memory memory;
+  lua_State *L;         /* with the script's function on its stack */
+  bool done, failed;    /* `failed`: the script raised, and said so */
+  double longest_frame; /* seconds */
+};
+
+/* Ends a world whose script has raised. */
+static void give_up(struct world *world) {
+  const char *message = lua_tostring(world->L, -1);
+  fprintf(stderr, "%s: %s\n", world->name, message ? message : "an error that is no string");
+  world->done = world->failed = true;
+}
+
+/* require "auth0perm" is to find the function that is linked in, and to look for no file. */
+static void register_module(lua_State *L) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
+  lua_pushcfunction(L, luaopen_auth0perm);
+  lua_setfield(L, -2, "auth0perm");
+  /* auth0perm reads answers with lua-cjson, which is found in package.cpath here. A host that loads no shared libraries
+   * compiles lua-cjson in as well, and sets "cjson" to luaopen_cjson in the same way. */
+  lua_pop(L, 2);
+}
+
+static void open_world(struct world *world, const char *script, int count, char **arguments) {
+  lua_State *L = world->L = lua_newstate(reallocate, &world->memory);
+  if (!L) {
+    fprintf(stderr, "%s: no Lua state is to be had\n", world->name);
+    exit(EXIT_FAILURE);
+  }
+  luaL_openlibs(L);
+  register_module(L);
+  bool loaded = luaL_loadfile(L, script) == 0;
+  if (loaded) {
+    lua_pushstring(L, world->name);
+    for (int i = 0; i < count; i++) lua_pushstring(L, arguments[i]);
+    loaded = lua_pcall(L, count + 1, 1, 0) == 0;
+  }
+  if (!loaded) give_up(world);
+}
+
+/* The frame's share of this world. The script steps its client here, which waits for nothing. */
+static void update(struct world *world) {
+  if (world->done) return;
+  lua_pushvalue(world->L, 1);
+  if (lua_pcall(world->L, 0, 1, 0) != 0) {
+    give_up(world);
+    return;
+  }
+  world->done = lua_toboolean(world->L, -1);
+  lua_pop(world->L, 1);
+}
+
+/* Closes the state: the client in it ends its calls and closes its connections. Returns whether all memory is back. */
+static bool close_world(struct world *world) {
+  lua_close(world->L);
+  printf("%s: %lld bytes are left of %lld at the most; the longest frame took %.1f ms\n", world->name,
+         world->memory.used, world->memory.peak, world->longest_frame * 1000);
+  return world->memory.used == 0;
+}
+
+/* --- the frame loop */
+
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Stands for what a game does with the rest of a frame. */
+static void sleep_until(double moment) {
+  double left = moment - seconds();
+  if (left <= 0) return;
+  struct timespec pause = {.tv_sec = (time_t)left, .tv_nsec = (long)((left - (double)(time_t)left) * 1e9)};
+  nanosleep(&pause, NULL);
+}
+
+static void run_frames(struct world *worlds, int count) {
+  double next = seconds();
+  bool busy = true;
+  while (busy) {
+    busy = false;
+    for (int i = 0; i < count; i++) {
+      double start = seconds();
+      update(&worlds[i]);
+      double taken = seconds() - start;
+      if (taken > worlds[i].longest_frame) worlds[i].longest_frame = taken;
+      busy = busy || !worlds[i].done;
+    }
+    next += 1.0 / FRAMES_PER_SECOND;
+    sleep_until(next);
+  }
+}
+
+int main(int count, char **arguments) {
+  struct world worlds[] = {{.name = "game"}, {.name = "editor"}};
+  const int world_count = sizeof worlds / sizeof *worlds;
+  if (count < 2) {
+    fprintf(stderr, "usage: %s SCRIPT [ARGUMENT...]\n", arguments[0]);
+    return 2;
+  }
+  for (int i = 0; i < world_count; i++) open_world(&worlds[i], arguments[1], count - 2, arguments + 2);
+  run_frames(worlds, world_count);
+  bool good = true;
+  for (int i = 0; i < world_count; i++) {
+    bool back = close_world(&worlds[i]);
+    good = good && back && !worlds[i].failed;
+  }
+  return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

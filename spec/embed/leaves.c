@@ -1,0 +1,128 @@
+/* leaves: whether a Lua state with the module in it leaves anything behind in its host. Opens a state, has it do
+ * something, closes it, over and over, and compares after each round:
+ *
+ *   - threads and open descriptors, the state's memory, and the handlers of signals, with what there was before;
+ *   - the C library's heap, where libcurl and OpenSSL take theirs, with what there was after the first rounds: what
+ *     they set up once in a process stays;
+ *   - for a shared library: that it is mapped still, for a thread of libcurl's may have been in it.
+ *
+ * A state's allocator that is called after the state was closed ends the program.
+ *
+ *   spec/tenant/run -- leaves static|FILE.so SCENE ROUNDS       (scenes: scene.lua)
+ *
+ * The heap can be compared only where the C library keeps no blocks aside:
+ * GLIBC_TUNABLES=glibc.malloc.tcache_count=0. */
+#define _GNU_SOURCE /* mallinfo2 */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "slow_resolver.h"
+#include "state.h"
+
+enum {
+  FIRST_ROUNDS = 3, /* in which the libraries set themselves up */
+  ROUNDS_MOST = 100,
+  SIGNALS = 65,
+  WAIT_MILLISECONDS = 5000 /* until the kernel has put away a thread that has ended */
+};
+
+/* What a host could see. */
+struct sight {
+  int threads, descriptors;
+  void (*handlers[SIGNALS])(int);
+};
+
+/* How many entries a directory has, those of the one who looks included. */
+static int count_entries(const char *path) {
+  DIR *directory = opendir(path);
+  if (!directory) abort();
+  int count = 0;
+  while (readdir(directory)) count++;
+  closedir(directory);
+  return count;
+}
+
+static struct sight look(void) {
+  struct sight sight = {.threads = count_entries("/proc/self/task"), .descriptors = count_entries("/proc/self/fd")};
+  for (int i = 1; i < SIGNALS; i++) {
+    struct sigaction action;
+    if (sigaction(i, NULL, &action) == 0) sight.handlers[i] = action.sa_handler;
+  }
+  return sight;
+}
+
+/* Says what is there now and was not before; returns whether nothing is. A thread that has been joined may be seen
+ * for a moment, and what a scene has lingering for longer. */
+static bool is_same(const struct sight *before) {
+  struct sight after = look();
+  for (int i = 0; i < WAIT_MILLISECONDS && after.threads > before->threads; i++) {
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    after = look();
+  }
+  bool same = after.threads == before->threads && after.descriptors == before->descriptors;
+  if (!same) {
+    fprintf(stderr, "leaves: %d threads and %d descriptors more\n", after.threads - before->threads,
+            after.descriptors - before->descriptors);
+  }
+  if (memcmp(before->handlers, after.handlers, sizeof after.handlers) == 0) return same;
+  fputs("leaves: a signal has another handler\n", stderr);
+  return false;
+}
+
+static bool is_mapped(const char *module) {
+  if (strcmp(module, "static") == 0) return true;
+  void *handle = dlopen(module, RTLD_NOW | RTLD_NOLOAD);
+  if (!handle) {
+    fputs("leaves: the module is not mapped any more\n", stderr);
+    return false;
+  }
+  dlclose(handle);
+  return true;
+}
+
+static bool run_round(struct memory *memory, const char *module, const char *scene) {
+  lua_State *L = state_open(memory, module);
+  state_load_scene(L, scene);
+  bool lingers = state_flag(L, "lingers");
+  bool good = state_call(L, "begin", "leaves");
+  good = state_close(L, memory, "leaves") && good;
+  if (slow_resolver_inside() > 0 && !lingers) {
+    fputs("leaves: a thread resolves a name still\n", stderr);
+    good = false;
+  }
+  return good && is_mapped(module);
+}
+
+static int read_rounds(const char *text) {
+  int rounds = atoi(text);
+  if (rounds >= 1 && rounds <= ROUNDS_MOST) return rounds;
+  fputs("leaves: ROUNDS is a number from 1 to 100\n", stderr);
+  exit(2);
+}
+
+int main(int count, char **arguments) {
+  static struct memory memories[FIRST_ROUNDS + ROUNDS_MOST]; /* kept, so that late calls of an allocator are noticed */
+  if (count != 4) {
+    fputs("usage: leaves static|FILE.so SCENE ROUNDS\n", stderr);
+    return 2;
+  }
+  int rounds = read_rounds(arguments[3]);
+  struct sight before = {0};
+  size_t heap = 0;
+  for (int i = 0; i < FIRST_ROUNDS + rounds; i++) {
+    if (i == 1) before = look();
+    if (i == FIRST_ROUNDS) heap = mallinfo2().uordblks;
+    if (!run_round(&memories[i], arguments[1], arguments[2])) return EXIT_FAILURE;
+    if (i >= 1 && !is_same(&before)) return EXIT_FAILURE;
+  }
+  long long grown = (long long)mallinfo2().uordblks - (long long)heap;
+  if (grown <= 0) return EXIT_SUCCESS;
+  fprintf(stderr, "leaves: the heap grew by %lld bytes in %d rounds\n", grown, rounds);
+  return EXIT_FAILURE;
+}
