@@ -221,6 +221,21 @@ static CURLcode set_proxy(const struct curl_driver *driver, CURL *easy) {
   return failed | curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 }
 
+/* Whether the end of a transfer waits for the thread that resolves its name, which nothing can stop. It would hold up a frame, and
+ * does so before libcurl 7.87. A thread that is not waited for ends by itself. */
+static void set_wait_for_resolver(CURL *easy, bool wait) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, wait ? 0L : 1L);
+#else
+  (void)easy, (void)wait;
+#endif
+}
+
+void curl_driver_wait_for_resolver(struct exchange *exchange) {
+  struct transfer *transfer = (struct transfer *)exchange;
+  if (transfer->easy) set_wait_for_resolver(transfer->easy, true);
+}
+
 /* What is the same for every request: see "Safety" in the README. */
 static bool set_constant_options(struct curl_driver *driver, struct transfer *transfer) {
   CURL *easy = transfer->easy;
@@ -244,6 +259,7 @@ static bool set_constant_options(struct curl_driver *driver, struct transfer *tr
   if (driver->settings.connect_to.data) failed |= curl_easy_setopt(easy, CURLOPT_CONNECT_TO, &driver->connect_to_list);
   failed |= curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  set_wait_for_resolver(easy, false);
   failed |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail);
   failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -461,12 +477,13 @@ static void act(struct curl_driver *driver, curl_socket_t socket, int events) {
   if (curl_multi_socket_action(driver->multi, socket, events, &running) != CURLM_OK) driver->ruined = true;
 }
 
-void curl_driver_step(struct curl_driver *driver, double seconds) {
+void curl_driver_step(struct curl_driver *driver, double seconds, double share) {
   struct ready ready[READY_MOST];
   if (!driver->multi) return;
-  double left = fmax(driver->wake - clock_seconds(), 0);
+  double now = clock_seconds();
+  double left = fmax(driver->wake - now, 0);
   size_t count = watcher_wait(&driver->watcher, fmin(left, seconds), ready, READY_MOST);
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < count && (i == 0 || clock_seconds() < now + share); i++) {
     act(driver, ready[i].socket,
         (ready[i].read ? CURL_CSELECT_IN : 0) | (ready[i].write ? CURL_CSELECT_OUT : 0) |
             (ready[i].error ? CURL_CSELECT_ERR : 0));

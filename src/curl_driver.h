@@ -33,8 +33,9 @@ void curl_driver_free(struct curl_driver *driver);
 /* Sends a request, which must stay as it is until the exchange is released. NULL: no memory; nothing was sent. */
 struct exchange *curl_driver_send(struct curl_driver *driver, const struct request *request, void *owner);
 
-/* Moves all exchanges on, after waiting at most `seconds` for something to happen; 0 does not wait. */
-void curl_driver_step(struct curl_driver *driver, double seconds);
+/* Moves all exchanges on, after waiting at most `seconds` for something to happen; 0 does not wait. Sockets that
+ * are ready still after `share` seconds of work are left to the next step. */
+void curl_driver_step(struct curl_driver *driver, double seconds, double share);
 
 /* Of an epoll or kqueue, readable when a step would find something to do; -1 where there is none. */
 int curl_driver_descriptor(const struct curl_driver *driver);
@@ -46,6 +47,10 @@ double curl_driver_wake(const struct curl_driver *driver);
  * anew; exchanges that were on their way are the parent's, and here only to be released. To be asked before anything else
  * that touches a connection. */
 unsigned curl_driver_forks(struct curl_driver *driver);
+
+/* The end of this exchange is to wait for the thread that resolves its name: its client ends too, and is to leave
+ * none. */
+void curl_driver_wait_for_resolver(struct exchange *exchange);
 
 /* The next exchange that has come back, to be released by the caller; NULL when there is none. */
 struct exchange *curl_driver_finished(struct curl_driver *driver);

@@ -6,6 +6,10 @@
 #include "compat.h"
 #include "lua_values.h"
 
+/* Seconds after which a step that does not wait leaves what else is ready to the next one: a TLS handshake takes
+ * about a millisecond to compute, and many may be due at once. */
+static const double FRAME_SHARE = 0.0005;
+
 static void link_last(struct crank_list *list, struct held_call *call) {
   call->list = list;
   call->previous = list->last;
@@ -119,6 +123,7 @@ void crank_end(struct held_call *call, enum failure_kind kind, const char *messa
 void crank_forget(struct held_call *call) {
   struct crank *crank = call->crank;
   if (!crank) return;
+  if (call->exchange) curl_driver_wait_for_resolver(call->exchange);
   crank_end(call, FAILURE_CANCELED, "the call was given up");
   unlink_call(call);
   call->crank = NULL;
@@ -269,11 +274,11 @@ bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds) 
   crank->added = false;
   double now = clock_seconds();
   advance_waiting(L, crank, anchors, now);
-  curl_driver_step(crank->driver, 0);
+  curl_driver_step(crank->driver, 0, seconds > 0 ? HUGE_VAL : FRAME_SHARE);
   bool any = deliver_finished(L, crank, anchors);
   if (!any && seconds > 0 && crank->in_flight > 0) {
     double left = crank->next_look - now;
-    curl_driver_step(crank->driver, left < seconds ? left : seconds);
+    curl_driver_step(crank->driver, left < seconds ? left : seconds, HUGE_VAL);
     any = deliver_finished(L, crank, anchors);
   }
   if (any) advance_waiting(L, crank, anchors, clock_seconds()); /* those for whom there is a connection now */
@@ -290,7 +295,10 @@ struct held_call *crank_finished(struct crank *crank) {
 }
 
 void crank_end_all(struct crank *crank) {
-  while (crank->sending.first) crank_end(crank->sending.first, FAILURE_CLOSED, "the client was closed");
+  while (crank->sending.first) {
+    curl_driver_wait_for_resolver(crank->sending.first->exchange);
+    crank_end(crank->sending.first, FAILURE_CLOSED, "the client was closed");
+  }
   while (crank->waiting.first) crank_end(crank->waiting.first, FAILURE_CLOSED, "the client was closed");
 }
 

@@ -28,8 +28,8 @@ local EXPECTED = {
   ["closed"] = { "closed" },
 }
 
--- Where it is not told as a lack of memory that memory failed, mostly because libcurl 7.88 does not say so. Each: `what`, the beginning of its message and, where
--- it is just one, the operation.
+-- Where it is not told as a lack of memory that memory failed, mostly because libcurl 7.88 does not say so. Each: `what`,
+-- the beginning of its message and, where it is just one, the operation.
 local LIBCURL_BLAMES = {
   -- libcurl lost track of its sockets, and the driver closed its connections: policy would try again, if it might.
   { what = "transport", message = "the connection was closed for lack of memory" },
