@@ -46,10 +46,23 @@ DEMO_PACKAGES := $(BUILD_PACKAGES) nginx libnginx-mod-http-lua lua-resty-core op
 # Who has a npm that is not Debian's keeps it: the packages of others conflict with Debian's.
 NODE_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 TEST_PACKAGES := $(DEMO_PACKAGES) lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev lua5.3 liblua5.3-dev lua5.2 \
-  liblua5.2-dev lua5.1 liblua5.1-0-dev lua-busted lua-socket lua-check luarocks libcmocka-dev tinyproxy gcc clang clang-format curl \
+  liblua5.2-dev lua5.1 liblua5.1-0-dev lua-busted lua-socket lua-cqueues lua-luv binutils lua-check luarocks libcmocka-dev tinyproxy gcc clang clang-format curl \
   procps $(NODE_PACKAGES)
 
 all: found $(MODULE)
+
+# For hosts that link the module in. Its rooms call each other by short names, which must not meet the host's: they become one
+# object, which shows luaopen_auth0perm alone.
+STATIC := $(BUILD)/libauth0perm.a
+OBJCOPY ?= objcopy
+
+static: found $(STATIC)
+
+$(STATIC): $(OBJECTS)
+	$(LD) -r -o $(BUILD)/libauth0perm.o $^
+	$(OBJCOPY) --localize-hidden $(BUILD)/libauth0perm.o
+	rm -f $@
+	$(AR) rcs $@ $(BUILD)/libauth0perm.o
 
 # Says what is missing before a compiler does.
 found:
@@ -87,16 +100,48 @@ $(TORTURE): $(BUILD)/spec/torture/torture.o $(OBJECTS)
 torture: $(TORTURE)
 	@LSAN_OPTIONS=suppressions=spec/leaks.supp:print_suppressions=0 spec/tenant/run -- $(TORTURE)
 
--include $(OBJECTS:.o=.d) $(CORE_TESTS:.o=.d) $(BUILD)/spec/torture/torture.d
+# --- static hosts: the example of one, and programs that look at what a host sees
+
+HOST_LIBS = $(LUA_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) -lpthread -lm
+EMBED := $(BUILD)/embed
+HOST_PROGRAMS := $(BUILD)/leaves $(BUILD)/forks
+THREADS := $(BUILD)/threads
+HOST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard examples/embed/*.c spec/embed/*.c spec/threads/*.c))
+
+$(HOST_OBJECTS): ROOM_CFLAGS = $(LUA_CFLAGS)
+
+$(EMBED): $(BUILD)/examples/embed/host.o $(STATIC)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
+$(HOST_PROGRAMS): $(BUILD)/%: $(BUILD)/spec/embed/%.o $(BUILD)/spec/embed/state.o $(BUILD)/spec/embed/slow_resolver.o $(STATIC)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
+# What spec/hosts_spec.lua runs.
+hosts: $(HOST_PROGRAMS) $(EMBED)
+
+# To be built with -fsanitize=thread, see spec/run.
+$(THREADS): $(BUILD)/spec/threads/threads.o $(OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
+threads: $(THREADS)
+	@spec/tenant/run -- spec/threads/run $(THREADS)
+
+embed: $(EMBED)
+	@spec/tenant/run -- examples/embed/run $(EMBED)
+
+-include $(OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(CORE_TESTS:.o=.d) $(BUILD)/spec/torture/torture.d
 
 help:
 	@echo 'make LUA=lua5.4      builds build/lua5.4/auth0perm.so; also lua5.3, lua5.2, lua5.1, luajit'
 	@echo 'make demo            installs what is missing, then removes permissions from a user of a mock tenant'
 	@echo 'make test            installs what is missing, then runs everything that can fail'
 	@echo 'make check           runs the specs of one Lua: make LUA=luajit check SPECS=spec/list_spec.lua'
+	@echo 'make static          builds build/LUA/libauth0perm.a, for hosts that link the module in'
+	@echo 'make embed           runs such a host: two Lua states in a frame loop, against a mock tenant'
+	@echo 'make threads         runs states on threads of their own, for a build with -fsanitize=thread'
 	@echo 'make torture         fails every allocation in turn, for one Lua'
 	@echo 'make pacing          simulates pacing against models of the rate limiter'
-	@echo 'make bench           compares the module with raw libcurl'
+	@echo 'make bench           compares the module with raw libcurl, and prints how long steps of a frame loop take'
 	@echo 'make tenant          starts a mock tenant, to try your own scripts against'
 	@echo 'make reference       writes build/reference.md and build/types/auth0perm.d.lua'
 	@echo 'make install         installs for one Lua; knows LUA, PREFIX and DESTDIR'
@@ -112,7 +157,7 @@ test:
 	@spec/run
 
 SPECS ?= spec
-check: all
+check: all hosts
 	LUA_PATH='./?.lua;;' LUA_CPATH='$(BUILD)/?.so;;' spec/tenant/run -- $(LUA) /usr/bin/busted -o plainTerminal $(SPECS)
 
 # Pacing, simulated: holds the figures of bench/pacing/results.md, with a margin.
@@ -133,6 +178,8 @@ bench:
 	@mkdir -p build/bench
 	@$(CC) $(STANDARD) $(WARNINGS) $(CFLAGS) $(CURL_CFLAGS) -o build/bench/raw bench/raw.c $(CURL_LIBS)
 	@spec/tenant/run -- bench/run build/bench/raw $(LUAS)
+	@for lua in $(LUAS); do echo; \
+	  LUA_PATH='./?.lua;;' LUA_CPATH="build/$$lua/?.so;;" spec/tenant/run -- $$lua bench/frames.lua || exit 1; done
 
 tenant:
 	@spec/tenant/run || [ $$? = 130 ] # Ctrl-C
@@ -155,4 +202,4 @@ install: all reference
 clean:
 	rm -rf build
 
-.PHONY: all found help demo test check torture pacing bench tenant reference rock install clean
+.PHONY: all found static hosts embed threads help demo test check torture pacing bench tenant reference rock install clean
