@@ -1,0 +1,415 @@
+-- call:on_done: functions that are called when a call is done.
+
+local support = require "spec.support"
+local tenant = support.tenant
+
+describe("on_done", function()
+  local client
+
+  before_each(function()
+    tenant.reset()
+    client = support.client()
+  end)
+
+  after_each(function() client:close() end)
+
+  local function start(options)
+    return assert(client:start("list_user_permissions", support.user, options))
+  end
+
+  -- A function that notes what it is called with, and the list of its notes.
+  local function witness()
+    local notes = {}
+    return function(result, err) notes[#notes + 1] = { result, err } end, notes
+  end
+
+  it("gives what the method would have returned", function()
+    local seen = {}
+    local function note(name)
+      return function(...) seen[name] = { ... } end
+    end
+    local list = start():on_done(note "list")
+    assert(client:start("remove_user_permissions", support.user, support.permissions "a")):on_done(note "removal")
+    assert(client:start("list_user_permissions", "auth0|nobody")):on_done(note "failure")
+    support.finish(client)
+    assert.equal("read:reports", support.names(seen.list[1]))
+    assert.equal(seen.list[1], (list:result()))
+    assert.is_nil(seen.list[2])
+    assert.is_true(seen.removal[1])
+    assert.is_nil(seen.removal[2])
+    assert.is_nil(seen.failure[1])
+    assert.equal("inexistent_user", seen.failure[2].code)
+    assert.equal("list_user_permissions", seen.failure[2].operation)
+  end)
+
+  it("returns the call", function()
+    local call = start()
+    assert.equal(call, call:on_done(function() end))
+    support.finish(client)
+    assert.equal(call, call:on_done(function() end))
+  end)
+
+  it("runs from step, and once", function()
+    local remember, notes = witness()
+    local call = start():on_done(remember)
+    assert.equal(0, #notes)
+    for _ = 1, 1000 do
+      local before = call:done()
+      local left = client:step(0.02)
+      assert.is_false(before)
+      assert.equal(call:done() and 1 or 0, #notes)
+      if left == 0 then break end
+    end
+    for _ = 1, 3 do client:step(0) end
+    assert.equal(1, #notes)
+  end)
+
+  it("runs from the methods that block, too", function()
+    local remember, notes = witness()
+    local call = start():on_done(remember)
+    support.wait_until(function()
+      assert(client:list_user_permissions(support.user))
+      return call:done()
+    end)
+    assert.equal(1, #notes)
+  end)
+
+  it("finds the call done, and its result there", function()
+    local found
+    local call
+    call = start():on_done(function(result)
+      assert(call:done())
+      assert(not call:cancel())
+      found = result == call:result()
+    end)
+    support.finish(client)
+    assert.is_true(found)
+  end)
+
+  it("calls several functions in the order in which they were given", function()
+    local order = {}
+    local call = start()
+    for i = 1, 20 do
+      call:on_done(function() order[#order + 1] = i end)
+    end
+    support.finish(client)
+    assert.equal(20, #order)
+    for i = 1, 20 do assert.equal(i, order[i]) end
+  end)
+
+  it("calls a function that is given twice twice", function()
+    local remember, notes = witness()
+    start():on_done(remember):on_done(remember)
+    support.finish(client)
+    assert.equal(2, #notes)
+  end)
+
+  it("calls at once where the call is done", function()
+    local remember, notes = witness()
+    local call = start()
+    support.finish(client)
+    call:on_done(remember)
+    assert.equal(1, #notes)
+    assert.equal("read:reports", support.names(notes[1][1]))
+    client:close()
+    call:on_done(remember)
+    assert.equal(2, #notes)
+  end)
+
+  it("takes further functions from within one", function()
+    local order = {}
+    local call
+    call = start():on_done(function()
+      order[#order + 1] = "first"
+      call:on_done(function() order[#order + 1] = "within" end)
+    end):on_done(function() order[#order + 1] = "second" end)
+    support.finish(client)
+    table.sort(order)
+    assert.same({ "first", "second", "within" }, order)
+  end)
+
+  it("takes a function, and nothing else", function()
+    local call = start()
+    for _, value in ipairs { 1, "print", {}, false, client } do
+      local ok, message = pcall(call.on_done, call, value)
+      assert.is_false(ok)
+      assert.matches("^bad argument #1 to 'on_done' %(function expected, got ", message)
+    end
+    local ok, message = pcall(call.on_done, call)
+    assert.is_false(ok)
+    assert.matches("^bad argument #1 to 'on_done' %(function expected, got no", message)
+    assert.is_false((pcall(call.on_done, client, function() end)))
+    support.finish(client)
+    assert.is_false((pcall(call.on_done, call, 1)))
+  end)
+
+  it("runs for a call that is canceled, and for those of a client that is closed", function()
+    local remember, notes = witness()
+    tenant.fault { kind = "delay", seconds = 10 }
+    local early, late = start():on_done(remember), start():on_done(remember)
+    early:cancel()
+    client:step(0.1)
+    assert.equal(1, #notes)
+    assert.equal("canceled", notes[1][2].kind)
+    client:close()
+    assert.equal(2, #notes)
+    assert.equal("closed", notes[2][2].kind)
+    assert.is_true(late:done())
+  end)
+
+  it("runs for calls that end at their deadline", function()
+    local remember, notes = witness()
+    tenant.fault { kind = "delay", seconds = 10, count = 20 }
+    for _ = 1, 20 do start { timeout = 0.1 }:on_done(remember) end
+    support.finish(client)
+    assert.equal(20, #notes)
+    for i = 1, 20 do assert.equal("timeout", notes[i][2].kind) end
+  end)
+
+  it("may start further calls, which the same step counts", function()
+    local done = 0
+    local function look(result, err)
+      assert(result, err)
+      done = done + 1
+      if done < 30 then start():on_done(look) end
+    end
+    start():on_done(look)
+    local steps = 0
+    while done < 30 do
+      assert.is_true(done == 30 or client:step(0.1) > 0 or done == 30)
+      steps = steps + 1
+      assert.is_true(steps < 1000)
+    end
+    assert.equal(0, client:step(0))
+    assert.equal(30, #tenant.requests())
+  end)
+
+  it("may cancel other calls, whose functions run too", function()
+    local remember, notes = witness()
+    tenant.fault { kind = "delay", seconds = 10, after = 1, count = 4 }
+    local others = {}
+    start():on_done(function()
+      for _, other in ipairs(others) do assert(other:cancel()) end
+    end)
+    for i = 1, 4 do others[i] = start():on_done(remember) end
+    support.finish(client)
+    client:step(0)
+    assert.equal(4, #notes)
+    for i = 1, 4 do assert.equal("canceled", notes[i][2].kind) end
+  end)
+
+  it("may close the client", function()
+    local remember, notes = witness()
+    tenant.fault { kind = "delay", seconds = 10, after = 1, count = 10 }
+    start():on_done(function() client:close() end):on_done(remember)
+    for _ = 1, 4 do start():on_done(remember) end
+    for _ = 1, 100 do
+      if not client:step(0.1) then break end
+    end
+    assert.equal("auth0perm client (closed)", tostring(client))
+    assert.equal(5, #notes)
+    assert.equal("read:reports", support.names(notes[1][1]))
+    for i = 2, 5 do assert.equal("closed", notes[i][2].kind) end
+  end)
+
+  it("may call a method that blocks, and step", function()
+    local blocked, left
+    local other = start()
+    start():on_done(function()
+      blocked = assert(client:list_user_permissions(support.user))
+      left = client:step(0)
+    end)
+    support.finish(client)
+    assert.equal("read:reports", support.names(blocked))
+    assert.equal("number", type(left))
+    assert.is_true(other:done())
+  end)
+
+  it("may use another client", function()
+    local other = support.client()
+    local blocked
+    start():on_done(function() blocked = assert(other:list_user_permissions(support.user)) end)
+    support.finish(client)
+    other:close()
+    assert.equal("read:reports", support.names(blocked))
+  end)
+
+  it("keeps what a function holds until it has run, and no longer", function()
+    local watch = setmetatable({}, { __mode = "k" })
+    local call = start()
+    local runs = 0
+    for _ = 1, 3 do
+      local held = {}
+      watch[held] = true
+      call:on_done(function() runs = runs + (held and 1 or 0) end)
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_table(next(watch))
+    support.finish(client)
+    assert.equal(3, runs)
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(watch))
+    assert.is_true(call:done())
+  end)
+
+  it("lets go of functions that will never run, with their client", function()
+    local watch = setmetatable({}, { __mode = "k" })
+    for _ = 1, 10 do
+      local other = support.client()
+      local call = assert(other:start("list_user_permissions", support.user))
+      call:on_done(function() return other, call end)
+      watch[other], watch[call] = true, true
+      other:step(0)
+    end
+    for _ = 1, 4 do collectgarbage() end
+    assert.is_nil(next(watch))
+  end)
+
+  it("runs for calls that nobody holds", function()
+    local runs = 0
+    for _ = 1, 50 do
+      start():on_done(function() runs = runs + 1 end)
+    end
+    collectgarbage()
+    support.finish(client)
+    assert.equal(50, runs)
+  end)
+
+  it("works in coroutines, where step is called in another one", function()
+    local main = coroutine.running()
+    local seen
+    local waiting = coroutine.wrap(function()
+      local this = coroutine.running()
+      start():on_done(function(result) assert(coroutine.resume(this, result)) end)
+      seen = coroutine.yield()
+    end)
+    waiting()
+    coroutine.wrap(function() support.finish(client) end)()
+    assert.equal("read:reports", support.names(seen))
+    assert.equal(main, coroutine.running())
+  end)
+
+  it("outlives the coroutine that gave the function", function()
+    local runs = 0
+    coroutine.wrap(function() start():on_done(function() runs = runs + 1 end) end)()
+    collectgarbage()
+    collectgarbage()
+    support.finish(client)
+    assert.equal(1, runs)
+  end)
+end)
+
+describe("an error in a function given to on_done", function()
+  -- Runs a program with a client; returns what it printed, standard error included, and its status.
+  local function run(program)
+    return support.run_lua([[
+      local support = require "spec.support"
+      local client = support.client()
+      local function start() return assert(client:start("list_user_permissions", support.user)) end
+    ]] .. program)
+  end
+
+  before_each(tenant.reset)
+
+  it("is reported, and stops nothing else", function()
+    local output, status = run [[
+      start():on_done(function() error("first", 0) end):on_done(function(list) print("second", #list) end)
+      start():on_done(function(list) print("third", #list) end)
+      support.finish(client)
+      print "finished"
+    ]]
+    assert.equal(0, status)
+    assert.matches("auth0perm: on_done of list_user_permissions: first\n", output, 1, true)
+    assert.matches("second%s+1\n", output)
+    assert.matches("third%s+1\n", output)
+    assert.matches("finished\n", output)
+  end)
+
+  it("is reported where the call is done already, and returns the call", function()
+    local output, status = run [[
+      local call = start()
+      support.finish(client)
+      print(call:on_done(function() error("late", 0) end) == call)
+    ]]
+    assert.equal(0, status)
+    assert.matches("auth0perm: on_done of list_user_permissions: late\n", output, 1, true)
+    assert.matches("true\n", output)
+  end)
+
+  it("may be of any type", function()
+    local output, status = run [[
+      for _, value in ipairs { {}, true, 12, print, coroutine.create(print),
+          setmetatable({}, { __tostring = function() return "as text" end }),
+          setmetatable({}, { __tostring = function() error "no text" end }),
+          setmetatable({}, { __tostring = function() return {} end }) } do
+        start():on_done(function() error(value, 0) end)
+      end
+      start():on_done(function() error() end)
+      support.finish(client)
+      print "finished"
+    ]]
+    assert.equal(0, status)
+    assert.equal(9, select(2, output:gsub("auth0perm: on_done of list_user_permissions: ", "")))
+    assert.matches("list_user_permissions: 12\n", output, 1, true)
+    assert.matches("list_user_permissions: as text\n", output, 1, true)
+    assert.matches("finished\n$", output)
+  end)
+
+  it("comes from yielding, too", function()
+    local output, status = run [[
+      start():on_done(function() coroutine.yield() end)
+      local thread = coroutine.create(function() support.finish(client) end)
+      assert(coroutine.resume(thread))
+      print(coroutine.status(thread))
+    ]]
+    assert.equal(0, status)
+    assert.matches("auth0perm: on_done of list_user_permissions: attempt to yield", output, 1, true)
+    assert.matches("dead\n", output)
+  end)
+
+  it("comes from functions that never return, too", function()
+    local output, status = run [[
+      local function deeper() return 1 + deeper() end
+      start():on_done(deeper)
+      support.finish(client)
+      print "finished"
+    ]]
+    assert.equal(0, status)
+    assert.matches("auth0perm: on_done of list_user_permissions: .*stack overflow", output)
+    assert.matches("finished\n", output)
+  end)
+end)
+
+describe("on_done of a prepared call", function()
+  local client
+
+  before_each(function() client = assert(support.auth0perm.new { domain = "acme.eu.auth0.com", token = "given" }) end)
+
+  after_each(function() client:close() end)
+
+  it("runs in the method that finishes the call", function()
+    for _, finish in ipairs {
+      function(call) call:feed { status = 204 } end,
+      function(call) call:fail("tls", "not to be trusted") end,
+      function(call) call:cancel() end,
+      function(call)
+        call:feed({ status = 503 }, 1)
+        call:next(1e6)
+      end,
+    } do
+      local results = {}
+      local call = assert(client:prepare("remove_user_permissions", support.user, support.permissions "a"))
+      call:on_done(function(result, err) results[#results + 1] = { result, err } end)
+      assert.equal("send", (call:next(0)))
+      assert.equal(0, #results)
+      finish(call)
+      assert.is_true(call:done())
+      assert.equal(1, #results)
+      local result, err = call:result()
+      assert.equal(result, results[1][1])
+      assert.equal(err and err.kind, results[1][2] and results[1][2].kind)
+    end
+  end)
+end)
