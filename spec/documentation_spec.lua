@@ -4,6 +4,7 @@ local support = require "spec.support"
 local tenant = support.tenant
 
 local MARKER = "#!/usr/bin/env lua5.4"
+local LATENCY = 0.05 -- seconds
 local load = rawget(_G, "loadstring") or load
 
 local function read(path)
@@ -111,6 +112,7 @@ describe("the documentation's", function()
   -- The data that doc/README.md promises.
   before_each(function()
     tenant.reset()
+    tenant.settings { latency = LATENCY }
     local client = support.client()
     assert(client:assign_user_permissions(support.user, support.permissions("write:reports", "delete:reports")))
     client:close()
