@@ -58,6 +58,28 @@ local function assert_idle(client)
   assert.is_false(is_readable(client))
 end
 
+-- A port that nobody listens on.
+local function free_port()
+  local server = assert(socket.bind("127.0.0.1", 0))
+  local _, port = server:getsockname()
+  server:close()
+  return port
+end
+
+-- Starts a proxy; returns its port, and a function that ends it, and with it all connections.
+local function start_proxy()
+  local port, configuration = free_port(), os.tmpname()
+  local file = assert(io.open(configuration, "w"))
+  file:write(("Port %d\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n"):format(port))
+  file:close()
+  local process = support.start("LD_PRELOAD= tinyproxy -d -c " .. configuration)
+  support.wait_until(function() return socket.connect("127.0.0.1", port) end):close()
+  return port, function()
+    support.run("kill -9 " .. process)
+    os.remove(configuration)
+  end
+end
+
 for name, drive in pairs(loops.drivers) do
   describe("the loop of " .. name, function()
     local client
@@ -215,6 +237,32 @@ for name, drive in pairs(loops.drivers) do
       assert.is_true(result.ticks >= result.seconds / TICK / 4)
     end)
 
+    it("resolves names, and goes through a proxy", function()
+      local port, stop = start_proxy()
+      for _, options in ipairs {
+        { connect_to = "localhost:" .. tenant.port }, { proxy = "http://localhost:" .. port },
+      } do
+        client:close()
+        client = support.client(options)
+        local calls = start(client, 4)
+        local result = run(all_done(calls))
+        assert_lists(calls)
+        assert.is_true(result.steps < 400)
+        assert_idle(client)
+      end
+      stop()
+    end)
+
+    it("ends calls that find no connection", function()
+      client:close()
+      client = support.client { connect_to = "127.0.0.1:" .. free_port(), max_retries = 1 }
+      local calls = start(client, 4)
+      local result = run(all_done(calls))
+      for _, call in ipairs(calls) do assert.equal("transport", select(2, call:result()).kind) end
+      assert.is_true(result.steps < 200)
+      assert_idle(client)
+    end)
+
     it("asks a function for tokens", function()
       client:close()
       local asked = 0
@@ -325,23 +373,6 @@ for name, drive in pairs(loops.drivers) do
       assert_idle(client)
     end)
   end)
-end
-
--- Starts a proxy; returns its port, and a function that ends it, and with it all connections.
-local function start_proxy()
-  local server = assert(socket.bind("127.0.0.1", 0))
-  local _, port = server:getsockname()
-  server:close()
-  local configuration = os.tmpname()
-  local file = assert(io.open(configuration, "w"))
-  file:write(("Port %d\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n"):format(port))
-  file:close()
-  local process = support.start("LD_PRELOAD= tinyproxy -d -c " .. configuration)
-  support.wait_until(function() return socket.connect("127.0.0.1", port) end):close()
-  return port, function()
-    support.run("kill -9 " .. process)
-    os.remove(configuration)
-  end
 end
 
 describe("pollfd", function()

@@ -342,7 +342,7 @@ describe("an error in a function given to on_done", function()
 
   it("may be of any type", function()
     local output, status = run [[
-      for _, value in ipairs { {}, true, 12, print, coroutine.create(print),
+      for _, value in ipairs { {}, true, 12, print, coroutine.create(function() end),
           setmetatable({}, { __tostring = function() return "as text" end }),
           setmetatable({}, { __tostring = function() error "no text" end }),
           setmetatable({}, { __tostring = function() return {} end }) } do
