@@ -83,13 +83,15 @@ local function absolute(variable)
   return ((";" .. (os.getenv(variable) or ";;")):gsub(";([%w.])", ";" .. root .. "/%1"):sub(2))
 end
 
--- Makes a directory with a command lua5.4 in it, which is the Lua that runs this.
+-- Makes a directory with commands in it: lua5.4, which is the Lua that runs this, and a curl that no sanitizer is
+-- preloaded into.
 local function new_directory()
   local directory = output_of "mktemp -d"
-  local path = directory .. "/lua5.4"
   local interpreter = output_of("command -v " .. support.run_lua "io.write(arg[-1])")
-  write(path, ('#!/bin/sh\nexec %s "$@"\n'):format(interpreter))
-  support.run("chmod +x " .. path)
+  for name, command in pairs { ["lua5.4"] = interpreter, curl = "env LD_PRELOAD= " .. output_of "command -v curl" } do
+    write(directory .. "/" .. name, ('#!/bin/sh\nexec %s "$@"\n'):format(command))
+    support.run(("chmod +x %s/%s"):format(directory, name))
+  end
   return directory
 end
 
