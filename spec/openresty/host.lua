@@ -1,0 +1,176 @@
+-- Starts nginx with the OpenResty driver in it, on free ports, and runs Lua in there. Ends with the process that started
+-- it, at the latest.
+
+local cjson = require "cjson"
+local http = require "socket.http"
+local ltn12 = require "ltn12"
+local socket = require "socket"
+local support = require "spec.support"
+
+local host = {}
+host.__index = host
+
+local ATTEMPTS = 5 -- to find a port that nobody takes first
+
+local root = support.run "pwd":match "[^\n]+"
+
+-- The Lua module where it is one to load; OpenResty has it built in.
+local function load_modules()
+  if support.run "nginx -V":find("ngx_lua", 1, true) then return "" end
+  return "load_module /usr/lib/nginx/modules/ndk_http_module.so; load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;"
+end
+
+local function read_file(path)
+  local file = assert(io.open(path))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function write_file(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+-- A port that is free now.
+local function free_port()
+  local server = assert(socket.bind("127.0.0.1", 0))
+  local _, port = server:getsockname()
+  server:close()
+  return tonumber(port)
+end
+
+-- The configuration; `wanted` may name workers, http (more of that block), server (more of that block) and ca_file, or a
+-- whole `configuration` in which the same placeholders are filled in.
+local function configure(self, wanted)
+  local values = {
+    LOAD_MODULES = load_modules(),
+    USER = support.run "id -u":match "^0\n" and "user root;" or "",
+    WORKERS = wanted.workers or 1,
+    ROOT = root,
+    MODULE = root .. "/build/luajit/?.so",
+    CA_FILE = wanted.ca_file or support.tenant.ca_file,
+    HTTP = wanted.http or "",
+    SERVER = wanted.server or "",
+    PORT = self.port,
+  }
+  local template = wanted.configuration or read_file "spec/openresty/nginx.conf"
+  write_file(self.directory .. "/nginx.conf", (template:gsub("@([A-Z_]+)@", function(name) return tostring(values[name]) end)))
+end
+
+-- Runs nginx until the pipe to this process is closed, which it is at the latest when this process ends.
+local function launch(self)
+  local command = ([[exec 2>&1 >/dev/null; cd %s; nginx -p "$PWD/" -c nginx.conf -e error.log & process=$!
+    cat; kill -TERM $process; wait $process]]):format(self.directory)
+  self.pipe = assert(io.popen(command, "w"))
+end
+
+-- Whether it answers; false when it has ended.
+local function answers(self)
+  for _ = 1, 500 do
+    if self:get "/ping" == "pong" then return true end
+    local log = io.open(self.directory .. "/error.log")
+    local text = log and log:read "*a" or ""
+    if log then log:close() end
+    if text:find("[emerg]", 1, true) then return false end
+    socket.sleep(0.02)
+  end
+  return false
+end
+
+-- Starts one; see `configure` for what may be wanted.
+function host.start(wanted)
+  local self = setmetatable({ directory = support.run "mktemp -d":match "[^\n]+" }, host)
+  for _ = 1, ATTEMPTS do
+    self.port = free_port()
+    configure(self, wanted or {})
+    launch(self)
+    if answers(self) then return self end
+    self.pipe:close()
+    if not self:log():find "Address already in use" then break end
+    os.remove(self.directory .. "/error.log")
+  end
+  local log = self:log()
+  support.run("rm -rf " .. self.directory)
+  error("nginx did not start: " .. log)
+end
+
+function host:stop()
+  self.pipe:close()
+  support.run("rm -rf " .. self.directory)
+end
+
+-- What it has logged so far.
+function host:log()
+  return read_file(self.directory .. "/error.log")
+end
+
+-- Asks for a path; returns body and status, or nil.
+function host:get(path, body)
+  local chunks = {}
+  local ok, status = http.request {
+    url = ("http://127.0.0.1:%d%s"):format(self.port, path),
+    method = body and "POST" or "GET",
+    headers = body and { ["Content-Length"] = #body },
+    source = body and ltn12.source.string(body),
+    sink = ltn12.sink.table(chunks),
+  }
+  if not ok then return nil, status end
+  return table.concat(chunks), status
+end
+
+-- Turns an answer of `run` into values.
+local function values_of(text)
+  local list = cjson.decode(text)
+  for i = 1, #list do
+    if list[i] == cjson.null then list[i] = nil end
+  end
+  return list
+end
+
+-- Runs a snippet inside, which has `inside`; returns what it returned, or "raised" and the error.
+function host:run(code)
+  local text, status = self:get("/run", code)
+  if status ~= 200 then error(("%s: %s\n%s"):format(status, text, self:log())) end
+  local list = values_of(text)
+  return list[1], list[2], list[3], list[4]
+end
+
+-- What a snippet of another phase has left (inside.note).
+function host:noted(name)
+  return support.wait_until(function()
+    local text = self:run(("return ngx.shared.results:get(%q)"):format(name))
+    return text and values_of(text)
+  end)
+end
+
+-- Sends a snippet and does not wait: returns the connection, to be read or closed.
+function host:begin(code)
+  local connection = assert(socket.connect("127.0.0.1", self.port))
+  connection:settimeout(60)
+  assert(connection:send(("POST /run HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"):format(#code, code)))
+  return connection
+end
+
+-- Waits for the answer to what `begin` sent; returns the same as `run`.
+function host.finish(connection)
+  local answer = assert(connection:receive "*a")
+  connection:close()
+  local head, body = answer:match "^(.-)\r\n\r\n(.*)$"
+  if head:find("chunked", 1, true) then body = body:gsub("^%x+\r\n", ""):gsub("\r\n0\r\n\r\n$", "") end
+  local list = values_of(body)
+  return list[1], list[2], list[3], list[4]
+end
+
+-- The process ids of the workers.
+function host:workers()
+  local master = read_file(self.directory .. "/nginx.pid"):match "%d+"
+  local list = {}
+  for process in support.run("ps -o pid= --ppid " .. master):gmatch "%d+" do
+    list[#list + 1] = process
+  end
+  return list
+end
+
+return host

@@ -1,0 +1,74 @@
+-- What the specs' snippets have at hand inside nginx.
+
+local cjson = require "cjson"
+local auth0perm = require "auth0perm.openresty"
+
+local inside = { auth0perm = auth0perm, user = "auth0|5f7c8ec7c33c6c004bbafe82", api = "https://api.example.com/" }
+
+-- Options for a client of the tenant. nginx has no resolver here, so it is told where to connect.
+function inside.options(changes)
+  local options = {
+    domain = os.getenv "TENANT_DOMAIN",
+    token = os.getenv "TENANT_TOKEN",
+    connect_to = "127.0.0.1:" .. os.getenv "TENANT_PORT",
+  }
+  for name, value in pairs(changes or {}) do
+    options[name] = value or nil
+  end
+  return options
+end
+
+local client
+
+-- The worker's client of the tenant; with changes, a new one.
+function inside.client(changes)
+  if changes then return assert(auth0perm.new(inside.options(changes))) end
+  client = client or assert(auth0perm.new(inside.options()))
+  return client
+end
+
+function inside.permissions(...)
+  return { [inside.api] = { ... } }
+end
+
+-- What of a value JSON can hold: an error becomes a table with its text.
+local function plain(value)
+  local kind = type(value)
+  if kind == "table" then
+    local copy = {}
+    for key, item in pairs(value) do copy[key] = plain(item) end
+    if value.kind and value.operation then copy.text = tostring(value) end
+    return copy
+  elseif value == nil then
+    return cjson.null
+  elseif kind == "number" or kind == "string" or kind == "boolean" then
+    return value
+  end
+  return tostring(value)
+end
+
+-- Runs Lua and returns what it returned, or "raised" and the error, as JSON.
+local function evaluate(code)
+  local chunk = assert(loadstring(code, "=snippet"))
+  setfenv(chunk, setmetatable({ inside = inside }, { __index = _G }))
+  local values = { pcall(chunk) }
+  local list = {}
+  if not values[1] then list[1] = "raised" end
+  for i = 2, math.max(2, table.maxn(values)) do
+    list[#list + 1] = plain(values[i])
+  end
+  return cjson.encode(list)
+end
+
+-- Serves a snippet that came as the request's body.
+function inside.run()
+  ngx.req.read_body()
+  ngx.print(evaluate(ngx.req.get_body_data()))
+end
+
+-- For phases without an answer of their own: leaves what a snippet returns in the dictionary of results.
+function inside.note(name, code)
+  ngx.shared.results:set(name, evaluate(code))
+end
+
+return inside

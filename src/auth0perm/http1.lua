@@ -1,0 +1,224 @@
+-- HTTP/1.1 framing (RFC 9112), for drivers that have a stream of bytes and nothing else: writes a request as text, and
+-- reads one answer, whole or not at all. It knows no socket: bytes come from a function.
+
+local http1 = {}
+
+local HEAD_MOST = 64 * 1024              -- bytes of an answer's headers, those of 1xx answers and trailers included
+local BODY_MOST = 8 * 1024 * 1024        -- bytes of its body
+local ALL_MOST = 2 * BODY_MOST           -- bytes in all: chunks have lines of their own
+local CHUNK_LINE_MOST = 4096             -- bytes of the line before a chunk
+local INFORMATIONAL_MOST = 16            -- 1xx answers before the real one
+
+local TOKEN = "^[%w!#$%%&'*+%-.^_`|~]+$" -- RFC 9110, section 5.6.2
+
+-- What is raised within this file, and caught in `read`.
+local Failure = {}
+
+-- Gives up; `kind` is one of call:fail.
+local function fail(kind, message)
+  error(setmetatable({ kind = kind, message = message }, Failure), 0)
+end
+
+-- Returns a request as it goes over the wire. The URL is absolute, and names the host.
+function http1.write(request)
+  local authority, target = request.url:match "^https://([^/]+)(/.*)$"
+  local lines = { ("%s %s HTTP/1.1"):format(request.method, target), "Host: " .. authority }
+  for name, value in pairs(request.headers) do
+    lines[#lines + 1] = name .. ": " .. value
+  end
+  if request.body or request.method ~= "GET" then
+    lines[#lines + 1] = "Content-Length: " .. #(request.body or "")
+  end
+  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. (request.body or "")
+end
+
+-- Has one more piece of the stream in the buffer; false at its end.
+local function fill(stream)
+  local piece, kind, message = stream.receive()
+  if not piece then
+    if kind == "closed" then return false end
+    fail(kind, message)
+  end
+  stream.received = stream.received + #piece
+  if stream.received > ALL_MOST then fail("protocol", "the answer is larger than 16 MiB") end
+  stream.buffer = stream.buffer:sub(stream.at) .. piece
+  stream.at = 1
+  return true
+end
+
+-- The same, where the answer cannot be over.
+local function fill_more(stream)
+  if not fill(stream) then
+    fail("transport", stream.received == 0 and "the connection was closed before an answer came"
+      or "the connection was closed in the middle of the answer")
+  end
+end
+
+-- How many bytes of the stream have come and were not taken yet.
+local function waiting(stream)
+  return #stream.buffer - stream.at + 1
+end
+
+-- Takes `length` of them, or as many as there are.
+local function take(stream, length)
+  local bytes = stream.buffer:sub(stream.at, stream.at + length - 1)
+  stream.at = stream.at + #bytes
+  return bytes
+end
+
+-- Takes a line, without its end; `refusal` is what to say when it is longer than `most` bytes.
+local function take_line(stream, most, refusal)
+  local seen = 0
+  while true do
+    local last = stream.buffer:find("\n", stream.at + seen, true)
+    local length = last and last - stream.at + 1 or waiting(stream)
+    if length > most then fail("protocol", refusal) end
+    if last then return (take(stream, length):gsub("\r?\n$", "")), length end
+    seen = length
+    fill_more(stream)
+  end
+end
+
+-- Takes a line of the headers, of which there is so much and no more.
+local function take_head_line(stream)
+  local line, length = take_line(stream, stream.head_left, "the answer's headers are larger than 64 KiB")
+  stream.head_left = stream.head_left - length
+  return line
+end
+
+-- Takes the status line; returns the minor version and the status.
+local function take_status(stream)
+  while waiting(stream) < 5 do fill_more(stream) end
+  if stream.buffer:sub(stream.at, stream.at + 4) ~= "HTTP/" then fail("protocol", "the answer is no HTTP") end
+  local line = take_head_line(stream)
+  local minor, status, rest = line:match "^HTTP/1%.(%d) (%d%d%d)(.?)"
+  if not status or (rest ~= "" and rest ~= " ") or status < "100" then
+    fail("protocol", "the answer's first line is not one of HTTP/1.1")
+  end
+  return tonumber(minor), tonumber(status)
+end
+
+-- Takes header lines up to the empty one; returns lists of values, under lower-case names.
+local function take_headers(stream)
+  local headers = {}
+  while true do
+    local line = take_head_line(stream)
+    if line == "" then return headers end
+    local name, value = line:match "^([^:]*):[ \t]*(.-)[ \t]*$"
+    if not name or not name:find(TOKEN) or value:find "[%z\r]" then
+      fail("protocol", "the answer has a header line that is none")
+    end
+    name = name:lower()
+    headers[name] = headers[name] or {}
+    table.insert(headers[name], value)
+  end
+end
+
+-- The length that Content-Length tells, or nil; several are one only where they agree (RFC 9112, section 6.3).
+local function length_of(headers)
+  if not headers["content-length"] then return nil end
+  local length
+  for value in (table.concat(headers["content-length"], ",") .. ","):gmatch "[ \t]*(.-)[ \t]*," do
+    if not value:find "^%d+$" then fail("protocol", "the answer's Content-Length is no number") end
+    if length and length ~= tonumber(value) then fail("protocol", "the answer has two lengths that differ") end
+    length = tonumber(value)
+  end
+  return length
+end
+
+local function check_size(size)
+  if size > BODY_MOST then fail("protocol", "the answer's body is larger than 8 MiB") end
+end
+
+-- Moves `length` bytes of the stream to the pieces of a body.
+local function move(stream, length, pieces)
+  while length > 0 do
+    if waiting(stream) == 0 then fill_more(stream) end
+    local piece = take(stream, length)
+    length = length - #piece
+    pieces[#pieces + 1] = piece
+  end
+end
+
+-- Takes a body in chunks, and the trailers behind it.
+local function take_chunks(stream, pieces)
+  local size = 0
+  while true do
+    local line = take_line(stream, CHUNK_LINE_MOST, "the answer has a chunk whose first line is too long")
+    local digits = line:match "^(%x+)[ \t]*$" or line:match "^(%x+)[ \t]*;"
+    local length = digits and tonumber(digits, 16)
+    if not length then fail("protocol", "the answer has a chunk without a length") end
+    if length == 0 then break end
+    size = size + length
+    check_size(size)
+    move(stream, length, pieces)
+    if take_line(stream, 2, "the answer has a chunk that is longer than it says") ~= "" then
+      fail("protocol", "the answer has a chunk that is longer than it says")
+    end
+  end
+  take_headers(stream)
+end
+
+-- Takes everything up to the end of the stream.
+local function take_rest(stream, pieces)
+  local size = 0
+  repeat
+    local piece = take(stream, waiting(stream))
+    size = size + #piece
+    check_size(size)
+    pieces[#pieces + 1] = piece
+  until not fill(stream)
+end
+
+-- Takes the body that the headers announce; returns it, and whether its end was marked.
+local function take_body(stream, status, headers)
+  local coding, length = headers["transfer-encoding"], length_of(headers)
+  if status == 204 or status == 304 then return "", not coding and (length or 0) == 0 end
+  local pieces = {}
+  if coding and length then fail("protocol", "the answer has a length, and chunks too") end
+  if coding then
+    if table.concat(coding, ","):lower() ~= "chunked" then
+      fail("protocol", "the answer is in a transfer coding that was not asked for")
+    end
+    take_chunks(stream, pieces)
+  elseif length then
+    check_size(length)
+    move(stream, length, pieces)
+  else
+    take_rest(stream, pieces)
+  end
+  return table.concat(pieces), (coding or length) ~= nil
+end
+
+-- Whether the connection may carry another request after this answer.
+local function stays_open(stream, minor, headers)
+  local options = "," .. table.concat(headers.connection or {}, ","):lower():gsub("[ \t]", "") .. ","
+  return minor >= 1 and not options:find(",close,", 1, true) and waiting(stream) == 0
+end
+
+-- Reads one answer, without those of 1xx before it.
+local function take_answer(stream)
+  for _ = 0, INFORMATIONAL_MOST do
+    local minor, status = take_status(stream)
+    local headers = take_headers(stream)
+    if status == 101 then fail("protocol", "the answer switches to a protocol that was not asked for") end
+    if status >= 200 then
+      local body, marked = take_body(stream, status, headers)
+      return { status = status, headers = headers, body = body }, marked and stays_open(stream, minor, headers)
+    end
+  end
+  fail("protocol", "there are too many answers before the answer")
+end
+
+-- Reads one answer. `receive` returns the next piece of the stream, or nil, a kind of call:fail and a message; the kind
+-- "closed" is an orderly end. Returns what call:feed takes, and whether the connection may be used again; or
+-- nil, kind and message.
+function http1.read(receive)
+  local stream = { receive = receive, buffer = "", at = 1, received = 0, head_left = HEAD_MOST }
+  local ok, answer, reusable = pcall(take_answer, stream)
+  if ok then return answer, reusable end
+  if getmetatable(answer) == Failure then return nil, answer.kind, answer.message end
+  error(answer, 0)
+end
+
+return http1
