@@ -2,6 +2,7 @@
 -- is, sends, reads, and keeps the connection. Knows nothing of calls, but for the names of the kinds of failure.
 
 local http1 = require "auth0perm.http1"
+local nginx = require "auth0perm.nginx"
 
 local cosocket = {}
 
@@ -9,6 +10,7 @@ local PIECE_MOST = 64 * 1024 -- bytes to read at a time, and to send
 local KEPT = 64              -- idle connections that a worker keeps, where no number is given
 local BACKLOG = 2 ^ 31 - 1   -- with a bound to connections, all others may wait for one
 local MILLISECONDS = 1000
+local TIME_MOST = 2 ^ 31 - 1 -- milliseconds that a time limit can have
 
 -- What ngx_lua says of a certificate that is not to be trusted: OpenSSL's reason with its number, or this.
 local UNTRUSTED = { "^%d+: ", "^certificate host mismatch" }
@@ -36,14 +38,9 @@ function cosocket.route(domain, connect_to, max_connections, keepalive_timeout)
   }
 end
 
--- The clock of nginx's timers, in milliseconds.
-local function now()
-  return ngx.now() * MILLISECONDS
-end
-
--- What is left until a time; at least 1, for 0 would be the default of nginx's configuration.
+-- Milliseconds that are left until a time; at least 1, for 0 would be the default of nginx's configuration.
 local function left_until(time)
-  return math.max(1, math.floor(time - now()))
+  return math.max(1, math.min(math.floor((time - nginx.now()) * MILLISECONDS), TIME_MOST))
 end
 
 -- Gives every operation of the socket until then.
@@ -52,29 +49,42 @@ local function limit(socket, time)
   socket:settimeouts(left, left, left)
 end
 
--- Has the socket connected and trusted. Returns true, or nil, kind and message.
-local function connect(socket, route, request, start)
-  -- With a bound to connections, this also waits for one to become free.
-  limit(socket, start + (route.pool.backlog and request.timeout or request.connect_timeout) * MILLISECONDS)
-  local connected, problem = socket:connect(route.host, route.port, route.pool)
-  if not connected then return nil, "connect", ("%s:%d: %s"):format(route.host, route.port, problem) end
-  if socket:getreusedtimes() > 0 then return true end
-  limit(socket, math.min(now() + request.connect_timeout * MILLISECONDS, start + request.timeout * MILLISECONDS))
-  local trusted
-  trusted, problem = socket:sslhandshake(false, route.name, true)
+-- What to tell of a connection that did not come about.
+local function explain(route, problem)
+  local hint = ""
+  if problem:find("no resolver", 1, true) then hint = "; set resolver in nginx.conf, or the option connect_to" end
+  return ("%s:%d: %s%s"):format(route.host, route.port, problem, hint)
+end
+
+-- Has a new connection prove until then that it leads to the tenant. Returns true, or nil, kind and message.
+local function shake_hands(socket, route, deadline)
+  limit(socket, deadline)
+  local trusted, problem = socket:sslhandshake(false, route.name, true)
   if trusted then return true end
   for _, pattern in ipairs(UNTRUSTED) do
     if problem:find(pattern) then
-      return nil, "tls", ("the certificate of %s: %s (see lua_ssl_trusted_certificate)"):format(route.name, problem)
+      return nil, "tls", ("the certificate of %s: %s; see lua_ssl_trusted_certificate"):format(route.name, problem)
     end
   end
-  return nil, "connect", ("TLS with %s:%d: %s"):format(route.host, route.port, problem)
+  return nil, "connect", explain(route, "TLS: " .. problem)
+end
+
+-- Has the socket connected and trusted. Returns true, or nil, kind and message.
+local function connect(socket, route, request, start)
+  local deadline = start + request.connect_timeout
+  -- With a bound to connections this also waits for one to become free, and that is no fault of the tenant's.
+  limit(socket, route.pool.backlog and start + request.timeout or deadline)
+  local connected, problem = socket:connect(route.host, route.port, route.pool)
+  if not connected then return nil, "connect", explain(route, problem) end
+  if socket:getreusedtimes() > 0 then return true end
+  if route.pool.backlog then deadline = math.min(nginx.now() + request.connect_timeout, start + request.timeout) end
+  return shake_hands(socket, route, deadline)
 end
 
 -- Sends everything until then. Returns true, or nil and why not.
 local function send(socket, bytes, deadline)
   for from = 1, #bytes, PIECE_MOST do
-    if now() >= deadline then return nil, "timeout" end
+    if nginx.now() >= deadline then return nil, "timeout" end
     limit(socket, deadline)
     local sent, problem = socket:send(bytes:sub(from, from + PIECE_MOST - 1))
     if not sent then return nil, problem end
@@ -92,7 +102,7 @@ end
 -- one which drips does not last for ever.
 local function receiver(socket, deadline)
   return function()
-    if now() >= deadline then return nil, failure_of "timeout" end
+    if nginx.now() >= deadline then return nil, failure_of "timeout" end
     limit(socket, deadline)
     local piece, problem, rest = socket:receiveany(PIECE_MOST)
     piece = piece or (rest ~= "" and rest)
@@ -102,26 +112,31 @@ local function receiver(socket, deadline)
   end
 end
 
+-- Keeps a connection for the next request, or closes it.
+local function put_away(socket, route, reusable)
+  local kept = reusable and route.idle > 0 and socket:setkeepalive(route.idle, route.kept)
+  if not kept then socket:close() end
+end
+
 -- Performs a request, of the form that call:next gives. Returns what call:feed takes; or nil, a kind of call:fail and a
--- message. `held` has the socket, as `socket`, while this goes on.
+-- message. Once there is a socket, it is `held.socket`.
 function cosocket.exchange(route, request, held)
-  local start = now()
-  local deadline = start + request.timeout * MILLISECONDS
+  local start = nginx.now()
+  local deadline = start + request.timeout
   local socket = ngx.socket.tcp()
   held.socket = socket
   local connected, kind, message = connect(socket, route, request, start)
-  if not connected then return nil, kind, message end
-  local sent, problem = send(socket, http1.write(request), deadline)
-  -- A server that does not want the whole request answers before it has read it, and closes.
-  local response, reusable
-  response, reusable, message = http1.read(receiver(socket, deadline))
-  if not (response and sent and reusable and route.idle > 0 and socket:setkeepalive(route.idle, route.kept)) then
+  if not connected then
     socket:close()
+    return nil, kind, message
   end
-  held.socket = nil
+  local sent, problem = send(socket, http1.write(request), deadline)
+  -- A server that does not want the whole request answers before it has read it, and closes. So there may be an answer.
+  local response, reusable_or_kind, why = http1.read(receiver(socket, deadline))
+  put_away(socket, route, sent and response and reusable_or_kind)
   if response then return response end
   if not sent then return nil, failure_of(problem) end
-  return nil, reusable, message
+  return nil, reusable_or_kind, why
 end
 
 return cosocket

@@ -7,6 +7,7 @@ local HEAD_MOST = 64 * 1024              -- bytes of an answer's headers, those 
 local BODY_MOST = 8 * 1024 * 1024        -- bytes of its body
 local ALL_MOST = 2 * BODY_MOST           -- bytes in all: chunks have lines of their own
 local CHUNK_LINE_MOST = 4096             -- bytes of the line before a chunk
+local DIGITS_MOST = 12                   -- of a chunk's length: a number holds them
 local INFORMATIONAL_MOST = 16            -- 1xx answers before the real one
 
 local TOKEN = "^[%w!#$%%&'*+%-.^_`|~]+$" -- RFC 9110, section 5.6.2
@@ -146,7 +147,7 @@ local function take_chunks(stream, pieces)
   while true do
     local line = take_line(stream, CHUNK_LINE_MOST, "the answer has a chunk whose first line is too long")
     local digits = line:match "^(%x+)[ \t]*$" or line:match "^(%x+)[ \t]*;"
-    local length = digits and tonumber(digits, 16)
+    local length = digits and (#digits > DIGITS_MOST and math.huge or tonumber(digits, 16))
     if not length then fail("protocol", "the answer has a chunk without a length") end
     if length == 0 then break end
     size = size + length

@@ -1,24 +1,54 @@
 -- auth0perm in OpenResty: the methods yield where those of "auth0perm" would block. Calls decide, this performs: each
 -- step that a call asks for is one function here.
 
+local semaphore = require "ngx.semaphore"
 local auth0perm = require "auth0perm"
 local cosocket = require "auth0perm.cosocket"
+local light_call = require "auth0perm.light_call"
+local nginx = require "auth0perm.nginx"
+local token_dict = require "auth0perm.token_dict"
 
-local KEEPALIVE_TIMEOUT = 60 -- seconds that an idle connection is kept, by default
+local KEEPALIVE_TIMEOUT = 60    -- seconds that an idle connection is kept, by default
+local KEEPALIVE_MOST = 86400    -- seconds
 local CONNECTIONS_MOST = 1024
+local LOOK = 0.1                -- seconds after which those who wait for a token look again
+local STEP_MOST = 3600          -- seconds that a step waits
+local WAIT_LEAST = 0.001        -- seconds: a wait that is no shorter yields
+local SUPPLIER_MOST = 60        -- seconds after which a token function that has not returned is called for another call
 
--- What belongs into nginx's configuration, and where.
-local DIRECTIVES = {
+--[[---
+--- The module for nginx: `local auth0perm = require "auth0perm.openresty"`.
+---@class auth0perm.openresty
+local openresty = {}
+
+--- What `new` takes in nginx: the options of `auth0perm.Options`, but for `ca_file`, `proxy`, `http2`, `driver` and
+--- `share_tokens`, and these.
+---@class auth0perm.openresty.Options: auth0perm.Options
+--- Connections at once, in each worker: further requests wait for one. Default: no bound, and up to 64 are kept.
+---@field max_connections? integer
+--- Seconds that a connection is kept for the next request; 0 keeps none. Default 60.
+---@field keepalive_timeout? number
+--- The name of a `lua_shared_dict` in which all workers share tokens. With `client_id`.
+---@field token_dict? string
+--- Performs the requests in place of cosockets; may yield. Returns the answer; or nil and why there is none: a kind of
+--- `Call:fail` with a message, or a message alone.
+---@field exchange? fun(request: auth0perm.Request): table?, string?, string?
+]]
+
+-- Why nginx has no use for some options, and what to do instead.
+local ELSEWHERE = {
   ca_file = "lua_ssl_trusted_certificate in nginx.conf names the certificates to trust",
-  proxy = "cosockets know no proxy; an `exchange` of your own may",
+  proxy = "cosockets know none; `exchange` can be a client that does",
   http2 = "cosockets speak HTTP/1.1 alone",
-  driver = "this is one",
-  share_tokens = "name a lua_shared_dict as token_dict",
+  driver = "it is nginx",
+  share_tokens = "token_dict names the lua_shared_dict to share them in",
 }
 
--- The options that are for this file and not for the core, and their types.
-local OWN = {
-  token = "string or function",
+-- What an exchange of the user's may name as the kind of a failure.
+local FAILURES = { connect = true, tls = true, timeout = true, transport = true, protocol = true }
+
+-- The options that the core does not know, and their types. A token that is a string is for the core.
+local TYPES = {
   connect_to = "string",
   max_connections = "number",
   keepalive_timeout = "number",
@@ -26,61 +56,91 @@ local OWN = {
   exchange = "function",
 }
 
+local openresty = { operations = auth0perm.operations }
+
 local Client = {}
 Client.__index = Client
 
--- Raises for a bad option.
-local function refuse(name, problem)
-  error(("bad argument #1 to 'new' (%s: %s)"):format(name, problem), 0)
+-- Raises for a bad option, as the core does.
+local function refuse(name, ...)
+  error(("bad argument #1 to 'new' (%s: %s)"):format(name, string.format(...)), 0)
 end
 
--- Splits what `new` was given into the core's options and those of this file.
+-- Splits what `new` was given into the options of the core and those of this driver.
 local function split(options)
-  local core, own = {}, {}
+  if type(options) ~= "table" then refuse("options", "table expected, got %s", type(options)) end
+  local core, own = { driver = "none" }, {}
   for name, value in pairs(options) do
-    if DIRECTIVES[name] then refuse(name, DIRECTIVES[name]) end
-    if OWN[name] and not OWN[name]:find(type(value), 1, true) then
-      refuse(name, ("%s expected, got %s"):format(OWN[name], type(value)))
-    end
-    if OWN[name] and not (name == "token" and type(value) == "string") then
-      own[name] = value
-    else
-      core[name] = value
-    end
+    if ELSEWHERE[name] then refuse(name, "not in nginx: %s", ELSEWHERE[name]) end
+    if TYPES[name] and type(value) ~= TYPES[name] then refuse(name, "%s expected, got %s", TYPES[name], type(value)) end
+    local is_own = TYPES[name] or (name == "token" and type(value) == "function");
+    (is_own and own or core)[name] = value
   end
+  core.share_tokens = own.token_dict and true
   return core, own
 end
 
--- Raises where a number of this file's options is none that can be right.
-local function check_numbers(own)
-  local connections, idle = own.max_connections, own.keepalive_timeout
-  if connections and not (connections >= 1 and connections <= CONNECTIONS_MOST and connections % 1 == 0) then
-    refuse("max_connections", ("1 to %d expected, got %s"):format(CONNECTIONS_MOST, connections))
+-- Raises where a value of this driver's options cannot be right.
+local function check(own)
+  local connections, idle = own.max_connections or 1, own.keepalive_timeout or KEEPALIVE_TIMEOUT
+  if not (connections >= 1 and connections <= CONNECTIONS_MOST and connections % 1 == 0) then
+    refuse("max_connections", "1 to %d expected, got %s", CONNECTIONS_MOST, connections)
   end
-  if idle and not (idle >= 0 and idle <= 86400) then
-    refuse("keepalive_timeout", ("0 to 86400 seconds expected, got %s"):format(idle))
+  if not (idle >= 0 and idle <= KEEPALIVE_MOST) then
+    refuse("keepalive_timeout", "0 to %d seconds expected, got %s", KEEPALIVE_MOST, idle)
   end
+  if own.token and own.token_dict then refuse("token_dict", "for tokens of client_id, not for those of a function") end
 end
 
-local function new(options)
-  if type(options) ~= "table" then
-    error(("bad argument #1 to 'new' (options: table expected, got %s)"):format(type(options)), 0)
-  end
+--[[---
+--- Makes a client for one tenant, in any phase. It has the methods of `auth0perm.Client`, which yield instead of
+--- blocking, but for `prepare`; share it among requests, as a variable of a module. Raises for wrong types, unknown
+--- options, and values that nginx cannot serve; returns an error of kind `invalid` for others that cannot be right.
+---@param options auth0perm.openresty.Options
+---@return auth0perm.openresty.Client? client
+---@return auth0perm.Error? err  of kind `invalid` or `memory`
+function openresty.new(options) end
+]]
+function openresty.new(options)
   local core_options, own = split(options)
-  check_numbers(own)
-  core_options.driver = "none"
+  check(own)
   local core, problem = auth0perm.new(core_options)
   if not core then return nil, problem end
   local route = cosocket.route(options.domain, own.connect_to, own.max_connections,
     own.keepalive_timeout or KEEPALIVE_TIMEOUT)
   if not route then refuse("connect_to", 'host:port expected, such as "127.0.0.1:8443"') end
-  return setmetatable({ core = core, own = own, route = route }, Client)
+  local tokens = own.token_dict and token_dict.open(own.token_dict, options)
+  if own.token_dict and not tokens then
+    refuse("token_dict", 'nginx.conf has no "lua_shared_dict %s ...;"', own.token_dict)
+  end
+  return setmetatable({
+    core = core,
+    route = route,
+    tokens = tokens,
+    supply = own.token,
+    supplier = setmetatable({}, { __mode = "v" }), -- the call for which the token function runs, as `call`
+    supplier_until = 0,
+    exchange = own.exchange,
+    started = setmetatable({}, { __mode = "k" }),  -- calls that may be under way
+  }, Client)
 end
 
+-- The steps of a call. A run is what one call has while it is driven: `client`, `call`, and at times a `socket`, a
+-- `lease` while it fetches a token for all workers, and `supplied` after the token function has given one.
 local STEPS = {}
 
 function STEPS.send(run, request)
-  local response, kind, message = cosocket.exchange(run.client.route, request, run)
+  local client = run.client
+  local response, kind, message
+  run.supplied = nil
+  if run.lease then run.lease:hold(request.timeout) end
+  if client.exchange then
+    response, kind, message = client.exchange(request)
+    if not FAILURES[kind] then kind, message = "transport", tostring(kind or "no answer") end
+  else
+    response, kind, message = cosocket.exchange(client.route, request, run)
+    run.socket = nil
+  end
   if response then
     run.call:feed(response)
   else
@@ -88,26 +148,86 @@ function STEPS.send(run, request)
   end
 end
 
-function STEPS.wait(_, seconds)
-  ngx.sleep(seconds)
+-- Sleeps, unless the client is closed meanwhile.
+function STEPS.wait(run, seconds)
+  local client = run.client
+  run.supplied = nil
+  if run.lease then run.lease:hold(seconds) end
+  client.bell = client.bell or semaphore.new()
+  client.bell:wait(math.max(seconds, WAIT_LEAST))
+end
+
+-- Gives a call what the token function returns.
+local function supply(run)
+  local returned, token, expires_in = pcall(run.client.supply)
+  if not returned or type(token) ~= "string" then
+    local why = returned and expires_in or token
+    run.call:fail("token", type(why) == "string" and why or "the token function returned no string")
+  elseif expires_in ~= nil and not (type(expires_in) == "number" and expires_in > 0) then
+    run.call:fail("token", "the token has expired already")
+  else
+    run.supplied = true
+    run.call:authorize(token, expires_in)
+  end
+end
+
+-- Has the token function called, once for all calls that want a token.
+local function supply_once(run)
+  local client = run.client
+  local supplier = client.supplier.call
+  if run.supplied then
+    run.call:fail("token", "the token had expired at once")
+  elseif supplier and not supplier:done() and nginx.now() < client.supplier_until then
+    STEPS.wait(run, LOOK)
+  else
+    client.supplier.call, client.supplier_until = run.call, nginx.now() + SUPPLIER_MOST
+    supply(run)
+    if client.supplier.call == run.call then client.supplier.call = nil end
+  end
+end
+
+-- Gives a call the token that another worker has fetched; false where there is none, or it is no news.
+local function borrow(run)
+  local token, expires_in = run.client.tokens:get()
+  return token and run.call:authorize(token, expires_in)
+end
+
+-- Lets others fetch.
+local function release(run)
+  if run.lease then run.lease:release() end
+  run.lease = nil
+end
+
+-- Has a call take a token from the dictionary, or fetch one for it, or wait for the one that another worker fetches.
+local function share(run)
+  release(run)
+  if borrow(run) then return end
+  run.lease = run.client.tokens:lease(run.call)
+  if not run.lease then
+    run.call:defer(LOOK)
+  elseif borrow(run) then -- it came between the two looks
+    release(run)
+  else
+    run.call:fetch()
+  end
 end
 
 function STEPS.authorize(run)
-  local supply = run.client.own.token
-  if not supply then
-    run.call:fail("token", "the client was made without a token")
-    return
-  end
-  local token, expires_in = supply()
-  if token then
-    run.call:authorize(token, expires_in)
+  if run.client.tokens then
+    share(run)
+  elseif run.client.supply then
+    supply_once(run)
   else
-    run.call:fail("token", expires_in or "the token function returned no string")
+    run.call:fail("token", "the client was made without a token")
   end
 end
 
--- Drives a call until it is done.
-local function drive(run)
+function STEPS.share(run, token, expires_in)
+  if token then run.client.tokens:set(token, expires_in) end
+  release(run)
+end
+
+local function turn(run)
   while true do
     local step, detail, expires_in = run.call:next()
     if step == "done" then return end
@@ -115,19 +235,128 @@ local function drive(run)
   end
 end
 
+-- Drives a call until it is done. What is raised (by a function of the user's, or because it must not yield here) goes
+-- on its way once nothing is left of the call.
+local function drive(run)
+  nginx.leash(run.call)
+  local ok, problem = pcall(turn, run)
+  release(run)
+  if ok then return end
+  run.call:cancel()
+  if run.socket then run.socket:close() end
+  error(problem, 0)
+end
+
+-- Whether the current phase has cosockets; ends the call where it has not.
+local function can_drive(call)
+  if pcall(ngx.socket.tcp) then return true end
+  call:fail("connect", ("nginx has no cosockets in the phase %s; a timer has: ngx.timer.at(0, ...)"):format(
+    ngx.get_phase()))
+  return false
+end
+
+-- Drives a call in the current light thread, and returns what the method returns.
+local function perform(client, call)
+  if can_drive(call) then drive { client = client, call = call } end
+  return call:result()
+end
+
 for _, operation in ipairs(auth0perm.operations()) do
   local name = operation.name
   Client[name] = function(self, ...)
     local call, problem = self.core[name](self.core, ...)
     if not call then return nil, problem end
-    drive { client = self, call = call }
-    return call:result()
+    return perform(self, call)
   end
 end
 
--- Ends everything.
-function Client:close()
-  self.core:close()
+--[[---
+--- Goes through a list without holding more than one page of it, as `Client:each` of `auth0perm` does: raises the error
+--- object where a method would return it.
+---@param operation string  a method that returns a list
+---@param ... any  the method's arguments
+---@return fun(): any iterator  the next item, or nil behind the last
+function Client:each(operation, ...) end
+]]
+function Client:each(...)
+  local call = self.core:each(...)
+  local page, index
+  return function()
+    repeat
+      if not page then
+        local problem
+        page, problem = perform(self, call)
+        if not page then error(problem, 0) end
+        index = 0
+      end
+      index = index + 1
+      local item = page[index]
+      if item ~= nil then return item end
+      local more = call:resume()
+      if more then page = nil end
+    until not more
+  end
 end
 
-return { new = new, operations = auth0perm.operations }
+-- Calls prepare, whose errors name the method that the user has called.
+local function prepare_to_start(core, ...)
+  local results = { pcall(core.prepare, core, ...) }
+  if results[1] then return results[2], results[3] end
+  local problem = results[2]
+  error(type(problem) == "string" and problem:gsub("to 'prepare'", "to 'start'", 1) or problem, 0)
+end
+
+--[[---
+--- Starts an operation without waiting for it: light threads of the current request drive it, and the request ends when
+--- they have. `step` waits for it.
+---@param operation string  a method's name
+---@param ... any  the method's arguments
+---@return auth0perm.openresty.Call? call
+---@return auth0perm.Error? err  where the method would have refused
+function Client:start(operation, ...) end
+]]
+function Client:start(...)
+  if self.closed then return self.core:start() end -- which tells so
+  local call, problem = prepare_to_start(self.core, ...)
+  if not call then return nil, problem end
+  if not can_drive(call) then return call:result() end
+  local started = light_call.start(self, drive, { client = self, call = call })
+  self.started[started] = true
+  return started
+end
+
+--[[---
+--- Lets started calls go on: waits until one of the current request's ends, at most so many seconds. One that has ended
+--- since the last `step` counts.
+---@param seconds? number  default 0: only lets other light threads run
+---@return integer? in_flight  calls of this request that are not done yet
+---@return auth0perm.Error? err  of kind `closed`
+function Client:step(seconds) end
+]]
+function Client:step(seconds)
+  if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
+    error(("bad argument #1 to 'step' (seconds: number from 0 on expected, got %s)"):format(
+      type(seconds) == "number" and seconds or type(seconds)), 0)
+  end
+  if self.closed then return self.core:step() end -- which tells so
+  return light_call.wait(self, math.min(seconds or 0, STEP_MOST))
+end
+
+--[[---
+--- Ends all calls of this worker's that are under way with an error of kind `closed`, and wipes the token. A method
+--- that waits for the network then returns when that has answered or its time is over. May be called again.
+function Client:close() end
+]]
+function Client:close()
+  self.closed = true
+  self.core:close()
+  for started in pairs(self.started) do started:look() end
+  local sleeping = self.bell and -self.bell:count() or 0
+  if sleeping > 0 then self.bell:post(sleeping) end
+end
+
+function Client:__tostring()
+  return tostring(self.core)
+end
+
+return openresty

@@ -1,0 +1,206 @@
+-- The framing of HTTP/1.1 that the OpenResty driver does itself, without a socket.
+
+package.path = "./src/?.lua;" .. package.path
+local http1 = require "auth0perm.http1"
+
+local MEGABYTE = 1024 * 1024
+
+-- Reads an answer that comes in these pieces, and then ends; returns what `read` does, and how many pieces were taken.
+local function read(...)
+  local pieces, taken = { ... }, 0
+  local response, reusable, message = http1.read(function()
+    if taken == #pieces then return nil, "closed" end
+    taken = taken + 1
+    return pieces[taken]
+  end)
+  return response, reusable, message, taken
+end
+
+-- Reads it, in one piece and byte by byte, and returns it.
+local function answer(text)
+  local whole, reusable = assert(read(text))
+  local bytes = {}
+  for i = 1, #text do bytes[i] = text:sub(i, i) end
+  local again, still = read((table.unpack or unpack)(bytes)) -- luacheck: ignore 143 113
+  assert.same({ whole, reusable }, { again, still })
+  return whole, reusable
+end
+
+-- Asserts that it is refused as this kind with this message.
+local function refused(kind, message, ...)
+  local response, got, why = read(...)
+  assert.is_nil(response)
+  assert.same({ kind, message }, { got, why })
+end
+
+describe("a request", function()
+  it("goes over the wire with its target, host, headers and length", function()
+    local bytes = http1.write {
+      method = "DELETE",
+      url = "https://acme.test:8443/api/v2/users/a%7Cb?x=1",
+      headers = { Accept = "application/json" },
+      body = "{}",
+    }
+    assert.equal("DELETE /api/v2/users/a%7Cb?x=1 HTTP/1.1\r\nHost: acme.test:8443\r\n"
+      .. "Accept: application/json\r\nContent-Length: 2\r\n\r\n{}", bytes)
+  end)
+
+  it("tells no length where GET has no body, and 0 where another method has none", function()
+    assert.equal("GET / HTTP/1.1\r\nHost: a\r\n\r\n", http1.write { method = "GET", url = "https://a/", headers = {} })
+    assert.equal("DELETE / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+      http1.write { method = "DELETE", url = "https://a/", headers = {} })
+  end)
+end)
+
+describe("an answer", function()
+  it("has a status, headers and a body of the length that it tells", function()
+    local response, reusable = answer "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A:  b \r\nx-a: c\r\n\r\nhello"
+    assert.equal(200, response.status)
+    assert.equal("hello", response.body)
+    assert.same({ "b", "c" }, response.headers["x-a"])
+    assert.is_true(reusable)
+  end)
+
+  it("may have no reason, and lines that end in a line feed alone", function()
+    assert.equal("x", (answer "HTTP/1.1 200\nContent-Length: 1\n\nx").body)
+    assert.equal(418, (answer "HTTP/1.1 418 \r\nContent-Length: 0\r\n\r\n").status)
+  end)
+
+  it("may come in chunks, with extensions and trailers", function()
+    local response, reusable = answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
+      .. "3;a=b\r\nabc\r\n00A \r\n0123456789\r\n0;last\r\nX-Trailer: 1\r\n\r\n")
+    assert.equal("abc0123456789", response.body)
+    assert.is_nil(response.headers["x-trailer"])
+    assert.is_true(reusable)
+  end)
+
+  it("has no body with 204 and 304, whatever it says", function()
+    assert.same({ 204, "" }, { answer("HTTP/1.1 204 No Content\r\n\r\n").status, (answer "HTTP/1.1 204 X\r\n\r\n").body })
+    assert.is_true(select(2, answer "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"))
+    assert.is_false((select(2, answer "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n")))
+    assert.is_false((select(2, answer "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n")))
+  end)
+
+  it("may come after others that only inform", function()
+    local informed = ("HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"):rep(3) .. "HTTP/1.1 100 Continue\r\n\r\n"
+    local response = answer(informed .. "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+    assert.equal(200, response.status)
+    assert.is_nil(response.headers.link)
+    refused("protocol", "there are too many answers before the answer", ("HTTP/1.1 100 Continue\r\n\r\n"):rep(17))
+    refused("protocol", "the answer switches to a protocol that was not asked for", "HTTP/1.1 101 Switching\r\n\r\n")
+  end)
+
+  it("may last until the connection ends where nothing tells its length, and is the last one there", function()
+    local response, reusable = answer "HTTP/1.1 200 OK\r\n\r\nhello"
+    assert.equal("hello", response.body)
+    assert.is_false(reusable)
+  end)
+
+  it("tells whether the connection stays", function()
+    local head = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: %s\r\n\r\n"
+    assert.is_false((select(2, answer(head:format "close"))))
+    assert.is_false((select(2, answer(head:format "keep-alive , Close"))))
+    assert.is_true((select(2, answer(head:format "keep-alive"))))
+    assert.is_false((select(2, answer "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")))
+    assert.is_false((select(2, read "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n")))
+  end)
+
+  it("is no success when it ends too early", function()
+    refused("transport", "the connection was closed before an answer came")
+    for _, part in ipairs {
+      "HTT",
+      "HTTP/1.1 200 OK",
+      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n1234",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+    } do
+      refused("transport", "the connection was closed in the middle of the answer", part)
+    end
+  end)
+
+  it("is refused where it is no HTTP/1.1", function()
+    refused("protocol", "the answer is no HTTP", "SSH-2.0-OpenSSH\r\n")
+    refused("protocol", "the answer is no HTTP", "garbage that has no line end")
+    for _, line in ipairs { "HTTP/2 200 OK", "HTTP/1.1 20 X", "HTTP/1.1 2000 X", "HTTP/1.1 099 X", "HTTP/1.1", "HTTP/11 200" } do
+      refused("protocol", "the answer's first line is not one of HTTP/1.1", line .. "\r\n\r\n")
+    end
+  end)
+
+  it("is refused for a header line that is none", function()
+    for _, line in ipairs { "no colon", ": no name", "Name : x", " folded: x", "X: a\r\n b", "X: a\0b", "X: a\rb", "N\195: x" } do
+      refused("protocol", "the answer has a header line that is none", "HTTP/1.1 200 OK\r\n" .. line .. "\r\n\r\n")
+    end
+  end)
+
+  it("is refused for a length that is none, or differs from another", function()
+    local head = "HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n"
+    for _, length in ipairs { "", "-1", "+1", "1x", "0x1", "1.5", "1 1", "1,", ",1", "1;1" } do
+      refused("protocol", "the answer's Content-Length is no number", head:format(length))
+    end
+    refused("protocol", "the answer has two lengths that differ", head:format "1, 2")
+    refused("protocol", "the answer has two lengths that differ",
+      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
+    assert.equal("x", (answer "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\nContent-Length: 1\r\n\r\nx").body)
+  end)
+
+  it("is refused with a length and chunks, and in codings that were not asked for", function()
+    refused("protocol", "the answer has a length, and chunks too",
+      "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    for _, coding in ipairs { "gzip, chunked", "chunked, chunked", "identity", "" } do
+      refused("protocol", "the answer is in a transfer coding that was not asked for",
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n0\r\n\r\n"):format(coding))
+    end
+  end)
+
+  it("is refused for chunks without a length, or longer than it", function()
+    local head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for _, line in ipairs { "", "x", "-1", "0x1", "1 1", " 1" } do
+      refused("protocol", "the answer has a chunk without a length", head .. line .. "\r\nx\r\n0\r\n\r\n")
+    end
+    refused("protocol", "the answer has a chunk that is longer than it says", head .. "1\r\nxyz\r\n0\r\n\r\n")
+    refused("protocol", "the answer has a chunk whose first line is too long", head .. "1;" .. ("x"):rep(5000) .. "\r\nx\r\n")
+  end)
+
+  it("has at most 64 KiB of headers, informing answers and trailers included, and no more are taken", function()
+    local refusal = "the answer's headers are larger than 64 KiB"
+    local kilobyte = "X-A: " .. ("a"):rep(1017) .. "\r\n"
+    refused("protocol", refusal, "HTTP/1.1 200 OK\r\n" .. kilobyte:rep(65) .. "\r\n")
+    refused("protocol", refusal, ("HTTP/1.1 100 Continue\r\n" .. kilobyte:rep(10) .. "\r\n"):rep(7))
+    refused("protocol", refusal,
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" .. kilobyte:rep(65) .. "\r\n")
+    local endless = { "HTTP/1.1 200 OK\r\nX-Endless: " }
+    for i = 2, 100 do endless[i] = kilobyte:gsub("\r\n", "") end
+    assert.is_true(select(4, read((table.unpack or unpack)(endless))) < 70) -- luacheck: ignore 143 113
+    assert.equal(200, (answer("HTTP/1.1 200 OK\r\n" .. kilobyte:rep(3) .. "Content-Length: 0\r\n\r\n")).status)
+  end)
+
+  it("has at most 8 MiB of body, and no more are taken", function()
+    local refusal = "the answer's body is larger than 8 MiB"
+    refused("protocol", refusal, "HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n")
+    refused("protocol", refusal, "HTTP/1.1 200 OK\r\nContent-Length: " .. ("9"):rep(400) .. "\r\n\r\n")
+    refused("protocol", refusal, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFFFF\r\n")
+    local megabyte = ("x"):rep(MEGABYTE)
+    local chunk = "100000\r\n" .. megabyte .. "\r\n"
+    refused("protocol", refusal, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunk, chunk, chunk, chunk, chunk,
+      chunk, chunk, chunk, "1\r\n")
+    refused("protocol", refusal, "HTTP/1.1 200 OK\r\n\r\n", megabyte, megabyte, megabyte, megabyte, megabyte, megabyte,
+      megabyte, megabyte, "x", "never taken")
+    assert.equal(8 * MEGABYTE,
+      #(assert(read("HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n", megabyte:rep(4), megabyte:rep(4)))).body)
+  end)
+
+  it("has at most 16 MiB in all, however small its chunks are", function()
+    local chunks = ("1\r\nx\r\n"):rep(MEGABYTE)
+    refused("protocol", "the answer is larger than 16 MiB", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunks, chunks,
+      chunks)
+  end)
+
+  it("passes on what the connection's own reader says of a failure", function()
+    local response, kind, message = http1.read(function() return nil, "timeout", "too late" end)
+    assert.same({ nil, "timeout", "too late" }, { response, kind, message })
+    assert.error_matches(function() http1.read(function() error("mine", 0) end) end, "^mine$")
+  end)
+end)

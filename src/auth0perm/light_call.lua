@@ -1,0 +1,131 @@
+-- Calls that go on while whoever started them does something else. Each has two light threads of its request's: one
+-- drives the call, and may be anywhere in it; the other is its parent, for only a parent can kill a light thread, and
+-- does so when the call has been canceled. So a cancel from any light thread, or any request, ends the socket at once.
+
+local semaphore = require "ngx.semaphore"
+
+local light_call = {}
+
+local LONG = 3600 -- seconds; the wait is then begun again
+
+--[[---
+--- A call that `start` of a client in nginx returned. It belongs to the request that started it, and ends with it.
+---@class auth0perm.openresty.Call
+local LightCall = {}
+
+--- Whether the result is there.
+---@return boolean done
+function LightCall:done() end
+
+--- What the operation's method would have returned. Raises while the call is not done.
+---@return any result
+---@return auth0perm.Error? err
+function LightCall:result() end
+
+--- Ends the call, and its connection, at once: its result is an error of kind `canceled`.
+---@return boolean canceled  false where the call was done already
+function LightCall:cancel() end
+
+--- What is known of its requests so far.
+---@return auth0perm.CallInfo info
+function LightCall:info() end
+]]
+local LightCall = {}
+LightCall.__index = LightCall
+
+-- What the current request has under way with a client: `count` calls, and those that have `ended` since it was last
+-- looked at, of each of which `news` tells once.
+local function flight_of(client)
+  local flight = ngx.ctx[client]
+  if not flight then
+    flight = { count = 0, ended = {}, news = semaphore.new() }
+    ngx.ctx[client] = flight
+  end
+  return flight
+end
+
+-- A light thread that has ended stays with its parent until that takes note, which killing it does too. Another light
+-- thread than the parent cannot, and leaves it to the request's end.
+local function bury(threads)
+  for i = #threads, 1, -1 do
+    local thread = threads[i]
+    threads[i] = nil -- first: what is buried may soon be another light thread
+    pcall(ngx.thread.kill, thread)
+  end
+end
+
+-- The light thread that drives.
+local function work(self, drive, run)
+  local ok, problem = pcall(drive, run)
+  self.over = true
+  self.wake:post()
+  if not ok then error(problem, 0) end -- for nginx's log
+end
+
+-- Its parent.
+local function watch(self, drive, run)
+  local worker = ngx.thread.spawn(work, self, drive, run)
+  while not self.over and not self.call:done() do
+    self.wake:wait(LONG)
+  end
+  bury { worker }
+  if run.lease then run.lease:release() end
+  local flight = self.flight
+  flight.count = flight.count - 1
+  table.insert(flight.ended, (coroutine.running()))
+  flight.news:post()
+end
+
+-- Starts driving: drive(run) returns when run.call is done. `owner` is whose calls `wait` waits for. Returns what the
+-- user gets.
+function light_call.start(owner, drive, run)
+  local flight = flight_of(owner)
+  bury(flight.ended)
+  flight.count = flight.count + 1
+  local self = setmetatable({ call = run.call, flight = flight, wake = semaphore.new() }, LightCall)
+  ngx.thread.spawn(watch, self, drive, run)
+  return self
+end
+
+-- Waits until a call of the current request's ends, but no longer than so many seconds; one that has ended meanwhile
+-- counts. Returns how many are under way.
+function light_call.wait(owner, seconds)
+  local flight = flight_of(owner)
+  if flight.count == 0 and flight.news:count() <= 0 then return 0 end
+  if seconds > 0 then
+    flight.news:wait(seconds)
+  else
+    ngx.sleep(0) -- the others get their turn
+  end
+  bury(flight.ended)
+  return flight.count
+end
+
+function LightCall:done()
+  return self.call:done()
+end
+
+function LightCall:result()
+  return self.call:result()
+end
+
+function LightCall:info()
+  return self.call:info()
+end
+
+function LightCall:cancel()
+  local canceled = self.call:cancel()
+  self.wake:post()
+  return canceled
+end
+
+-- Has its light threads look whether the call is done: somebody else has ended it.
+function LightCall:look()
+  self.wake:post()
+end
+
+function LightCall:__tostring()
+  return tostring(self.call)
+end
+
+return light_call
