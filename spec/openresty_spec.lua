@@ -1,6 +1,19 @@
+-- The OpenResty driver: its methods, in a real nginx, against the mock tenant. Snippets run inside nginx; see
+-- spec/openresty.
+
+local socket = require "socket"
 local host = require "spec.openresty.host"
 local support = require "spec.support"
 local tenant = support.tenant
+
+-- How often the tenant was asked like this.
+local function count(method, pattern)
+  local number = 0
+  for _, request in ipairs(tenant.requests()) do
+    if request.method == method and request.uri:find(pattern) then number = number + 1 end
+  end
+  return number
+end
 
 describe("auth0perm.openresty", function()
   local nginx
@@ -9,9 +22,9 @@ describe("auth0perm.openresty", function()
   teardown(function() nginx:stop() end)
   before_each(tenant.reset)
 
-  it("removes what it assigned, and lists what is there", function()
+  it("removes what it assigned, and lists what is there, on one connection", function()
     local ok, list, left = nginx:run [[
-      local client = inside.client()
+      local client = inside.client {}
       assert(client:assign_user_permissions(inside.user, inside.permissions("read:reports", "write:reports")))
       assert(client:remove_user_permissions(inside.user, inside.permissions("write:reports")))
       return true, client:list_role_permissions("rol_Auditor0000000001"), client:list_user_permissions(inside.user)
@@ -19,6 +32,353 @@ describe("auth0perm.openresty", function()
     assert.is_true(ok)
     assert.equal("read:reports", list[1].permission_name)
     assert.equal(1, #left)
-    assert.equal(1, (tenant.connections()))
+    assert.is_true((tenant.connections()) <= 1)
+  end)
+
+  it("has a method for each operation, and no other but its own", function()
+    local missing = nginx:run [[
+      local missing = {}
+      for _, operation in ipairs(inside.auth0perm.operations()) do
+        if not inside.client()[operation.name] then missing[#missing + 1] = operation.name end
+      end
+      return table.concat(missing, " ") .. "|" .. tostring(inside.client().prepare) .. "|" .. tostring(inside.client())
+    ]]
+    assert.equal(("|nil|auth0perm client (%s)"):format(tenant.domain), missing)
+  end)
+
+  it("returns the errors of the module", function()
+    local ok, err = nginx:run [[return inside.client():get_role("rol_none")]]
+    assert.is_nil(ok)
+    assert.same({ "api", 404, "get_role", 1 }, { err.kind, err.status, err.operation, err.attempts })
+    ok, err = nginx:run [[return inside.client():get_role("..")]]
+    assert.is_nil(ok)
+    assert.equal("invalid", err.kind)
+    assert.matches("^get_role: ", err.text)
+    assert.equal(1, count("GET", "roles"))
+  end)
+
+  it("raises for wrong types, under the name that was called and the position that was meant", function()
+    local function raised(code)
+      local what, message = nginx:run(code)
+      assert.equal("raised", what)
+      return message
+    end
+    assert.matches("^snippet:1: bad argument #2 to 'remove_user_permissions' %(permissions: table expected, got number%)",
+      raised "inside.client():remove_user_permissions('x', 1)")
+    assert.matches("^snippet:1: bad argument #2 to 'start' %(user_id: string expected", raised "inside.client():start('get_user', {})")
+    assert.matches("^snippet:1: bad argument #1 to 'start' %(", raised "inside.client():start('no_such')")
+    assert.matches("^snippet:1: bad argument #1 to 'each' %(operation: one that returns a list",
+      raised "inside.client():each('get_user', 'x')")
+    assert.matches("^snippet:1: bad argument #1 to 'step' %(seconds: number from 0 on expected, got string%)",
+      raised "inside.client():step('x')")
+  end)
+
+  it("goes through a list page by page, and raises the error object", function()
+    local permissions = {}
+    for i = 1, 5 do permissions[i] = { resource_server_identifier = "urn:big", permission_name = "p" .. i } end
+    local scopes = { "p1", "p2", "p3", "p4", "p5" }
+    tenant.seed {
+      resource_servers = { { identifier = "urn:big", name = "Big", scopes = scopes } },
+      users = { { user_id = "auth0|big", email = "b@example.com", permissions = permissions } },
+    }
+    local names = nginx:run [[
+      local names = {}
+      for permission in inside.client():each("list_user_permissions", "auth0|big", { per_page = 2 }) do
+        names[#names + 1] = permission.permission_name
+      end
+      table.sort(names)
+      return table.concat(names, " ")
+    ]]
+    assert.equal("p1 p2 p3 p4 p5", names)
+    assert.equal(3, count("GET", "permissions"))
+    nginx:run [[for _ in inside.client():each("list_user_permissions", "auth0|big", { per_page = 2 }) do break end]]
+    assert.equal(4, count("GET", "permissions"))
+    local what, err = nginx:run [[for _ in inside.client():each("list_user_permissions", "auth0|none") do end]]
+    assert.same({ "raised", "api", 404 }, { what, err.kind, err.status })
+    assert.equal("", (nginx:run [[
+      local ended = inside.client():each("list_user_permissions", "auth0|5f7c8ec7c33c6c004bbafe83")
+      return (tostring(ended() or "") .. tostring(ended() or ""))
+    ]]))
+  end)
+
+  it("starts calls that go on meanwhile, and steps until each is done", function()
+    tenant.settings { latency = 0.1 }
+    local left, done, results, info = nginx:run [[
+      local client, calls = inside.client(), {}
+      for i = 1, 5 do calls[i] = assert(client:start("list_user_permissions", inside.user)) end
+      local before = calls[1]:done()
+      while client:step(5) > 0 do end
+      local results = 0
+      for i = 1, 5 do results = results + (calls[i]:result() and 1 or 0) end
+      return client:step(5), before, results, calls[1]:info()
+    ]]
+    assert.equal(0, left)
+    assert.is_false(done)
+    assert.equal(5, results)
+    assert.equal(200, info.status)
+  end)
+
+  it("lets a started call be refused at once", function()
+    local call, err = nginx:run [[return inside.client():start("get_role", "")]]
+    assert.is_nil(call)
+    assert.same({ "invalid", "get_role" }, { err.kind, err.operation })
+  end)
+
+  it("ends a canceled call and its connection at once, from wherever it is canceled", function()
+    for _, way in ipairs {
+      "call:cancel()",
+      "ngx.thread.wait(ngx.thread.spawn(function() call:cancel() end))",
+      "ngx.timer.at(0, function() call:cancel() end) ngx.sleep(0.1)",
+    } do
+      tenant.reset()
+      tenant.fault { kind = "delay", seconds = 30 }
+      local before = select(2, tenant.connections())
+      local connection = nginx:begin(([[
+        local client = inside.client { keepalive_timeout = 0 }
+        local call = assert(client:start("remove_user_permissions", inside.user, inside.permissions("read:reports")))
+        local began = ngx.now()
+        repeat ngx.sleep(0.05) until call:info().attempts == 1
+        ngx.sleep(0.2)
+        %s
+        local in_flight = client:step(5)
+        local result, err = call:result()
+        return in_flight, err, call:cancel(), ngx.now() - began
+      ]]):format(way))
+      local in_flight, err, again, seconds = host.finish(connection)
+      assert.equal(0, in_flight)
+      assert.same({ "canceled", true }, { err.kind, err.maybe_applied })
+      assert.is_false(again)
+      assert.is_true(seconds < 10)
+      assert.is_true(support.open_connections(before) <= before)
+    end
+  end)
+
+  it("does not hold up the end of a request by calls that were canceled", function()
+    tenant.fault { kind = "delay", seconds = 30 }
+    local began = socket.gettime()
+    assert.is_true((nginx:run [[
+      local call = inside.client():start("get_user", inside.user)
+      ngx.sleep(0.1)
+      return call:cancel()
+    ]]))
+    assert.is_true(socket.gettime() - began < 10)
+  end)
+
+  it("keeps no light thread of calls that were started and stepped", function()
+    tenant.settings { bucket = 1000000, refill = 1000000 }
+    local grown = nginx:run [[
+      local client = inside.client()
+      local function round(times)
+        for _ = 1, times do
+          client:start("get_user", inside.user)
+          while client:step(5) > 0 do end
+        end
+        collectgarbage() collectgarbage()
+        return collectgarbage("count")
+      end
+      round(50)
+      local before = round(50)
+      return round(300) - before
+    ]]
+    assert.is_true(grown < 100, grown .. " KiB")
+  end)
+
+  it("ends all of a closed client's calls, those that sleep too", function()
+    tenant.fault { kind = "status", status = 503, headers = { ["Retry-After"] = "20" } }
+    tenant.fault { kind = "delay", seconds = 30 }
+    local before = select(2, tenant.connections())
+    local began = socket.gettime()
+    local first, second, third, fourth = nginx:run [[
+      local client = inside.client { keepalive_timeout = 0 }
+      local sleeping = ngx.thread.spawn(function() return select(2, client:get_user(inside.user)) end)
+      ngx.sleep(0.3)
+      local call = client:start("get_role", "rol_x")
+      ngx.sleep(0.2)
+      client:close()
+      client:close()
+      local _, err = ngx.thread.wait(sleeping)
+      ngx.sleep(0)
+      return err, select(2, call:result()), select(2, client:get_user(inside.user)),
+        { select(2, client:start("get_role", "x")), select(2, client:step(1)), select(2, pcall(client.each, client, "list_roles")) }
+    ]]
+    assert.same({ "closed", "canceled", "closed" }, { first.kind, second.kind, third.kind })
+    assert.same({ "start", "step", "each" }, { fourth[1].operation, fourth[2].operation, fourth[3].operation })
+    assert.is_true(socket.gettime() - began < 10)
+    assert.is_true(support.open_connections(before) <= before)
+  end)
+
+  it("passes on what a user's function raises, and leaves nothing of the call", function()
+    local ok, message, result = nginx:run [[
+      local client = inside.client { exchange = function() error("mine", 0) end }
+      local ok, message = pcall(client.remove_user_permissions, client, inside.user, inside.permissions("x"))
+      client.exchange = nil
+      return ok, message, client:remove_user_permissions(inside.user, inside.permissions("x"))
+    ]]
+    assert.is_false(ok)
+    assert.equal("mine", message)
+    assert.is_true(result)
+  end)
+
+  it("lets one worker do 200 removals in the time of a few, and serve others meanwhile", function()
+    local users = {}
+    for i = 1, 200 do users[i] = { user_id = "auth0|u" .. i, email = i .. "@example.com" } end
+    tenant.seed { users = users }
+    tenant.settings { latency = 0.3, bucket = 1000000, refill = 1000000 }
+    local connection = nginx:begin [[
+      local client, calls = inside.client {}, {}
+      local began = ngx.now()
+      for i = 1, 200 do
+        calls[i] = assert(client:start("remove_user_permissions", "auth0|u" .. i, inside.permissions("read:reports")))
+      end
+      while client:step(5) > 0 do end
+      local removed = 0
+      for i = 1, 200 do removed = removed + (calls[i]:result() and 1 or 0) end
+      ngx.update_time()
+      return removed, ngx.now() - began
+    ]]
+    local worst, pings = 0, 0
+    connection:settimeout(0)
+    repeat
+      local began = socket.gettime()
+      assert.equal("pong", (nginx:get "/ping"))
+      worst, pings = math.max(worst, socket.gettime() - began), pings + 1
+      local readable = socket.select({ connection }, nil, 0.005)
+    until readable[1]
+    connection:settimeout(60)
+    local removed, seconds = host.finish(connection)
+    assert.equal(200, removed)
+    assert.is_true(seconds < 10, seconds .. " s") -- one after the other: 60
+    assert.is_true(pings >= 5)
+    assert.is_true(worst < 2, worst .. " s")
+  end)
+end)
+
+describe("auth0perm.openresty.new", function()
+  local nginx
+
+  setup(function() nginx = host.start() end)
+  teardown(function() nginx:stop() end)
+  before_each(tenant.reset)
+
+  -- What `new` raises, with these options of Lua source.
+  local function refusal(options)
+    local what, message = nginx:run(("inside.auth0perm.new(inside.options {%s})"):format(options))
+    assert.equal("raised", what)
+    return message
+  end
+
+  it("says where nginx has what it does not take", function()
+    assert.equal("snippet:1: bad argument #1 to 'new' (ca_file: not in nginx: lua_ssl_trusted_certificate in nginx.conf names the "
+      .. "certificates to trust)", refusal "ca_file = '/x'")
+    for _, option in ipairs { "proxy = 'http://x:1'", "http2 = true", "driver = 'curl'", "share_tokens = true" } do
+      assert.matches("^snippet:1: bad argument #1 to 'new' %(%w+_?%w*: not in nginx: ", refusal(option))
+    end
+  end)
+
+  it("raises for wrong types, unknown options, and values that cannot be served", function()
+    assert.matches("options: table expected, got string", select(2, nginx:run "inside.auth0perm.new('x')"))
+    assert.matches("retires: no such option", refusal "retires = 1")
+    assert.matches("max_connections: number expected, got string", refusal "max_connections = '1'")
+    assert.matches("exchange: function expected, got string", refusal "exchange = 'x'")
+    for _, value in ipairs { "0", "1025", "1.5", "-1", "0/0" } do
+      assert.matches("max_connections: 1 to 1024 expected, got ", refusal("max_connections = " .. value))
+    end
+    for _, value in ipairs { "-1", "86401", "0/0" } do
+      assert.matches("keepalive_timeout: 0 to 86400 seconds expected, got ", refusal("keepalive_timeout = " .. value))
+    end
+    for _, value in ipairs { "''", "'x'", "'x:'", "':1'", "'x:0'", "'x:65536'", "'x:y'" } do
+      assert.matches('connect_to: host:port expected, such as "127.0.0.1:8443"', refusal("connect_to = " .. value))
+    end
+    assert.matches('token_dict: nginx.conf has no "lua_shared_dict no_such ...;"',
+      refusal "token = false, client_id = 'a', client_secret = 'b', token_dict = 'no_such'")
+    assert.matches("token_dict: for tokens of client_id", refusal "token = function() end, token_dict = 'auth0perm'")
+  end)
+
+  it("returns the module's errors for other values that cannot be right", function()
+    local client, err = nginx:run "return inside.auth0perm.new(inside.options { domain = 'https://x' })"
+    assert.is_nil(client)
+    assert.equal("invalid", err.kind)
+    client, err = nginx:run "return inside.auth0perm.new(inside.options { token_dict = 'auth0perm' })"
+    assert.is_nil(client)
+    assert.equal("invalid", err.kind)
+  end)
+
+  it("takes a token function that may yield, and calls it once for all that want a token", function()
+    local results, calls = nginx:run [[
+      local calls = 0
+      local client = inside.client { token = function()
+        calls = calls + 1
+        ngx.sleep(0.2)
+        return os.getenv "TENANT_TOKEN", 100
+      end }
+      for _ = 1, 20 do client:start("get_user", inside.user) end
+      local started = client:start("get_user", inside.user)
+      while client:step(5) > 0 do end
+      return started:result().email, calls
+    ]]
+    assert.equal("ada@example.com", results)
+    assert.equal(1, calls)
+  end)
+
+  it("ends calls with kind token where the function supplies none", function()
+    for code, message in pairs {
+      ["return nil, 'vault is sealed'"] = "vault is sealed",
+      ["error('no vault', 0)"] = "no vault",
+      ["error {}"] = "the token function returned no string",
+      ["return 1"] = "the token function returned no string",
+      ["return 'x', 0"] = "the token has expired already",
+      ["return 'x', 'soon'"] = "the token has expired already",
+      ["return 'short-lived', 1e-9"] = "the token had expired at once",
+    } do
+      local _, err = nginx:run(("return inside.client { token = function() %s end }:get_user(inside.user)"):format(code))
+      assert.same({ "token", message }, { err.kind, err.message })
+    end
+  end)
+
+  it("asks the token function again where the one that it asked has gone", function()
+    local email = nginx:run [[
+      local first = true
+      local client = inside.client { token = function()
+        if first then first = false ngx.sleep(30) end
+        return os.getenv "TENANT_TOKEN"
+      end }
+      local call = client:start("get_user", inside.user)
+      ngx.sleep(0.1)
+      call:cancel()
+      return client:get_user(inside.user).email
+    ]]
+    assert.equal("ada@example.com", email)
+  end)
+
+  it("says so where there is no token at all", function()
+    local _, err = nginx:run "return inside.client { token = false }:get_user(inside.user)"
+    assert.same({ "token", "the client was made without a token" }, { err.kind, err.message })
+  end)
+
+  it("exchanges through a function of the user's", function()
+    local name, url = nginx:run [[
+      local url
+      local client = inside.client { exchange = function(request)
+        url = request.method .. " " .. request.url
+        ngx.sleep(0.01)
+        return { status = 200, headers = {}, body = '{"id":"rol_x","name":"mine"}' }
+      end }
+      return client:get_role("rol_x").name, url
+    ]]
+    assert.equal("mine", name)
+    assert.equal(("GET https://%s/api/v2/roles/rol_x"):format(tenant.domain), url)
+  end)
+
+  it("takes what that function says of a failure for a kind, or for a message", function()
+    for code, expected in pairs {
+      ["return nil, 'timeout'"] = { "timeout", "timeout" },
+      ["return nil, 'tls', 'a bad certificate'"] = { "transport", "a bad certificate" },
+      ["return nil, 'connection refused'"] = { "transport", "connection refused" },
+      ["return nil"] = { "transport", "no answer" },
+    } do
+      local client = ("inside.client { max_retries = 0, exchange = function() %s end }"):format(code)
+      local _, err = nginx:run(("return %s:get_role('x')"):format(client))
+      assert.same(expected, { err.kind, err.message })
+    end
   end)
 end)

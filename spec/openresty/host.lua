@@ -54,6 +54,8 @@ local function configure(self, wanted)
     HTTP = wanted.http or "",
     SERVER = wanted.server or "",
     PORT = self.port,
+    RAW_PORT = self.raw_port,
+    CERTIFICATES = support.tenant.directory,
   }
   local template = wanted.configuration or read_file "spec/openresty/nginx.conf"
   write_file(self.directory .. "/nginx.conf", (template:gsub("@([A-Z_]+)@", function(name) return tostring(values[name]) end)))
@@ -83,7 +85,7 @@ end
 function host.start(wanted)
   local self = setmetatable({ directory = support.run "mktemp -d":match "[^\n]+" }, host)
   for _ = 1, ATTEMPTS do
-    self.port = free_port()
+    self.port, self.raw_port = free_port(), free_port()
     configure(self, wanted or {})
     launch(self)
     if answers(self) then return self end
@@ -135,6 +137,12 @@ function host:run(code)
   if status ~= 200 then error(("%s: %s\n%s"):format(status, text, self:log())) end
   local list = values_of(text)
   return list[1], list[2], list[3], list[4]
+end
+
+-- Sets what the server at self.raw_port answers to a connection: a list of texts to send, seconds to wait, and `false` for
+-- reading a request. The connection ends with the list.
+function host:answer_with(list)
+  self:run(("ngx.shared.results:set('answer', %q)"):format(cjson.encode(list)))
 end
 
 -- What a snippet of another phase has left (inside.note).

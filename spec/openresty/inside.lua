@@ -27,6 +27,48 @@ function inside.client(changes)
   return client
 end
 
+-- Options for a client of the server that `host:answer_with` tells what to answer.
+function inside.raw_options(changes)
+  local port = os.getenv "RAW_PORT"
+  local options = inside.options { domain = "localhost:" .. port, connect_to = "127.0.0.1:" .. port, max_retries = 0 }
+  for name, value in pairs(changes or {}) do
+    options[name] = value
+  end
+  return options
+end
+
+-- Calls get_role of a new client of that server.
+function inside.ask_raw(changes)
+  return assert(auth0perm.new(inside.raw_options(changes))):get_role "rol_x"
+end
+
+-- Answers a connection as it was told.
+function inside.answer()
+  local connection = assert(ngx.req.socket(true))
+  for _, step in ipairs(cjson.decode(ngx.shared.results:get "answer")) do
+    if type(step) == "number" then
+      ngx.sleep(step)
+    elseif not step then
+      connection:receiveuntil "\r\n\r\n"()
+    elseif not connection:send(step) then
+      break
+    end
+  end
+  ngx.exit(444)
+end
+
+local shared = {}
+
+-- The worker's client with these credentials, which shares tokens with the other workers.
+function inside.shared(client_id, changes)
+  if not shared[client_id] then
+    local options = { token = false, client_id = client_id, client_secret = "s3cr3t-of-" .. client_id, token_dict = "auth0perm" }
+    for name, value in pairs(changes or {}) do options[name] = value end
+    shared[client_id] = inside.client(options)
+  end
+  return shared[client_id]
+end
+
 function inside.permissions(...)
   return { [inside.api] = { ... } }
 end

@@ -6,7 +6,8 @@ local semaphore = require "ngx.semaphore"
 
 local light_call = {}
 
-local LONG = 3600 -- seconds; the wait is then begun again
+local LONG = 3600  -- seconds; the wait is then begun again
+local TURN = 0.001 -- seconds that a light thread sleeps for others to run
 
 --[[---
 --- A call that `start` of a client in nginx returned. It belongs to the request that started it, and ends with it.
@@ -95,7 +96,7 @@ function light_call.wait(owner, seconds)
   if seconds > 0 then
     flight.news:wait(seconds)
   else
-    ngx.sleep(0) -- the others get their turn
+    ngx.sleep(TURN) -- the others get theirs
   end
   bury(flight.ended)
   return flight.count
@@ -117,11 +118,6 @@ function LightCall:cancel()
   local canceled = self.call:cancel()
   self.wake:post()
   return canceled
-end
-
--- Has its light threads look whether the call is done: somebody else has ended it.
-function LightCall:look()
-  self.wake:post()
 end
 
 function LightCall:__tostring()

@@ -61,6 +61,15 @@ local openresty = { operations = auth0perm.operations }
 local Client = {}
 Client.__index = Client
 
+-- Calls a function that raises for wrong arguments. They are the user's, who has called the caller of this.
+local function checked(call, ...)
+  local ok, first, second = pcall(call, ...)
+  if ok then return first, second end
+  if type(first) ~= "string" then error(first, 0) end
+  local message = first:gsub("^.-auth0perm/openresty%.lua:%d+: ", "", 1):gsub("to 'prepare'", "to 'start'", 1)
+  error(message, 3)
+end
+
 -- Raises for a bad option, as the core does.
 local function refuse(name, ...)
   error(("bad argument #1 to 'new' (%s: %s)"):format(name, string.format(...)), 0)
@@ -92,16 +101,7 @@ local function check(own)
   if own.token and own.token_dict then refuse("token_dict", "for tokens of client_id, not for those of a function") end
 end
 
---[[---
---- Makes a client for one tenant, in any phase. It has the methods of `auth0perm.Client`, which yield instead of
---- blocking, but for `prepare`; share it among requests, as a variable of a module. Raises for wrong types, unknown
---- options, and values that nginx cannot serve; returns an error of kind `invalid` for others that cannot be right.
----@param options auth0perm.openresty.Options
----@return auth0perm.openresty.Client? client
----@return auth0perm.Error? err  of kind `invalid` or `memory`
-function openresty.new(options) end
-]]
-function openresty.new(options)
+local function make(options)
   local core_options, own = split(options)
   check(own)
   local core, problem = auth0perm.new(core_options)
@@ -123,6 +123,20 @@ function openresty.new(options)
     exchange = own.exchange,
     started = setmetatable({}, { __mode = "k" }),  -- calls that may be under way
   }, Client)
+end
+
+--[[---
+--- Makes a client for one tenant, in any phase. It has the methods of `auth0perm.Client`, which yield instead of
+--- blocking, but for `prepare`; share it among requests, as a variable of a module. Raises for wrong types, unknown
+--- options, and values that nginx cannot serve; returns an error of kind `invalid` for others that cannot be right.
+---@param options auth0perm.openresty.Options
+---@return auth0perm.openresty.Client? client
+---@return auth0perm.Error? err  of kind `invalid` or `memory`
+function openresty.new(options) end
+]]
+function openresty.new(options)
+  local client, problem = checked(make, options)
+  return client, problem
 end
 
 -- The steps of a call. A run is what one call has while it is driven: `client`, `call`, and at times a `socket`, a
@@ -264,7 +278,7 @@ end
 for _, operation in ipairs(auth0perm.operations()) do
   local name = operation.name
   Client[name] = function(self, ...)
-    local call, problem = self.core[name](self.core, ...)
+    local call, problem = checked(self.core[name], self.core, ...)
     if not call then return nil, problem end
     return perform(self, call)
   end
@@ -279,7 +293,7 @@ end
 function Client:each(operation, ...) end
 ]]
 function Client:each(...)
-  local call = self.core:each(...)
+  local call = checked(self.core.each, self.core, ...)
   local page, index
   return function()
     repeat
@@ -298,14 +312,6 @@ function Client:each(...)
   end
 end
 
--- Calls prepare, whose errors name the method that the user has called.
-local function prepare_to_start(core, ...)
-  local results = { pcall(core.prepare, core, ...) }
-  if results[1] then return results[2], results[3] end
-  local problem = results[2]
-  error(type(problem) == "string" and problem:gsub("to 'prepare'", "to 'start'", 1) or problem, 0)
-end
-
 --[[---
 --- Starts an operation without waiting for it: light threads of the current request drive it, and the request ends when
 --- they have. `step` waits for it.
@@ -317,7 +323,7 @@ function Client:start(operation, ...) end
 ]]
 function Client:start(...)
   if self.closed then return self.core:start() end -- which tells so
-  local call, problem = prepare_to_start(self.core, ...)
+  local call, problem = checked(self.core.prepare, self.core, ...)
   if not call then return nil, problem end
   if not can_drive(call) then return call:result() end
   local started = light_call.start(self, drive, { client = self, call = call })
@@ -336,21 +342,22 @@ function Client:step(seconds) end
 function Client:step(seconds)
   if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
     error(("bad argument #1 to 'step' (seconds: number from 0 on expected, got %s)"):format(
-      type(seconds) == "number" and seconds or type(seconds)), 0)
+      type(seconds) == "number" and seconds or type(seconds)), 2)
   end
   if self.closed then return self.core:step() end -- which tells so
   return light_call.wait(self, math.min(seconds or 0, STEP_MOST))
 end
 
 --[[---
---- Ends all calls of this worker's that are under way with an error of kind `closed`, and wipes the token. A method
---- that waits for the network then returns when that has answered or its time is over. May be called again.
+--- Ends this worker's calls that are under way, those of `start` with an error of kind `canceled` and the others with
+--- one of kind `closed`, and wipes the token. A method that waits for the network returns when that has answered or its
+--- time is over. May be called again.
 function Client:close() end
 ]]
 function Client:close()
   self.closed = true
   self.core:close()
-  for started in pairs(self.started) do started:look() end
+  for started in pairs(self.started) do started:cancel() end
   local sleeping = self.bell and -self.bell:count() or 0
   if sleeping > 0 then self.bell:post(sleeping) end
 end
