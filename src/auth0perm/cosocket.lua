@@ -56,15 +56,24 @@ local function explain(route, problem)
   return ("%s:%d: %s%s"):format(route.host, route.port, problem, hint)
 end
 
+-- Whether what the handshake says of its failure is that of a certificate.
+local function is_distrust(problem)
+  for _, pattern in ipairs(UNTRUSTED) do
+    if problem:find(pattern) then return true end
+  end
+  return false
+end
+
 -- Has a new connection prove until then that it leads to the tenant. Returns true, or nil, kind and message.
 local function shake_hands(socket, route, deadline)
   limit(socket, deadline)
   local trusted, problem = socket:sslhandshake(false, route.name, true)
-  if trusted then return true end
-  for _, pattern in ipairs(UNTRUSTED) do
-    if problem:find(pattern) then
-      return nil, "tls", ("the certificate of %s: %s; see lua_ssl_trusted_certificate"):format(route.name, problem)
-    end
+  -- ngx_lua 0.10.23 returns true for a certificate that it does not trust where the handshake needs no wait; but it has
+  -- closed the connection, and is asked for that.
+  if trusted and socket:getreusedtimes() then return true end
+  if trusted then problem = "not to be trusted, nginx's error log tells why" end
+  if trusted or is_distrust(problem) then
+    return nil, "tls", ("the certificate of %s: %s; see lua_ssl_trusted_certificate"):format(route.name, problem)
   end
   return nil, "connect", explain(route, "TLS: " .. problem)
 end
