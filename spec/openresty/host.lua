@@ -55,10 +55,14 @@ local function configure(self, wanted)
     SERVER = wanted.server or "",
     PORT = self.port,
     RAW_PORT = self.raw_port,
+    TLS_PORT = self.tls_port,
     CERTIFICATES = support.tenant.directory,
   }
-  local template = wanted.configuration or read_file "spec/openresty/nginx.conf"
-  write_file(self.directory .. "/nginx.conf", (template:gsub("@([A-Z_]+)@", function(name) return tostring(values[name]) end)))
+  local fill_in
+  function fill_in(text)
+    return (text:gsub("@([A-Z_]+)@", function(name) return fill_in(tostring(values[name])) end))
+  end
+  write_file(self.directory .. "/nginx.conf", fill_in(wanted.configuration or read_file "spec/openresty/nginx.conf"))
 end
 
 -- Runs nginx until the pipe to this process is closed, which it is at the latest when this process ends.
@@ -85,7 +89,7 @@ end
 function host.start(wanted)
   local self = setmetatable({ directory = support.run "mktemp -d":match "[^\n]+" }, host)
   for _ = 1, ATTEMPTS do
-    self.port, self.raw_port = free_port(), free_port()
+    self.port, self.raw_port, self.tls_port = free_port(), free_port(), free_port()
     configure(self, wanted or {})
     launch(self)
     if answers(self) then return self end
@@ -171,14 +175,29 @@ function host.finish(connection)
   return list[1], list[2], list[3], list[4]
 end
 
+local function master_of(self)
+  return read_file(self.directory .. "/nginx.pid"):match "%d+"
+end
+
+-- Has new workers take over; returns when they serve.
+function host:reload()
+  local old = table.concat(self:workers(), " ")
+  support.run("kill -HUP " .. master_of(self))
+  support.wait_until(function() return not old:find(self:run "return ngx.worker.pid()", 1, true) end)
+end
+
 -- The process ids of the workers.
 function host:workers()
-  local master = read_file(self.directory .. "/nginx.pid"):match "%d+"
   local list = {}
-  for process in support.run("ps -o pid= --ppid " .. master):gmatch "%d+" do
+  for process in support.run("ps -o pid= --ppid " .. master_of(self)):gmatch "%d+" do
     list[#list + 1] = process
   end
   return list
+end
+
+-- How many descriptors the first worker has open.
+function host:descriptors()
+  return tonumber((support.run(("ls /proc/%s/fd | wc -l"):format(self:workers()[1]))))
 end
 
 return host
