@@ -69,6 +69,14 @@ function inside.shared(client_id, changes)
   return shared[client_id]
 end
 
+-- How many descriptors this worker has open. (This blocks.)
+function inside.descriptors()
+  local pipe = io.popen(("ls /proc/%d/fd | wc -l"):format(ngx.worker.pid()))
+  local number = tonumber(pipe:read "*a")
+  pipe:close()
+  return number
+end
+
 function inside.permissions(...)
   return { [inside.api] = { ... } }
 end
