@@ -67,15 +67,16 @@ end
 
 -- Runs nginx until the pipe to this process is closed, which it is at the latest when this process ends.
 local function launch(self)
-  local command = ([[exec 2>&1 >/dev/null; cd %s; nginx -p "$PWD/" -c nginx.conf -e error.log & process=$!
-    cat; kill -TERM $process; wait $process]]):format(self.directory)
+  local command = ([[exec >%s/output 2>&1; cd %s
+    %s nginx -p "$PWD/" -c nginx.conf -e error.log -g 'daemon off;' & process=$!
+    cat; kill -TERM $process; wait $process]]):format(self.directory, self.directory, self.environment)
   self.pipe = assert(io.popen(command, "w"))
 end
 
 -- Whether it answers; false when it has ended.
 local function answers(self)
   for _ = 1, 500 do
-    if self:get "/ping" == "pong" then return true end
+    if self:get "/ping" then return true end
     local log = io.open(self.directory .. "/error.log")
     local text = log and log:read "*a" or ""
     if log then log:close() end
@@ -85,12 +86,13 @@ local function answers(self)
   return false
 end
 
--- Starts one; see `configure` for what may be wanted.
+-- Starts one; see `configure` for what may be wanted, beside `environment`: assignments for the shell.
 function host.start(wanted)
-  local self = setmetatable({ directory = support.run "mktemp -d":match "[^\n]+" }, host)
+  wanted = wanted or {}
+  local self = setmetatable({ directory = support.run "mktemp -d":match "[^\n]+", environment = wanted.environment or "" }, host)
   for _ = 1, ATTEMPTS do
     self.port, self.raw_port, self.tls_port = free_port(), free_port(), free_port()
-    configure(self, wanted or {})
+    configure(self, wanted)
     launch(self)
     if answers(self) then return self end
     self.pipe:close()

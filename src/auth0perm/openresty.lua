@@ -19,7 +19,13 @@ local SUPPLIER_MOST = 60        -- seconds after which a token function that has
 --[[---
 --- The module for nginx: `local auth0perm = require "auth0perm.openresty"`.
 ---@class auth0perm.openresty
+--- Its name and version.
+---@field _VERSION string
 local openresty = {}
+
+--- Lists the operations that there are, as `auth0perm.operations` does.
+---@return auth0perm.Operation[] operations
+function openresty.operations() end
 
 --- What `new` takes in nginx: the options of `auth0perm.Options`, but for `ca_file`, `proxy`, `http2`, `driver` and
 --- `share_tokens`, and these.
@@ -57,7 +63,13 @@ local TYPES = {
 }
 
 local openresty = { operations = auth0perm.operations }
+openresty["_VERSION"] = auth0perm._VERSION -- written so that OPM does not take it for the version itself
 
+--[[---
+--- What calls of a worker to one tenant share: connections, token, rate limit. The operations are its methods.
+---@class auth0perm.openresty.Client: auth0perm.Client
+local Client = {}
+]]
 local Client = {}
 Client.__index = Client
 

@@ -1,0 +1,79 @@
+-- The page for users, and the package of the Lua part: what they say is so.
+
+local host = require "spec.openresty.host"
+local support = require "spec.support"
+local tenant = support.tenant
+
+local function read_file(path)
+  local file = assert(io.open(path))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+-- Replaces a text that must be there once.
+local function replace(text, old, new)
+  local first, last = text:find(old, 1, true)
+  assert(first and not text:find(old, last, true), old .. " is not there once")
+  return text:sub(1, first - 1) .. new .. text:sub(last + 1)
+end
+
+describe("doc/openresty.md", function()
+  it("has an example that removes permissions, with what it says is to be replaced", function()
+    tenant.reset()
+    tenant.seed { clients = { { client_id = "page", client_secret = "s3cr3t" } } }
+    local example = read_file "doc/openresty.md":match "```nginx\n(.-)```"
+    example = replace(example, "include /etc/nginx/modules-enabled/*.conf;", "@LOAD_MODULES@ @USER@")
+    example = replace(example, "/etc/ssl/certs/ca-certificates.crt", "@CA_FILE@")
+    example = replace(example, "127.0.0.1:8080", "127.0.0.1:@PORT@")
+    example = replace(example, "resolver 127.0.0.53;", [[
+      lua_package_path "@ROOT@/src/?.lua;;"; lua_package_cpath "@MODULE@;;";
+      client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; uwsgi_temp_path t; scgi_temp_path t;]])
+    local nginx = host.start {
+      configuration = example,
+      environment = ("AUTH0_DOMAIN=%s AUTH0_CLIENT_ID=page AUTH0_CLIENT_SECRET=s3cr3t AUTH0_CONNECT_TO=127.0.0.1:%d"):format(
+        tenant.domain, tenant.port),
+    }
+    finally(function() nginx:stop() end)
+    tenant.seed {
+      users = { { user_id = "auth0|page", email = "p@example.com",
+        permissions = { { resource_server_identifier = support.api, permission_name = "read:reports" } } } },
+    }
+    local path = "/remove?user=auth0%7Cpage&api=https%3A%2F%2Fapi.example.com%2F&permission=read%3Areports"
+    assert.equal(405, (select(2, nginx:get(path))))
+    assert.equal(400, (select(2, nginx:get("/remove?user=x", " "))))
+    assert.equal(1, #tenant.user "auth0|page".permissions)
+    assert.equal(204, (select(2, nginx:get(path, " "))))
+    assert.equal(0, #tenant.user "auth0|page".permissions)
+    assert.equal(502, (select(2, nginx:get("/remove?user=auth0%7Cnone&api=a&permission=b", " "))))
+  end)
+
+  it("has snippets of Lua that are Lua", function()
+    for snippet in read_file "doc/openresty.md":gmatch "```lua\n(.-)```" do
+      assert.is_function(assert((loadstring or load)(snippet))) -- luacheck: ignore 113
+    end
+  end)
+end)
+
+describe("dist.ini", function()
+  local values = {}
+
+  setup(function()
+    for name, value in read_file "dist.ini":gmatch "\n([%w_]+) = ([^\n]*)" do values[name] = value end
+  end)
+
+  it("names what OPM wants to know, and what is there", function()
+    for _, name in ipairs { "name", "abstract", "author", "is_original", "license", "lib_dir", "requires" } do
+      assert.is_string(values[name])
+    end
+    assert.equal("local", (read_file(values.main_module):match "\n(local) "))
+    assert.equal(values.lib_dir, (values.main_module:match "^[^/]+"))
+    assert.matches("MIT License", read_file "LICENSE")
+  end)
+
+  it("has the module's version", function()
+    assert.equal(support.auth0perm._VERSION, ("%s %s"):format(values.name, values.version))
+    -- OPM takes what looks like a version in the main module for one, and refuses another.
+    assert.is_nil(read_file(values.main_module):find "VERSION%s*=" or read_file(values.main_module):find "version%s*=")
+  end)
+end)
