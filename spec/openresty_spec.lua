@@ -219,6 +219,25 @@ describe("auth0perm.openresty", function()
     assert.is_true(result)
   end)
 
+  it("lets writes to the same user follow one another at once", function()
+    tenant.settings { bucket = 1000000, refill = 1000000 }
+    local done, seconds = nginx:run [[
+      local client, calls = inside.client {}, {}
+      assert(client:get_user(inside.user))
+      local began = ngx.now()
+      for i = 1, 80 do calls[i] = client:start("remove_user_permissions", inside.user, inside.permissions("p" .. i)) end
+      while client:step(5) > 0 do end
+      local done = 0
+      for i = 1, 80 do done = done + (calls[i]:result() and 1 or 0) end
+      return done, ngx.now() - began
+    ]]
+    assert.equal(80, done)
+    assert.is_true(seconds < 5, seconds .. " s") -- 8 if each looked but ten times a second
+    for i, request in ipairs(tenant.requests()) do
+      if i > 1 then assert.matches('"p' .. i - 1 .. '"', request.body) end
+    end
+  end)
+
   it("lets one worker do 200 removals in the time of a few, and serve others meanwhile", function()
     local users = {}
     for i = 1, 200 do users[i] = { user_id = "auth0|u" .. i, email = i .. "@example.com" } end

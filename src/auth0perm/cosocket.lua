@@ -12,6 +12,12 @@ local BACKLOG = 2 ^ 31 - 1   -- with a bound to connections, all others may wait
 local MILLISECONDS = 1000
 local TIME_MOST = 2 ^ 31 - 1 -- milliseconds that a time limit can have
 
+-- A handshake keeps the worker busy for about a millisecond. Many that begin together would do so one right after the
+-- other, and nobody else would be served meanwhile: so they begin one by one.
+local SPACING = 0.001   -- seconds from one to the next
+local SPACED_MOST = 1   -- seconds that one waits for its turn
+local next_handshake = 0
+
 -- What ngx_lua says of a certificate that is not to be trusted: OpenSSL's reason with its number, or this.
 local UNTRUSTED = { "^%d+: ", "^certificate host mismatch" }
 
@@ -64,8 +70,17 @@ local function is_distrust(problem)
   return false
 end
 
+-- Has a handshake wait for its turn.
+local function space_out()
+  local now = nginx.now()
+  local turn = math.min(math.max(now, next_handshake), now + SPACED_MOST)
+  next_handshake = turn + SPACING
+  if turn > now then ngx.sleep(turn - now) end
+end
+
 -- Has a new connection prove until then that it leads to the tenant. Returns true, or nil, kind and message.
 local function shake_hands(socket, route, deadline)
+  space_out()
   limit(socket, deadline)
   local trusted, problem = socket:sslhandshake(false, route.name, true)
   -- ngx_lua 0.10.23 returns true for a certificate that it does not trust where the handshake needs no wait; but it has

@@ -152,8 +152,15 @@ function openresty.new(options)
 end
 
 -- The steps of a call. A run is what one call has while it is driven: `client`, `call`, and at times a `socket`, a
--- `lease` while it fetches a token for all workers, and `supplied` after the token function has given one.
+-- `lease` while it fetches a token for all workers, `supplied` after the token function has given one, and `rung` when
+-- the bell has ended a wait.
 local STEPS = {}
+
+-- Has the call that waits longest ask again before its time: something has happened that it may have waited for. When
+-- that lets it go on, it rings for the next; so this costs the same however many wait.
+local function ring(client)
+  if client.bell and client.bell:count() < 0 then client.bell:post() end
+end
 
 function STEPS.send(run, request)
   local client = run.client
@@ -172,15 +179,16 @@ function STEPS.send(run, request)
   else
     run.call:fail(kind, message)
   end
+  ring(client)
 end
 
--- Sleeps, unless the client is closed meanwhile.
+-- Sleeps, unless the bell rings.
 function STEPS.wait(run, seconds)
   local client = run.client
   run.supplied = nil
   if run.lease then run.lease:hold(seconds) end
   client.bell = client.bell or semaphore.new()
-  client.bell:wait(math.max(seconds, WAIT_LEAST))
+  run.rung = client.bell:wait(math.max(seconds, WAIT_LEAST))
 end
 
 -- Gives a call what the token function returns.
@@ -256,6 +264,8 @@ end
 local function turn(run)
   while true do
     local step, detail, expires_in = run.call:next()
+    if run.rung and step ~= "wait" then ring(run.client) end
+    run.rung = nil
     if step == "done" then return end
     STEPS[step](run, detail, expires_in)
   end
