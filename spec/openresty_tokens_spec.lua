@@ -24,12 +24,17 @@ describe("tokens in a lua_shared_dict", function()
   setup(function() nginx = host.start { workers = WORKERS, http = "lua_shared_dict small 12k;" } end)
   teardown(function() nginx:stop() end)
 
-  before_each(function()
+  -- A tenant that knows this client, and no token of before.
+  local function reset()
     tenant.reset()
     tenant.settings { bucket = 1000000, refill = 1000000 }
+    tenant.seed { clients = { { client_id = name, client_secret = "s3cr3t-of-" .. name } } }
+  end
+
+  before_each(function()
     names = names + 1
     name = "robot" .. names
-    tenant.seed { clients = { { client_id = name, client_secret = "s3cr3t-of-" .. name } } }
+    reset()
   end)
 
   -- A snippet that tells what a worker's shared client says, and which worker it was.
@@ -75,9 +80,9 @@ describe("tokens in a lua_shared_dict", function()
   it("replace one that the tenant does not take any more, once for all workers", function()
     assert.equal(40, (ask_at_once(40)))
     assert.equal(1, token_requests())
-    tenant.fault { kind = "status", status = 401, path = "/users", count = WORKERS }
+    reset()
     assert.equal(40, (ask_at_once(40)))
-    assert.is_true(token_requests() <= 1 + WORKERS)
+    assert.equal(1, token_requests())
   end)
 
   it("are fetched by another worker where the one that does so dies", function()
@@ -151,8 +156,10 @@ describe("tokens in a lua_shared_dict", function()
       for i = 1, 1000 do if not small:safe_set("fill" .. i, ("x"):rep(2000)) then break end end
     ]]
     tenant.seed { clients = { { client_id = "long", client_secret = "s3cr3t-of-long" } } }
+    local part = ("t"):rep(5000)
+    local token = tenant.issue_token { token = table.concat({ part, part, part }, ".") }
     tenant.fault { kind = "status", status = 200, path = "/oauth/token", count = 100,
-      body = { access_token = tenant.issue_token { token = ("t"):rep(5000) .. "." .. ("t"):rep(5000) .. "." .. ("t"):rep(5000) }, expires_in = 1000 } }
+      body = { access_token = token, expires_in = 1000 } }
     local emails = nginx:run [[
       local emails = {}
       for i = 1, 3 do

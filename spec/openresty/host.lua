@@ -89,7 +89,8 @@ end
 -- Starts one; see `configure` for what may be wanted, beside `environment`: assignments for the shell.
 function host.start(wanted)
   wanted = wanted or {}
-  local self = setmetatable({ directory = support.run "mktemp -d":match "[^\n]+", environment = wanted.environment or "" }, host)
+  local directory = support.run "mktemp -d":match "[^\n]+"
+  local self = setmetatable({ directory = directory, environment = wanted.environment or "" }, host)
   for _ = 1, ATTEMPTS do
     self.port, self.raw_port, self.tls_port = free_port(), free_port(), free_port()
     configure(self, wanted)
@@ -163,7 +164,8 @@ end
 function host:begin(code)
   local connection = assert(socket.connect("127.0.0.1", self.port))
   connection:settimeout(60)
-  assert(connection:send(("POST /run HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"):format(#code, code)))
+  local head = "POST /run HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+  assert(connection:send(head:format(#code) .. code))
   return connection
 end
 

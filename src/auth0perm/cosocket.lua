@@ -18,8 +18,9 @@ local SPACING = 0.001   -- seconds from one to the next
 local SPACED_MOST = 1   -- seconds that one waits for its turn
 local next_handshake = 0
 
--- What ngx_lua says of a certificate that is not to be trusted: OpenSSL's reason with its number, or this.
-local UNTRUSTED = { "^%d+: ", "^certificate host mismatch" }
+-- What ngx_lua says of a handshake that failed for no certificate's sake. (It may put the number of an earlier failure
+-- before it.)
+local OTHER_PROBLEMS = { ["handshake failed"] = true, timeout = true, closed = true }
 
 -- Describes how to reach a tenant: domain is "host" or "host:port"; connect_to ("host:port"), max_connections and
 -- keepalive_timeout (seconds) may be nil. Returns nil where connect_to is not of that form.
@@ -62,14 +63,6 @@ local function explain(route, problem)
   return ("%s:%d: %s%s"):format(route.host, route.port, problem, hint)
 end
 
--- Whether what the handshake says of its failure is that of a certificate.
-local function is_distrust(problem)
-  for _, pattern in ipairs(UNTRUSTED) do
-    if problem:find(pattern) then return true end
-  end
-  return false
-end
-
 -- Has a handshake wait for its turn.
 local function space_out()
   local now = nginx.now()
@@ -87,10 +80,9 @@ local function shake_hands(socket, route, deadline)
   -- closed the connection, and is asked for that.
   if trusted and socket:getreusedtimes() then return true end
   if trusted then problem = "not to be trusted, nginx's error log tells why" end
-  if trusted or is_distrust(problem) then
-    return nil, "tls", ("the certificate of %s: %s; see lua_ssl_trusted_certificate"):format(route.name, problem)
-  end
-  return nil, "connect", explain(route, "TLS: " .. problem)
+  local words = problem:gsub("^%d+: ", "")
+  if OTHER_PROBLEMS[words] then return nil, "connect", explain(route, "TLS: " .. words) end
+  return nil, "tls", ("the certificate of %s: %s; see lua_ssl_trusted_certificate"):format(route.name, words)
 end
 
 -- Has the socket connected and trusted. Returns true, or nil, kind and message.
