@@ -7,6 +7,14 @@ local tenant = support.tenant
 -- Asks the tenant for something, and returns what came of it.
 local ASK = "local user, err = inside.client():get_user(inside.user) return user and user.email, err"
 
+-- The same, with a call that is started.
+local START = [[
+  local client = inside.client()
+  local call = client:start("get_user", inside.user)
+  while client:step(5) > 0 do end
+  return call:result().email
+]]
+
 -- A directive that runs it and notes what it returned under this name.
 local function noting(directive, name)
   return ("%s { require('spec.openresty.inside').note(%q, %q) }\n"):format(directive, name, ASK)
@@ -27,7 +35,11 @@ describe("auth0perm.openresty", function()
           listen 127.0.0.1:@TLS_PORT@ ssl;
           ssl_certificate @CERTIFICATES@/server.pem;
           ssl_certificate_key @CERTIFICATES@/server.key;
-          ]] .. noting("ssl_certificate_by_lua_block", "ssl_certificate") .. [[
+          ssl_certificate_by_lua_block {
+            local inside = require "spec.openresty.inside"
+            inside.note("ssl_certificate", ]] .. ("%q"):format(ASK) .. [[)
+            inside.note("start", ]] .. ("%q"):format(START) .. [[)
+          }
           location / { return 200; }
         }
       ]],
@@ -67,6 +79,12 @@ describe("auth0perm.openresty", function()
     local text = support.run(("curl -sk https://127.0.0.1:%d/"):format(nginx.tls_port))
     assert.equal("", text)
     assert.equal("ada@example.com", nginx:noted("ssl_certificate")[1])
+  end)
+
+  it("starts calls wherever it works", function()
+    tenant.reset()
+    support.run(("curl -sk https://127.0.0.1:%d/"):format(nginx.tls_port))
+    assert.equal("ada@example.com", nginx:noted("start")[1])
   end)
 
   it("works in a coroutine of the user's, and in a subrequest", function()

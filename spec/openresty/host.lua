@@ -68,7 +68,7 @@ end
 -- Runs nginx until the pipe to this process is closed, which it is at the latest when this process ends.
 local function launch(self)
   local command = ([[exec >%s/output 2>&1; cd %s
-    %s nginx -p "$PWD/" -c nginx.conf -e error.log -g 'daemon off;' & process=$!
+    %s env -u LD_PRELOAD nginx -p "$PWD/" -c nginx.conf -e error.log -g 'daemon off;' & process=$!
     cat; kill -TERM $process; wait $process]]):format(self.directory, self.directory, self.environment)
   self.pipe = assert(io.popen(command, "w"))
 end
@@ -89,6 +89,9 @@ end
 -- Starts one; see `configure` for what may be wanted, beside `environment`: assignments for the shell.
 function host.start(wanted)
   wanted = wanted or {}
+  local module = io.open "build/luajit/auth0perm.so"
+  if not module then error "build/luajit/auth0perm.so is missing, which nginx needs: make LUA=luajit" end
+  module:close()
   local directory = support.run "mktemp -d":match "[^\n]+"
   local self = setmetatable({ directory = directory, environment = wanted.environment or "" }, host)
   for _ = 1, ATTEMPTS do

@@ -70,6 +70,7 @@ local function watch(self, drive, run)
     self.wake:wait(LONG)
   end
   bury { worker }
+  if run.socket then run.socket:close() end -- it was between two operations
   if run.lease then run.lease:release() end
   local flight = self.flight
   flight.count = flight.count - 1

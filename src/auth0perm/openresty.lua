@@ -53,7 +53,7 @@ local ELSEWHERE = {
 -- What an exchange of the user's may name as the kind of a failure.
 local FAILURES = { connect = true, tls = true, timeout = true, transport = true, protocol = true }
 
--- The options that the core does not know, and their types. A token that is a string is for the core.
+-- The options that the core does not know, and their types.
 local TYPES = {
   connect_to = "string",
   max_connections = "number",
@@ -94,10 +94,10 @@ local function split(options)
   for name, value in pairs(options) do
     if ELSEWHERE[name] then refuse(name, "not in nginx: %s", ELSEWHERE[name]) end
     if TYPES[name] and type(value) ~= TYPES[name] then refuse(name, "%s expected, got %s", TYPES[name], type(value)) end
-    local is_own = TYPES[name] or (name == "token" and type(value) == "function");
-    (is_own and own or core)[name] = value
+    (TYPES[name] and own or core)[name] = value
   end
   core.share_tokens = own.token_dict and true
+  own.supply = type(options.token) == "function" and options.token or nil
   return core, own
 end
 
@@ -110,7 +110,7 @@ local function check(own)
   if not (idle >= 0 and idle <= KEEPALIVE_MOST) then
     refuse("keepalive_timeout", "0 to %d seconds expected, got %s", KEEPALIVE_MOST, idle)
   end
-  if own.token and own.token_dict then refuse("token_dict", "for tokens of client_id, not for those of a function") end
+  if own.supply and own.token_dict then refuse("token_dict", "for tokens of client_id, not for those of a function") end
 end
 
 local function make(options)
@@ -129,7 +129,7 @@ local function make(options)
     core = core,
     route = route,
     tokens = tokens,
-    supply = own.token,
+    supply = own.supply,
     supplier = setmetatable({}, { __mode = "v" }), -- the call for which the token function runs, as `call`
     supplier_until = 0,
     exchange = own.exchange,
