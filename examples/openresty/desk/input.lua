@@ -1,0 +1,102 @@
+-- What comes in: arguments and JSON bodies, checked before anything is asked of the tenant.
+
+local cjson = require "cjson"
+local refuse = require "desk.refuse"
+
+local input = {}
+
+local MAX_PERMISSIONS = 1000 -- that a user can hold directly (Auth0's entity limits)
+local MAX_TEXT = 1024 -- characters of a text in a query
+
+-- The arguments of the query, each given once: a table, or nil and a refusal.
+function input.query()
+  local arguments, problem = ngx.req.get_uri_args(10)
+  if problem then
+    return refuse(400, "too many arguments")
+  end
+  for name, value in pairs(arguments) do
+    if type(value) ~= "string" or value == "" then
+      return refuse(400, ("%s: one text expected"):format(name))
+    elseif #value > MAX_TEXT then
+      return refuse(400, ("%s: longer than %d characters"):format(name, MAX_TEXT))
+    end
+  end
+  return arguments
+end
+
+-- The JSON object in the body: a table, or nil and a refusal.
+local function body()
+  local media_type = (ngx.var.content_type or ""):lower():match "^%s*([^;%s]*)"
+  if media_type ~= "application/json" then
+    return refuse(415, "the body has to be application/json")
+  end
+  ngx.req.read_body()
+  local ok, value = pcall(cjson.decode, ngx.req.get_body_data() or "")
+  if not ok then
+    return refuse(400, "the body is not JSON")
+  elseif type(value) ~= "table" then
+    return refuse(400, "the body: an object expected")
+  end
+  return value
+end
+
+-- Refuses members that have no meaning here: nobody should think that they had one.
+local function unknown_member(value, known, place)
+  for name in pairs(value) do
+    if not known[name] then
+      return ("%s has no member %q"):format(place, tostring(name))
+    end
+  end
+end
+
+local function is_text(value)
+  return type(value) == "string" and value ~= ""
+end
+
+local PERMISSION = { resource_server_identifier = true, permission_name = true }
+
+-- What is wrong with a list of permissions, or nil.
+local function problem_of_list(list)
+  if type(list) ~= "table" or #list == 0 then
+    return "permissions: a list with at least one permission expected"
+  elseif #list > MAX_PERMISSIONS then
+    return ("permissions: %d, more than the %d that a user can hold"):format(#list, MAX_PERMISSIONS)
+  end
+  local count = 0
+  for index, permission in pairs(list) do
+    count = count + 1
+    local place = ("permissions[%s]"):format(tostring(index))
+    if type(permission) ~= "table" then
+      return place .. ": an object expected"
+    end
+    for name in pairs(PERMISSION) do
+      if not is_text(permission[name]) then
+        return ("%s.%s: a text expected"):format(place, name)
+      end
+    end
+    local unknown = unknown_member(permission, PERMISSION, place)
+    if unknown then
+      return unknown
+    end
+  end
+  if count ~= #list then
+    return "permissions: a list expected"
+  end
+end
+
+-- A user and a list of permissions, `{ user_id, permissions }`, from the body; or nil and a refusal.
+function input.change()
+  local value, problem = body()
+  if not value then
+    return nil, problem
+  end
+  local wrong = unknown_member(value, { user_id = true, permissions = true }, "the body")
+    or not is_text(value.user_id) and "user_id: a text expected"
+    or problem_of_list(value.permissions)
+  if wrong then
+    return refuse(400, wrong)
+  end
+  return value
+end
+
+return input
