@@ -40,7 +40,7 @@ local function body()
   return value
 end
 
--- Refuses members that have no meaning here: nobody should think that they had one.
+-- What is wrong with a member that has no meaning here (nobody should think that it had one), or nil.
 local function unknown_member(value, known, place)
   for name in pairs(value) do
     if not known[name] then
