@@ -24,6 +24,7 @@ CRYPTO_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcrypto)
 CRYPTO_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 LUA_VERSION = $(shell $(LUA) -e 'print((_VERSION:gsub("Lua ", "")))')
 LUA_CMOD = $(if $(PREFIX),$(PREFIX)/lib/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG) --variable=INSTALL_CMOD $(LUA)))
+LUA_LMOD = $(if $(PREFIX),$(PREFIX)/share/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG) --variable=INSTALL_LMOD $(LUA)))
 SHARE = $(if $(PREFIX),$(PREFIX),/usr)/share/auth0perm
 
 # The core knows neither Lua nor libcurl, and is compiled without their flags.
@@ -38,6 +39,7 @@ MODULE := $(BUILD)/auth0perm.so
 # What holds documentation, in the order of the reference.
 DOCUMENTED := lua_auth0perm.c src/lua_client.c src/lua_configuration.c src/operation.c src/lua_call.c src/lua_prepared.c \
   src/lua_operations.c src/lua_arguments.c src/lua_options.c src/lua_values.c
+DOCUMENTED_OPENRESTY := src/auth0perm/openresty.lua src/auth0perm/light_call.lua
 
 # Debian packages. The version of Lua that LUA names, as a package and as its headers.
 LUA_PACKAGES = $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)
@@ -47,7 +49,7 @@ DEMO_PACKAGES := $(BUILD_PACKAGES) nginx libnginx-mod-http-lua lua-resty-core op
 NODE_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 TEST_PACKAGES := $(DEMO_PACKAGES) lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev lua5.3 liblua5.3-dev lua5.2 \
   liblua5.2-dev lua5.1 liblua5.1-0-dev lua-busted lua-socket lua-cqueues lua-luv binutils lua-check luarocks libcmocka-dev tinyproxy gcc clang clang-format curl \
-  procps $(NODE_PACKAGES)
+  procps chromium $(NODE_PACKAGES)
 
 all: found $(MODULE)
 
@@ -134,6 +136,7 @@ embed: $(EMBED)
 help:
 	@echo 'make LUA=lua5.4      builds build/lua5.4/auth0perm.so; also lua5.3, lua5.2, lua5.1, luajit'
 	@echo 'make demo            installs what is missing, then removes permissions from a user of a mock tenant'
+	@echo 'make demo-openresty  installs what is missing, then serves the permission desk for a mock tenant'
 	@echo 'make test            installs what is missing, then runs everything that can fail'
 	@echo 'make check           runs the specs of one Lua: make LUA=luajit check SPECS=spec/list_spec.lua'
 	@echo 'make static          builds build/LUA/libauth0perm.a, for hosts that link the module in'
@@ -151,6 +154,12 @@ demo:
 	@spec/install-packages $(DEMO_PACKAGES) $(LUA_PACKAGES)
 	@$(MAKE) --no-print-directory -s all
 	@LUA_CPATH='$(BUILD)/?.so;;' spec/tenant/run -- $(LUA) examples/demo.lua
+
+demo-openresty: LUA := luajit
+demo-openresty:
+	@spec/install-packages $(DEMO_PACKAGES) $(LUA_PACKAGES)
+	@$(MAKE) --no-print-directory -s LUA=luajit all
+	@spec/tenant/run -- examples/openresty/run || [ $$? = 130 ] # Ctrl-C
 
 test:
 	@spec/install-packages $(TEST_PACKAGES)
@@ -188,18 +197,21 @@ reference:
 	@mkdir -p build/types
 	@$(LUA) types/generate.lua markdown auth0perm $(DOCUMENTED) >build/reference.md
 	@$(LUA) types/generate.lua types auth0perm $(DOCUMENTED) >build/types/auth0perm.d.lua
+	@$(LUA) types/generate.lua markdown auth0perm.openresty $(DOCUMENTED_OPENRESTY) >>build/reference.md
+	@$(LUA) types/generate.lua types auth0perm.openresty $(DOCUMENTED_OPENRESTY) >build/types/auth0perm.openresty.d.lua
 
 rock:
 	@rm -rf $(BUILD)
 	@$(MAKE) all
 
 install: all reference
-	$(INSTALL) -d '$(DESTDIR)$(LUA_CMOD)' '$(DESTDIR)$(SHARE)/types'
+	$(INSTALL) -d '$(DESTDIR)$(LUA_CMOD)' '$(DESTDIR)$(LUA_LMOD)/auth0perm' '$(DESTDIR)$(SHARE)/types'
 	$(INSTALL) -m 644 $(MODULE) '$(DESTDIR)$(LUA_CMOD)/auth0perm.so'
+	$(INSTALL) -m 644 src/auth0perm/*.lua '$(DESTDIR)$(LUA_LMOD)/auth0perm/'
 	$(INSTALL) -m 644 build/reference.md '$(DESTDIR)$(SHARE)/reference.md'
-	$(INSTALL) -m 644 build/types/auth0perm.d.lua '$(DESTDIR)$(SHARE)/types/auth0perm.d.lua'
+	$(INSTALL) -m 644 build/types/*.d.lua '$(DESTDIR)$(SHARE)/types/'
 
 clean:
 	rm -rf build
 
-.PHONY: all found static hosts embed threads help demo test check torture pacing bench tenant reference rock install clean
+.PHONY: all found static hosts embed threads help demo demo-openresty test check torture pacing bench tenant reference rock install clean

@@ -31,6 +31,7 @@ build = {
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
     BUILD = "build/rock",
     LUA_CMOD = "$(LIBDIR)",
+    LUA_LMOD = "$(LUADIR)",
     SHARE = "$(PREFIX)",
   },
 }
