@@ -94,7 +94,8 @@ local function split(options)
   for name, value in pairs(options) do
     if ELSEWHERE[name] then refuse(name, "not in nginx: %s", ELSEWHERE[name]) end
     if TYPES[name] and type(value) ~= TYPES[name] then refuse(name, "%s expected, got %s", TYPES[name], type(value)) end
-    (TYPES[name] and own or core)[name] = value
+    local whose = TYPES[name] and own or core
+    whose[name] = value
   end
   core.share_tokens = own.token_dict and true
   own.supply = type(options.token) == "function" and options.token or nil
