@@ -188,16 +188,19 @@ static const struct {
   enum failure_kind kind;
   bool maybe_read;
 } FAILURES[] = {
-    {"connect", FAILURE_CONNECT, false},    {"tls", FAILURE_TLS, false},          {"timeout", FAILURE_TIMEOUT, true},
-    {"transport", FAILURE_TRANSPORT, true}, {"protocol", FAILURE_PROTOCOL, true}, {"token", FAILURE_TOKEN, false},
-    {"canceled", FAILURE_CANCELED, true},
+    {"connect", FAILURE_CONNECT, false},         {"tls", FAILURE_TLS, false},
+    {"timeout", FAILURE_TIMEOUT, true},          {"transport", FAILURE_TRANSPORT, true},
+    {"protocol", FAILURE_PROTOCOL, true},        {"token", FAILURE_TOKEN, false},
+    {"canceled", FAILURE_CANCELED, true},        {"closed", FAILURE_CLOSED, true},
+    {"connect_timeout", FAILURE_TIMEOUT, false},
 };
 
 /*---
 --- For a driver of your own: the request that `next` gave out brought no answer, or there is no token to authorize with.
 --- Kinds: `connect` (no connection; nothing was sent), `tls` (the certificate is not to be trusted; nothing was sent),
---- `timeout`, `transport` (the connection broke), `protocol` (the answer is no HTTP, or too large), `token`, `canceled`.
----@param kind "connect"|"tls"|"timeout"|"transport"|"protocol"|"token"|"canceled"
+--- `connect_timeout` (the same, for want of time), `timeout`, `transport` (the connection broke), `protocol` (the answer is no
+--- HTTP, or too large), `token`, `canceled`, `closed` (the client is).
+---@param kind "connect"|"tls"|"timeout"|"transport"|"protocol"|"token"|"canceled"|"connect_timeout"|"closed"
 ---@param message? string  for people, without secrets
 ---@param now? number  see `next`
 function Call:fail(kind, message, now) end
@@ -215,7 +218,9 @@ static int m_fail(lua_State *L) {
     call_fail(&call->call, &failure, now);
     return 0;
   }
-  values_raise(L, 1, "fail", "kind: connect, tls, timeout, transport, protocol, token or canceled expected, got \"%s\"",
+  values_raise(L, 1, "fail",
+               "kind: connect, tls, timeout, transport, protocol, token, canceled, closed or connect_timeout expected, "
+               "got \"%s\"",
                name.data);
 }
 

@@ -56,11 +56,12 @@ local function limit(socket, time)
   socket:settimeouts(left, left, left)
 end
 
--- What to tell of a connection that did not come about.
-local function explain(route, problem)
+-- Returns nil, kind and message of a connection that did not come about; `part` is what of it failed, "" for all.
+local function no_connection(route, part, problem)
   local hint = ""
   if problem:find("no resolver", 1, true) then hint = "; set resolver in nginx.conf, or the option connect_to" end
-  return ("%s:%d: %s%s"):format(route.host, route.port, problem, hint)
+  local message = ("%s:%d: %s%s%s"):format(route.host, route.port, part, problem, hint)
+  return nil, problem == "timeout" and "connect_timeout" or "connect", message
 end
 
 -- Has a handshake wait for its turn.
@@ -81,7 +82,7 @@ local function shake_hands(socket, route, deadline)
   if trusted and socket:getreusedtimes() then return true end
   if trusted then problem = "not to be trusted, nginx's error log tells why" end
   local words = problem:gsub("^%d+: ", "")
-  if OTHER_PROBLEMS[words] then return nil, "connect", explain(route, "TLS: " .. words) end
+  if OTHER_PROBLEMS[words] then return no_connection(route, "TLS: ", words) end
   return nil, "tls", ("the certificate of %s: %s; see lua_ssl_trusted_certificate"):format(route.name, words)
 end
 
@@ -91,7 +92,7 @@ local function connect(socket, route, request, start)
   -- With a bound to connections this also waits for one to become free, and that is no fault of the tenant's.
   limit(socket, route.pool.backlog and start + request.timeout or deadline)
   local connected, problem = socket:connect(route.host, route.port, route.pool)
-  if not connected then return nil, "connect", explain(route, problem) end
+  if not connected then return no_connection(route, "", problem) end
   if socket:getreusedtimes() > 0 then return true end
   if route.pool.backlog then deadline = math.min(nginx.now() + request.connect_timeout, start + request.timeout) end
   return shake_hands(socket, route, deadline)

@@ -121,6 +121,12 @@ function LightCall:cancel()
   return canceled
 end
 
+-- The client is closed.
+function LightCall:close()
+  self.call:fail("closed", "the client is closed")
+  self.wake:post()
+end
+
 function LightCall:__tostring()
   return tostring(self.call)
 end

@@ -51,7 +51,9 @@ local ELSEWHERE = {
 }
 
 -- What an exchange of the user's may name as the kind of a failure.
-local FAILURES = { connect = true, tls = true, timeout = true, transport = true, protocol = true }
+local FAILURES = {
+  connect = true, connect_timeout = true, tls = true, timeout = true, transport = true, protocol = true,
+}
 
 -- The options that the core does not know, and their types.
 local TYPES = {
@@ -372,15 +374,14 @@ function Client:step(seconds)
 end
 
 --[[---
---- Ends this worker's calls that are under way, those of `start` with an error of kind `canceled` and the others with
---- one of kind `closed`, and wipes the token. A method that waits for the network returns when that has answered or its
---- time is over. May be called again.
+--- Ends this worker's calls that are under way with an error of kind `closed`, and wipes the token. A method that waits
+--- for the network returns when that has answered or its time is over. May be called again.
 function Client:close() end
 ]]
 function Client:close()
   self.closed = true
   self.core:close()
-  for started in pairs(self.started) do started:cancel() end
+  for started in pairs(self.started) do started:close() end
   local sleeping = self.bell and -self.bell:count() or 0
   if sleeping > 0 then self.bell:post(sleeping) end
 end
