@@ -39,7 +39,7 @@ MODULE := $(BUILD)/auth0perm.so
 # What holds documentation, in the order of the reference.
 DOCUMENTED := lua_auth0perm.c src/lua_client.c src/lua_configuration.c src/operation.c src/lua_call.c src/lua_prepared.c \
   src/lua_operations.c src/lua_arguments.c src/lua_options.c src/lua_values.c
-DOCUMENTED_OPENRESTY := src/auth0perm/openresty.lua src/auth0perm/light_call.lua
+DOCUMENTED_OPENRESTY := src/auth0perm/openresty.lua src/auth0perm/openresty/light_call.lua
 
 # Debian packages. The version of Lua that LUA names, as a package and as its headers.
 LUA_PACKAGES = $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)
@@ -144,7 +144,7 @@ help:
 	@echo 'make threads         runs states on threads of their own, for a build with -fsanitize=thread'
 	@echo 'make torture         fails every allocation in turn, for one Lua'
 	@echo 'make pacing          simulates pacing against models of the rate limiter'
-	@echo 'make bench           compares the module with raw libcurl, and prints how long steps of a frame loop take'
+	@echo 'make bench           compares the module with raw libcurl, and prints how long frames and nginx are held up'
 	@echo 'make tenant          starts a mock tenant, to try your own scripts against'
 	@echo 'make reference       writes build/reference.md and build/types/auth0perm.d.lua'
 	@echo 'make install         installs for one Lua; knows LUA, PREFIX and DESTDIR'
@@ -183,12 +183,13 @@ pacing: $(PACING)
 LUAS ?= lua5.4 luajit
 bench:
 	@spec/install-packages $(TEST_PACKAGES)
-	@for lua in $(LUAS); do $(MAKE) --no-print-directory -s LUA=$$lua || exit 1; done
+	@for lua in lua5.4 luajit $(LUAS); do $(MAKE) --no-print-directory -s LUA=$$lua || exit 1; done
 	@mkdir -p build/bench
 	@$(CC) $(STANDARD) $(WARNINGS) $(CFLAGS) $(CURL_CFLAGS) -o build/bench/raw bench/raw.c $(CURL_LIBS)
 	@spec/tenant/run -- bench/run build/bench/raw $(LUAS)
 	@for lua in $(LUAS); do echo; \
 	  LUA_PATH='./?.lua;;' LUA_CPATH="build/$$lua/?.so;;" spec/tenant/run -- $$lua bench/frames.lua || exit 1; done
+	@echo; LUA_PATH='./?.lua;;' LUA_CPATH='build/lua5.4/?.so;;' spec/tenant/run -- bench/openresty/run
 
 tenant:
 	@spec/tenant/run || [ $$? = 130 ] # Ctrl-C
@@ -205,9 +206,10 @@ rock:
 	@$(MAKE) all
 
 install: all reference
-	$(INSTALL) -d '$(DESTDIR)$(LUA_CMOD)' '$(DESTDIR)$(LUA_LMOD)/auth0perm' '$(DESTDIR)$(SHARE)/types'
+	$(INSTALL) -d '$(DESTDIR)$(LUA_CMOD)' '$(DESTDIR)$(LUA_LMOD)/auth0perm/openresty' '$(DESTDIR)$(SHARE)/types'
 	$(INSTALL) -m 644 $(MODULE) '$(DESTDIR)$(LUA_CMOD)/auth0perm.so'
 	$(INSTALL) -m 644 src/auth0perm/*.lua '$(DESTDIR)$(LUA_LMOD)/auth0perm/'
+	$(INSTALL) -m 644 src/auth0perm/openresty/*.lua '$(DESTDIR)$(LUA_LMOD)/auth0perm/openresty/'
 	$(INSTALL) -m 644 build/reference.md '$(DESTDIR)$(SHARE)/reference.md'
 	$(INSTALL) -m 644 build/types/*.d.lua '$(DESTDIR)$(SHARE)/types/'
 

@@ -1,7 +1,7 @@
 -- The framing of HTTP/1.1 that the OpenResty driver does itself, without a socket.
 
 package.path = "./src/?.lua;" .. package.path
-local http1 = require "auth0perm.http1"
+local http1 = require "auth0perm.openresty.http1"
 
 local MEGABYTE = 1024 * 1024
 

@@ -3,10 +3,10 @@
 
 local semaphore = require "ngx.semaphore"
 local auth0perm = require "auth0perm"
-local cosocket = require "auth0perm.cosocket"
-local light_call = require "auth0perm.light_call"
-local nginx = require "auth0perm.nginx"
-local token_dict = require "auth0perm.token_dict"
+local cosocket = require "auth0perm.openresty.cosocket"
+local light_call = require "auth0perm.openresty.light_call"
+local nginx = require "auth0perm.openresty.nginx"
+local token_dict = require "auth0perm.openresty.token_dict"
 
 local KEEPALIVE_TIMEOUT = 60    -- seconds that an idle connection is kept, by default
 local KEEPALIVE_MOST = 86400    -- seconds

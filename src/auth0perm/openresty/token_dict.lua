@@ -2,7 +2,7 @@
 -- it expires, and a lease for the one call that fetches the next. The lease is short, and renewed while that call is at
 -- it; so a worker that dies holds up the others for two seconds, and a call that ends early for less.
 
-local nginx = require "auth0perm.nginx"
+local nginx = require "auth0perm.openresty.nginx"
 
 local LEASE = 2    -- seconds for which nobody else fetches
 local BEAT = 0.5   -- seconds after which the lease is renewed, if its call is still at it

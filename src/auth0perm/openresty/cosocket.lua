@@ -1,8 +1,8 @@
 -- One HTTP exchange over a cosocket of OpenResty's: connects or takes a connection that was kept, proves who the tenant
 -- is, sends, reads, and keeps the connection. Knows nothing of calls, but for the names of the kinds of failure.
 
-local http1 = require "auth0perm.http1"
-local nginx = require "auth0perm.nginx"
+local http1 = require "auth0perm.openresty.http1"
+local nginx = require "auth0perm.openresty.nginx"
 
 local cosocket = {}
 
