@@ -144,7 +144,7 @@ local CASES = {
 }
 
 tenant.reset()
-tenant.settings { bucket = 1000000000, refill = 1000000000, latency = LATENCY, record = false }
+tenant.settings { bucket = 1000000, refill = 1000000, latency = LATENCY, record = false }
 local users = {}
 for i = 1, IN_FLIGHT do users[i] = { user_id = user(i) } end
 tenant.seed { users = users }

@@ -140,13 +140,12 @@ static int report(lua_State *L) {
   return 0;
 }
 
-/* Calls the listeners of the call that is its argument, one after the other, however they end. */
+/* Calls the listeners of the call that is its argument, one after the other, however they end. Each is taken off the list
+ * before: when the host interrupts this between two of them, the others are still there. */
 static int call_listeners(lua_State *L) {
-  const struct held_call *call = lua_touserdata(L, 1);
+  struct held_call *call = lua_touserdata(L, 1);
   compat_getuservalue(L, 1);
   lua_rawgeti(L, 2, LUA_CALL_LISTENERS);
-  lua_pushnil(L);
-  lua_rawseti(L, 2, LUA_CALL_LISTENERS);
   lua_pushvalue(L, 1);
   lua_pushcclosure(L, report, 1);
   int count = (int)compat_rawlen(L, 3);
@@ -154,22 +153,31 @@ static int call_listeners(lua_State *L) {
     lua_pushvalue(L, 1);
     int results = lua_call_push_result(L, call);
     lua_rawgeti(L, 3, i);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, 3, i);
     lua_insert(L, -1 - results);
-    int status = lua_pcall(L, results, 0, 4);
+    int status = lua_toboolean(L, -1 - results) ? lua_pcall(L, results, 0, 4) : 0;
     if (status != 0 && status != LUA_ERRRUN) print_report(call, "not enough memory, or an error in its error");
     lua_settop(L, 4);
   }
+  call->heard = false;
+  lua_pushnil(L);
+  lua_rawseti(L, 2, LUA_CALL_LISTENERS);
   return 0;
 }
 
-void lua_call_conclude(lua_State *L, struct held_call *call) {
-  if (!call->heard) return;
-  call->heard = false;
+bool lua_call_conclude(lua_State *L, struct held_call *call) {
+  if (!call->heard) return true;
   compat_rawgetp(L, LUA_REGISTRYINDEX, &LISTENERS_KEY);
   lua_pushvalue(L, -2);
-  if (lua_pcall(L, 1, 0, 0) == 0) return;
-  print_report(call, "not enough memory");
-  lua_pop(L, 1);
+  int status = lua_pcall(L, 1, 0, 0);
+  if (status != 0 && status != LUA_ERRMEM) return false;
+  if (status == LUA_ERRMEM) {
+    call->heard = false;
+    print_report(call, "not enough memory");
+    lua_pop(L, 1);
+  }
+  return true;
 }
 
 /*---
@@ -199,7 +207,7 @@ static int m_on_done(lua_State *L) {
   lua_rawseti(L, 4, (int)compat_rawlen(L, 4) + 1);
   call->heard = true;
   lua_settop(L, 1);
-  if (call->call.state == CALL_FINISHED && !call->crank) lua_call_conclude(L, call);
+  if (call->call.state == CALL_FINISHED && !call->crank && !lua_call_conclude(L, call)) lua_error(L);
   return 1;
 }
 

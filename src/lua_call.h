@@ -22,8 +22,9 @@ int lua_call_push_result(lua_State *L, const struct held_call *call);
 void lua_call_push_methods(lua_State *L);
 
 /* Calls the functions that wait for a call to be done; its userdata is on top of the stack, and stays there. Raises nothing:
- * what one of them raises goes to the standard error stream. */
-void lua_call_conclude(lua_State *L, struct held_call *call);
+ * what one of them raises goes to the standard error stream. False when the host has interrupted it, by a hook that raises:
+ * the value that was raised is pushed, and the functions that were not called yet wait on. */
+bool lua_call_conclude(lua_State *L, struct held_call *call);
 
 /* Ends a call, whoever drives it; one that is done is let be. */
 void lua_call_cancel(struct held_call *call, const char *message);

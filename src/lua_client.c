@@ -161,20 +161,27 @@ static void drop_anchors(lua_State *L, int anchors) {
   }
 }
 
-/* Lets go of the calls that are done, after telling who wants to know; the table of anchors is at this stack index. What is
- * told may start calls, turn the crank and close the client. */
+/* Lets go of the calls that are done, after telling who wants to know; the table of anchors is at this stack index, and the
+ * slot above it is for what an interrupt of the host's raises. Who is told may start calls, turn the crank and close the
+ * client; calls that are done because of that have to wait for the next turn. */
 static void conclude_calls(lua_State *L, struct lua_client *client, int anchors) {
   struct held_call *call;
-  while ((call = crank_finished(&client->crank))) {
+  size_t count = crank_finished_count(&client->crank);
+  while (count-- > 0 && (call = crank_finished(&client->crank))) {
     compat_rawgetp(L, anchors, call);
+    if (!lua_call_conclude(L, call)) {
+      lua_replace(L, anchors + 1);
+      crank_put_back(&client->crank, call);
+      lua_settop(L, anchors + 1);
+      return;
+    }
     lua_pushnil(L);
     compat_rawsetp(L, anchors, call);
-    lua_call_conclude(L, call);
     lua_pop(L, 1);
   }
 }
 
-/* Closes a client whose crank stands; the table of anchors is at this stack index. */
+/* Closes a client whose crank stands; the table of anchors is at this stack index, with a slot above it. */
 static void close_and_conclude(lua_State *L, struct lua_client *client, int anchors) {
   client->closing = true;
   if (client->driver) crank_end_all(&client->crank);
@@ -241,7 +248,7 @@ static bool run_call(lua_State *L, struct lua_client *client, struct held_call *
   while (call->call.state != CALL_FINISHED) {
     if (!turn(L, client, BLOCKING_WAIT)) {
       crank_end(call, FAILURE_CANCELED, "not started");
-      luaL_error(L, "'%s': the client is at work, and cannot be used from a finalizer now", call->call.operation->name);
+      luaL_error(L, "'%s': the client is at work, and cannot be used from within", call->call.operation->name);
     }
     check_interrupt(L, call);
   }
@@ -302,7 +309,7 @@ static void set_index(lua_State *L, int index) {
 static void fetch_page(lua_State *L, struct lua_client *client, struct held_call *call) {
   const char *operation = call->call.operation->name;
   if (!is_open(client)) raise_closed(L, operation);
-  if (call->crank) luaL_error(L, "'%s': the iterator is at work, and cannot be used from a finalizer now", operation);
+  if (call->crank) luaL_error(L, "'%s': the iterator is at work, and cannot be used from within", operation);
   set_index(L, 0);
   lua_call_drop_items(L, 2);
   call_resume(&call->call);
@@ -327,7 +334,7 @@ static int next_item(lua_State *L) {
       lua_settop(L, 2);
     }
     fetch_page(L, client, call);
-    index = 0;
+    index = (int)lua_tointeger(L, lua_upvalueindex(EACH_INDEX)); /* a listener may have used the iterator meanwhile */
   }
   set_index(L, index);
   return 1;
@@ -460,9 +467,10 @@ static int m_events(lua_State *L) {
 function Client:timeout() end
 */
 static int m_timeout(lua_State *L) {
-  const struct lua_client *client = check_client(L);
+  struct lua_client *client = check_client(L);
   if (!is_open(client)) return 0;
   check_driver(L, client, "timeout");
+  crank_look_for_fork(&client->crank);
   double seconds = crank_timeout(&client->crank, clock_seconds());
   if (seconds == HUGE_VAL) return 0;
   lua_pushnumber(L, curl_driver_descriptor(client->driver) < 0 ? fmin(seconds, LOOK) : seconds);
@@ -480,7 +488,9 @@ static int m_close(lua_State *L) {
   if (client->crank.turning) {
     client->closing = true;
   } else if (is_open(client)) {
+    lua_pushnil(L);
     close_and_conclude(L, client, 2);
+    if (!lua_isnil(L, 3)) lua_error(L);
   }
   return 0;
 }

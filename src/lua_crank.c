@@ -294,6 +294,17 @@ struct held_call *crank_finished(struct crank *crank) {
   return call;
 }
 
+size_t crank_finished_count(const struct crank *crank) {
+  size_t count = 0;
+  for (const struct held_call *call = crank->finished.first; call; call = call->next) count++;
+  return count;
+}
+
+void crank_put_back(struct crank *crank, struct held_call *call) {
+  call->crank = crank;
+  link_last(&crank->finished, call);
+}
+
 void crank_end_all(struct crank *crank) {
   while (crank->sending.first) {
     curl_driver_wait_for_resolver(crank->sending.first->exchange);

@@ -83,8 +83,14 @@ void crank_look_for_fork(struct crank *crank);
  * host has interrupted it, by a hook that raises, the value that was raised is put into the slot above `anchors`. */
 bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds);
 
-/* The next call that is done, which the crank then no longer knows; NULL when there is none. */
+/* How many calls are done that the crank still knows. */
+size_t crank_finished_count(const struct crank *crank);
+
+/* The next of them, which the crank then no longer knows; NULL when there is none. */
 struct held_call *crank_finished(struct crank *crank);
+
+/* Has the crank know such a call again. */
+void crank_put_back(struct crank *crank, struct held_call *call);
 
 /* Ends all calls that are in flight. */
 void crank_end_all(struct crank *crank);
