@@ -68,8 +68,11 @@ $(STATIC): $(OBJECTS)
 
 # Says what is missing before a compiler does.
 found:
+	@command -v $(PKG_CONFIG) >/dev/null || { echo 'pkg-config is missing; on Debian: apt install pkg-config' >&2; exit 1; }
 	@$(if $(LUA_CFLAGS),:,$(PKG_CONFIG) --exists $(LUA)) || \
-	  { echo "pkg-config knows no $(LUA); on Debian: apt install $(lastword $(LUA_PACKAGES))" >&2; exit 1; }
+	  { echo 'pkg-config knows no $(LUA); on Debian: apt install $(lastword $(LUA_PACKAGES))' >&2; exit 1; }
+	@$(PKG_CONFIG) --exists 'libcurl >= 7.80' libcrypto || \
+	  { echo 'pkg-config knows no libcurl from 7.80 on, or no libcrypto; on Debian: apt install $(BUILD_PACKAGES)' >&2; exit 1; }
 
 $(MODULE): $(OBJECTS)
 	$(CC) $(MODULE_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) $(CRYPTO_LIBS) -lpthread -lm
@@ -119,7 +122,7 @@ $(HOST_PROGRAMS): $(BUILD)/%: $(BUILD)/spec/embed/%.o $(BUILD)/spec/embed/state.
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
 # What spec/hosts_spec.lua runs.
-hosts: $(HOST_PROGRAMS) $(EMBED)
+hosts: found $(HOST_PROGRAMS) $(EMBED)
 
 # To be built with -fsanitize=thread, see spec/run.
 $(THREADS): $(BUILD)/spec/threads/threads.o $(OBJECTS)
@@ -128,7 +131,7 @@ $(THREADS): $(BUILD)/spec/threads/threads.o $(OBJECTS)
 threads: $(THREADS)
 	@spec/tenant/run -- spec/threads/run $(THREADS)
 
-embed: $(EMBED)
+embed: found $(EMBED)
 	@spec/tenant/run -- examples/embed/run $(EMBED)
 
 -include $(OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(CORE_TESTS:.o=.d) $(BUILD)/spec/torture/torture.d
@@ -146,7 +149,7 @@ help:
 	@echo 'make pacing          simulates pacing against models of the rate limiter'
 	@echo 'make bench           compares the module with raw libcurl, and prints how long frames and nginx are held up'
 	@echo 'make tenant          starts a mock tenant, to try your own scripts against'
-	@echo 'make reference       writes build/reference.md and build/types/auth0perm.d.lua'
+	@echo 'make reference       writes build/reference.md, and types for editors to build/types/'
 	@echo 'make install         installs for one Lua; knows LUA, PREFIX and DESTDIR'
 	@echo 'make clean           removes build/'
 

@@ -55,10 +55,11 @@ static void warn_in_nginx(lua_State *L) {
     compat_rawsetp(L, LUA_REGISTRYINDEX, &WARNED_KEY);
     lua_getfield(L, top + 3, "log");
     lua_getfield(L, top + 3, "WARN");
+    luaL_where(L, 1);
     lua_pushliteral(L,
                     "auth0perm: this client holds up all requests of its nginx worker while it waits; "
                     "require \"auth0perm.openresty\" in place of \"auth0perm\"");
-    lua_pcall(L, 2, 0, 0);
+    lua_pcall(L, 3, 0, 0);
   }
   lua_settop(L, top);
 }

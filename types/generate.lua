@@ -39,7 +39,8 @@ end
 local function annotation(text)
   local kind, rest = text:match "^@(%a+)%s+(.*)$"
   if kind == "class" then
-    return "### `" .. rest:match "^[%w_.]+" .. "`\n"
+    local name, parent = rest:match "^([%w_.]+)%s*:?%s*([%w_.]*)"
+    return ("### `%s`\n"):format(name) .. (parent ~= "" and ("\nAll that `%s` has, and:\n"):format(parent) or "")
   elseif kind == "alias" then
     local name, meaning = rest:match "^(%S+)%s+(.*)$"
     return ("### `%s`\n\n`%s`\n"):format(name, meaning)
