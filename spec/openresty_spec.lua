@@ -119,6 +119,32 @@ describe("auth0perm.openresty", function()
     assert.equal(200, info.status)
   end)
 
+  it("has each light thread that steps hear of the end of a call", function()
+    tenant.settings { latency = 0.2 }
+    local seconds = nginx:run [[
+      local client = inside.client {}
+      assert(client:start("list_user_permissions", inside.user))
+      local began, threads = ngx.now(), {}
+      for i = 1, 3 do threads[i] = ngx.thread.spawn(function() return client:step(30) end) end
+      for i = 1, 3 do ngx.thread.wait(threads[i]) end
+      return ngx.now() - began
+    ]]
+    assert.is_true(seconds < 20)
+  end)
+
+  it("tells of the end of a call in one step, and waits in the next", function()
+    tenant.settings { latency = 0.3 }
+    local steps = nginx:run [[
+      local client, steps = inside.client {}, 0
+      for i = 1, 5 do assert(client:start("list_user_permissions", inside.user)) end
+      while client:step(0) > 0 do end
+      assert(client:start("list_user_permissions", inside.user))
+      repeat steps = steps + 1 until client:step(30) == 0
+      return steps
+    ]]
+    assert.equal(1, steps)
+  end)
+
   it("lets a started call be refused at once", function()
     local call, err = nginx:run [[return inside.client():start("get_role", "")]]
     assert.is_nil(call)

@@ -1,6 +1,7 @@
 -- One spec for each fault that was found and mended, named after what went wrong.
 
 local socket = require "socket"
+local loops = require "spec.loops"
 local support = require "spec.support"
 local tenant = support.tenant
 
@@ -117,6 +118,35 @@ describe("a fault that was mended:", function()
     local client = support.client()
     assert.is_false((pcall(client.start, client, "list_user_permissions\0x", support.user)))
     assert.is_false((pcall(support.auth0perm.new, { domain = "a", ["token\0x"] = "b" })))
+    client:close()
+  end)
+
+  it("a token function that canceled the next waiting call left the others waiting for ever, past their deadlines", function()
+    local calls = {}
+    local client = support.client { token = function()
+      calls[2]:cancel()
+      return tenant.token, 3600
+    end }
+    for i = 1, 4 do calls[i] = assert(client:start("list_user_permissions", support.user)) end
+    support.finish(client)
+    assert.equal("canceled", select(2, calls[2]:result()).kind)
+    for _, i in ipairs { 1, 3, 4 } do assert(calls[i]:result()) end
+    assert.equal(0, client:step(0))
+    assert.is_nil(client:timeout())
+    client:close()
+  end)
+
+  it("nothing woke the loop for a connection that a listener's cancel had left to the next call", function()
+    tenant.settings { bucket = 1000, refill = 1000 }
+    local client = support.client { max_connections = 1 }
+    assert(client:list_user_permissions(support.user))
+    tenant.fault { kind = "delay", seconds = 30, path = "/roles/" }
+    local first = assert(client:start("list_user_permissions", support.user))
+    local second = assert(client:start("get_role", "rol_x"))
+    local third = assert(client:start("list_user_permissions", support.user, { timeout = 15 }))
+    first:on_done(function() second:cancel() end)
+    loops.run(loops.drivers.select, { client }, function() return third:done() end)
+    assert(third:result())
     client:close()
   end)
 end)

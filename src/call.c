@@ -125,7 +125,7 @@ static enum call_step send_request(struct call *call, double now) {
   if (!request_address(&call->request, &frame, asked, &call->error)) return finish(call);
   call->ticket = bucket_sent(&client->bucket, now);
   call->attempts++;
-  call->fetched = false;
+  call->fetched = call->may_fetch = false;
   return send(call, &call->request, client->request_timeout, now);
 }
 

@@ -121,11 +121,11 @@ static int on_close(void *context, curl_socket_t socket) {
 static void close_multi(struct curl_driver *driver) {
   if (driver->multi) curl_multi_cleanup(driver->multi);
   driver->multi = NULL;
+  driver->wake = HUGE_VAL;
 }
 
 static bool open_multi(struct curl_driver *driver) {
   if (!driver->watching || !initialise_libcurl()) return false;
-  driver->wake = HUGE_VAL;
   driver->multi = curl_multi_init();
   if (!driver->multi) return false;
   CURLMcode failed = CURLM_OK;
@@ -147,7 +147,7 @@ struct curl_driver *curl_driver_new(struct allocator allocator, const struct cur
     error_set_memory(error);
     return NULL;
   }
-  *driver = (struct curl_driver){.allocator = allocator, .process = getpid()};
+  *driver = (struct curl_driver){.allocator = allocator, .wake = HUGE_VAL, .process = getpid()};
   driver->watching = watcher_open(&driver->watcher, allocator);
   bool kept = curl_options_keep(&driver->settings, options, allocator, error);
   driver->connect_to_list.data = driver->settings.connect_to.data;
@@ -509,7 +509,7 @@ struct exchange *curl_driver_finished(struct curl_driver *driver) {
 void curl_driver_release(struct curl_driver *driver, struct exchange *exchange) {
   struct transfer *transfer = (struct transfer *)exchange;
   if (transfer->attached && transfer->easy) curl_multi_remove_handle(driver->multi, transfer->easy);
-  transfer->attached = false;
+  transfer->attached = transfer->came_back = false;
   if (transfer->previous) {
     transfer->previous->next = transfer->next;
   } else {
@@ -544,6 +544,7 @@ static void leave_parent(struct curl_driver *driver) {
   for (struct transfer *transfer = driver->idle; transfer; transfer = transfer->next) transfer->easy = NULL;
   free_idle(driver);
   driver->multi = NULL;
+  driver->wake = HUGE_VAL;
   watcher_abandon(&driver->watcher);
   driver->forks++;
 }

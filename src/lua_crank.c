@@ -24,6 +24,7 @@ static void link_last(struct crank_list *list, struct held_call *call) {
 
 static void unlink_call(struct held_call *call) {
   struct crank_list *list = call->list;
+  if (call->crank->upcoming == call) call->crank->upcoming = call->next;
   if (call->previous) {
     call->previous->next = call->next;
   } else {
@@ -58,7 +59,7 @@ void crank_open(struct crank *crank, const struct client *client, struct curl_dr
 
 void crank_add(struct crank *crank, struct held_call *call, double now) {
   crank_look_for_fork(crank);
-  crank->added = true;
+  crank->stirred = true;
   call->crank = crank;
   call->started = true;
   crank->in_flight++;
@@ -112,6 +113,7 @@ void crank_end(struct held_call *call, enum failure_kind kind, const char *messa
     struct exchange *exchange = take_exchange(crank, call);
     failure.maybe_read = curl_driver_maybe_read(exchange);
     curl_driver_release(crank->driver, exchange);
+    crank->stirred = true;
   } else {
     failure.maybe_read = call->call.state == CALL_SENDING; /* its answer is just being read */
     unlink_call(call);
@@ -198,17 +200,18 @@ static void advance(lua_State *L, struct crank *crank, struct held_call *call, i
 }
 
 /* Lets those waiting calls move that are due and find a free connection, and those whose deadline has passed. Once the rate
- * limit has held up one, it would hold up all behind it too, and they are not asked. */
+ * limit has held up one, it would hold up all behind it too, and they are not asked. The token function may end any of them
+ * meanwhile. */
 static void advance_waiting(lua_State *L, struct crank *crank, int anchors, double now) {
   bool changed = crank->client->changes != crank->changes;
   bool all = changed || now >= crank->next_look;
   double rate_wake = 0;
   crank->changes = crank->client->changes;
   if (all) crank->next_look = HUGE_VAL;
-  struct held_call *next = crank->waiting.first;
-  while (next && (all || (rate_wake == 0 && crank->sending_count < crank->capacity))) {
-    struct held_call *call = next;
-    next = call->next;
+  crank->upcoming = crank->waiting.first;
+  while (crank->upcoming && (all || (rate_wake == 0 && crank->sending_count < crank->capacity))) {
+    struct held_call *call = crank->upcoming;
+    crank->upcoming = call->next;
     if (changed && call->wake > now) call->wake = now;
     if (rate_wake > 0 && call->wake <= now) call->wake = rate_wake;
     bool due = call->wake <= now && crank->sending_count < crank->capacity;
@@ -219,6 +222,7 @@ static void advance_waiting(lua_State *L, struct crank *crank, int anchors, doub
       note_look(crank, call, now);
     }
   }
+  crank->upcoming = NULL;
 }
 
 /* Gives a call the answer to its request. The items of a list are in the table that belongs to its userdata. */
@@ -260,7 +264,7 @@ static bool deliver_finished(lua_State *L, struct crank *crank, int anchors) {
 }
 
 double crank_timeout(const struct crank *crank, double now) {
-  if (crank->finished.first || (crank->in_flight > 0 && (crank->added || crank->client->changes != crank->changes))) {
+  if (crank->finished.first || (crank->in_flight > 0 && (crank->stirred || crank->client->changes != crank->changes))) {
     return 0;
   }
   if (crank->in_flight == 0) return HUGE_VAL;
@@ -271,7 +275,7 @@ bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds) 
   if (crank->turning) return false;
   crank->turning = true;
   crank_look_for_fork(crank);
-  crank->added = false;
+  crank->stirred = false;
   double now = clock_seconds();
   advance_waiting(L, crank, anchors, now);
   curl_driver_step(crank->driver, 0, seconds > 0 ? HUGE_VAL : FRAME_SHARE);

@@ -53,9 +53,10 @@ struct crank {
   size_t capacity;             /* calls that may be in `sending`; the others wait for their turn */
   size_t sending_count;        /* calls in `sending` */
   double next_look; /* seconds, monotonic: when a waiting call has to be looked at, even if no connection is free */
-  unsigned long changes; /* of the client's that the waiting calls know of */
-  unsigned forks;        /* of the driver's that the calls know of */
-  bool added;            /* a call came since the last turn */
+  struct held_call *upcoming; /* the waiting call to be looked at next, while they are looked at one after the other */
+  unsigned long changes;      /* of the client's that the waiting calls know of */
+  unsigned forks;             /* of the driver's that the calls know of */
+  bool stirred;               /* since a turn began a call came, or one ended and left its connection to others */
   bool turning;
 };
 

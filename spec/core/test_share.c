@@ -176,6 +176,16 @@ TEST(a_fetch_that_the_tenant_refuses_ends_the_call_and_those_that_wait) {
   assert_int_equal(crowd[0].error.kind, ERROR_TOKEN);
 }
 
+TEST(a_leave_to_fetch_that_was_not_used_does_not_last) {
+  open_crowd();
+  asks_at(&call, BEGIN);
+  call_fetch(&call);
+  offer(&crowd[0], "s3cr3t-1", DAY, true, BEGIN); /* it has come from elsewhere after all */
+  send_with(&call, "s3cr3t-1", BEGIN);
+  feed_status(401);
+  asks_at(&call, BEGIN);
+}
+
 int test_share(void) {
   const struct CMUnitTest tests[] = {
       SHARING(one_call_asks_for_a_shared_token_while_the_others_wait),
@@ -192,6 +202,7 @@ int test_share(void) {
       SHARING(an_asker_that_is_canceled_is_followed_by_another),
       SHARING(an_asker_that_nobody_drives_any_more_is_followed_by_another),
       SHARING(a_fetch_that_the_tenant_refuses_ends_the_call_and_those_that_wait),
+      SHARING(a_leave_to_fetch_that_was_not_used_does_not_last),
   };
   return cmocka_run_group_tests_name("share", tests, NULL, NULL);
 }

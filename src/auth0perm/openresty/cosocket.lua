@@ -64,18 +64,20 @@ local function no_connection(route, part, problem)
   return nil, problem == "timeout" and "connect_timeout" or "connect", message
 end
 
--- Has a handshake wait for its turn.
+-- Has a handshake wait for its turn; returns for how many seconds, which are no fault of the tenant's.
 local function space_out()
   local now = nginx.now()
   local turn = math.min(math.max(now, next_handshake), now + SPACED_MOST)
   next_handshake = turn + SPACING
-  if turn > now then ngx.sleep(turn - now) end
+  if turn <= now then return 0 end
+  ngx.sleep(turn - now)
+  return nginx.now() - now
 end
 
--- Has a new connection prove until then that it leads to the tenant. Returns true, or nil, kind and message.
-local function shake_hands(socket, route, deadline)
-  space_out()
-  limit(socket, deadline)
+-- Has a new connection prove until then that it leads to the tenant. The wait for its turn comes on top of that, but no
+-- later than `last`. Returns true, or nil, kind and message.
+local function shake_hands(socket, route, deadline, last)
+  limit(socket, math.min(deadline + space_out(), last))
   local trusted, problem = socket:sslhandshake(false, route.name, true)
   -- ngx_lua 0.10.23 returns true for a certificate that it does not trust where the handshake needs no wait; but it has
   -- closed the connection, and is asked for that.
@@ -95,7 +97,7 @@ local function connect(socket, route, request, start)
   if not connected then return no_connection(route, "", problem) end
   if socket:getreusedtimes() > 0 then return true end
   if route.pool.backlog then deadline = math.min(nginx.now() + request.connect_timeout, start + request.timeout) end
-  return shake_hands(socket, route, deadline)
+  return shake_hands(socket, route, deadline, start + request.timeout)
 end
 
 -- Sends everything until then. Returns true, or nil and why not.

@@ -75,7 +75,7 @@ local function watch(self, drive, run)
   local flight = self.flight
   flight.count = flight.count - 1
   table.insert(flight.ended, (coroutine.running()))
-  flight.news:post()
+  flight.news:post(math.max(1, -flight.news:count())) -- each light thread that waits hears of it
 end
 
 -- Starts driving: drive(run) returns when run.call is done. `owner` is whose calls `wait` waits for. Returns what the
@@ -99,6 +99,7 @@ function light_call.wait(owner, seconds)
   else
     ngx.sleep(TURN) -- the others get theirs
   end
+  while flight.news:count() > 0 do flight.news:wait(0) end -- this step has counted them all
   bury(flight.ended)
   return flight.count
 end
