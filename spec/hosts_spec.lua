@@ -105,6 +105,12 @@ describe("after a fork", function()
     assert.equal("1", connections "fork_resolving")
   end)
 
+  it("a child whose call waits does not spin for the sake of its parent's time limits", function()
+    tenant.fault { kind = "delay", seconds = 3, method = "DELETE", after = 1 }
+    tenant.fault { kind = "status", status = 429, headers = { ["Retry-After"] = "8" }, method = "GET" }
+    run("%s/forks fork_waiting", build)
+  end)
+
   it("a child closes its state while a thread of its parent's resolves a name", function()
     assert.equal("1", connections "fork_resolving_unused")
   end)

@@ -370,7 +370,7 @@ int curl_driver_descriptor(const struct curl_driver *driver) {
 }
 
 double curl_driver_wake(const struct curl_driver *driver) {
-  return driver->wake;
+  return driver->ruined ? 0 : driver->wake;
 }
 
 bool curl_driver_reused(const struct exchange *exchange) {

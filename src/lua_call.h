@@ -6,6 +6,11 @@
 
 #include "lua_crank.h"
 
+/* What ties a call to a request of nginx's, in memory that lives as long as the request. */
+struct leash {
+  struct held_call *call; /* NULL once the call is gone */
+};
+
 /* The call that is a method's first argument. */
 struct held_call *lua_call_check(lua_State *L);
 

@@ -179,6 +179,7 @@ static void advance(lua_State *L, struct crank *crank, struct held_call *call, i
   enum call_step step = call_next(&call->call, now);
   if (step == CALL_AUTHORIZE) {
     authorize(L, call, anchors, now);
+    crank_look_for_fork(crank);                /* the function may come back twice */
     if (call->list != &crank->waiting) return; /* the function has ended it */
     step = call_next(&call->call, now);
     if (step == CALL_AUTHORIZE) {

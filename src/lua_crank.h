@@ -10,18 +10,13 @@
 
 struct crank;
 struct crank_list;
-struct held_call;
+struct leash;
 
 /* Where the table of anchors keeps the host's function for tokens, if there is one. */
 enum { CRANK_TOKEN = 1 };
 
 /* Where a call's userdata keeps Lua values, in the table that belongs to it; only answers that are read have items. */
 enum { LUA_CALL_CLIENT = 1, LUA_CALL_ITEMS = 2, LUA_CALL_LISTENERS = 3 };
-
-/* What ties a call to a request of nginx's, in memory that lives as long as the request. */
-struct leash {
-  struct held_call *call; /* NULL once the call is gone */
-};
 
 /* A call as Lua holds it, in a userdata. */
 struct held_call {

@@ -40,8 +40,8 @@ static bool open_descriptor(struct watcher *watcher) {
   return watcher->descriptor >= 0;
 }
 
-/* Asks the kernel for what is wanted now. */
-static void ask(struct watcher *watcher, struct watched *watched, bool read, bool write) {
+/* Asks the kernel for what is wanted now; false when it has no room for it. */
+static bool ask(struct watcher *watcher, const struct watched *watched, bool read, bool write) {
   struct epoll_event event;
   int action = EPOLL_CTL_MOD;
   if (!watched->asked_read && !watched->asked_write) action = EPOLL_CTL_ADD;
@@ -49,7 +49,7 @@ static void ask(struct watcher *watcher, struct watched *watched, bool read, boo
   memset(&event, 0, sizeof event);
   event.events = (read ? EPOLLIN : 0U) | (write ? EPOLLOUT : 0U);
   event.data.fd = watched->socket;
-  epoll_ctl(watcher->descriptor, action, watched->socket, &event);
+  return epoll_ctl(watcher->descriptor, action, watched->socket, &event) == 0 || action == EPOLL_CTL_DEL;
 }
 
 static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
@@ -73,17 +73,18 @@ static bool open_descriptor(struct watcher *watcher) {
   return watcher->descriptor >= 0;
 }
 
-/* Reading and writing are asked for apart from each other. */
-static void ask(struct watcher *watcher, struct watched *watched, bool read, bool write) {
-  struct kevent changes[2];
-  int count = 0;
-  if (read != watched->asked_read) {
-    EV_SET(&changes[count++], watched->socket, EVFILT_READ, read ? EV_ADD : EV_DELETE, 0, 0, 0);
-  }
-  if (write != watched->asked_write) {
-    EV_SET(&changes[count++], watched->socket, EVFILT_WRITE, write ? EV_ADD : EV_DELETE, 0, 0, 0);
-  }
-  kevent(watcher->descriptor, changes, count, NULL, 0, NULL);
+/* Asks for one of the two, reading and writing, that the kernel keeps apart. */
+static bool ask_for(struct watcher *watcher, int socket, short filter, bool wanted) {
+  struct kevent change;
+  EV_SET(&change, socket, filter, wanted ? EV_ADD : EV_DELETE, 0, 0, 0);
+  return kevent(watcher->descriptor, &change, 1, NULL, 0, NULL) == 0 || !wanted;
+}
+
+static bool ask(struct watcher *watcher, const struct watched *watched, bool read, bool write) {
+  bool good = true;
+  if (read != watched->asked_read) good = ask_for(watcher, watched->socket, EVFILT_READ, read);
+  if (write != watched->asked_write) good = ask_for(watcher, watched->socket, EVFILT_WRITE, write) && good;
+  return good;
 }
 
 static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
@@ -109,8 +110,9 @@ static bool open_descriptor(struct watcher *watcher) {
 }
 
 /* It is asked at each wait anew. */
-static void ask(struct watcher *watcher, struct watched *watched, bool read, bool write) {
+static bool ask(struct watcher *watcher, const struct watched *watched, bool read, bool write) {
   (void)watcher, (void)watched, (void)read, (void)write;
+  return true;
 }
 
 /* Sockets beyond `most` are told of by the next wait. */
@@ -176,12 +178,13 @@ static void drop_record(struct watcher *watcher, struct watched *watched) {
   *watched = watcher->sockets[--watcher->count];
 }
 
-/* Brings what the kernel was asked for up to date. */
-static void update(struct watcher *watcher, struct watched *watched) {
-  if (watched->read == watched->asked_read && watched->write == watched->asked_write) return;
-  ask(watcher, watched, watched->read, watched->write);
+/* Brings what the kernel was asked for up to date; false when it has no room for it. */
+static bool update(struct watcher *watcher, struct watched *watched) {
+  if (watched->read == watched->asked_read && watched->write == watched->asked_write) return true;
+  bool good = ask(watcher, watched, watched->read, watched->write);
   watched->asked_read = watched->read;
   watched->asked_write = watched->write;
+  return good;
 }
 
 /* A record under the same number is of a socket whose end nobody told, and that the kernel knows no more. */
@@ -210,9 +213,8 @@ bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   if (!watched) return false;
   watched->read = read;
   watched->write = write;
-  if (read || write) {
-    update(watcher, watched);
-  } else if (!watched->lasting) {
+  if (read || write) return update(watcher, watched);
+  if (!watched->lasting) {
     update(watcher, watched);
     drop_record(watcher, watched);
   }

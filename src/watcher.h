@@ -41,7 +41,8 @@ bool watcher_add(struct watcher *watcher, int socket);
 /* The socket is about to be closed. */
 void watcher_remove(struct watcher *watcher, int socket);
 
-/* What is to be known of a socket from now on: that it can be read, or written. False: no memory. */
+/* What is to be known of a socket from now on: that it can be read, or written. False: no memory,
+ * here or in the kernel. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write);
 
 /* Waits until a socket has something to do, for so many seconds at the most. Returns how many have, up to `most`. */

@@ -183,6 +183,37 @@ end
 scenes.fork_in_flight = fork_in_flight {}
 scenes.fork_in_flight_http2 = fork_in_flight { http2 = true }
 
+-- A child whose call has to wait: the time limits of its parent's connections are none of its own.
+scenes.fork_waiting = {
+  together = true,
+  begin = function()
+    client = new { request_timeout = 1 }
+    remove(client, false)
+    call = send(client)
+    local refused = assert(client:start("list_user_permissions", USER))
+    local deadline = os.time() + WAIT
+    repeat client:step(0.05) until refused:info().status == 429 or os.time() > deadline
+    refused:cancel()
+    client:step(0)
+    deadline = os.time() + 3
+    repeat until os.time() >= deadline -- so that the time limit of the request which is in flight has passed
+  end,
+  child = function()
+    local waiting = assert(client:start("list_user_permissions", USER))
+    local longest = 0
+    for _ = 1, 20 do
+      client:step(0)
+      longest = math.max(longest, client:timeout())
+    end
+    if waiting:info().attempts > 0 then error "the rate limit was to hold up the call" end
+    if longest == 0 then error "an event loop would spin" end
+  end,
+  parent = function()
+    local result, err = finish(client, call)
+    if not result then error(tostring(err)) end
+  end,
+}
+
 -- A child has none of its parent's threads, and waits for none.
 scenes.fork_resolving = {
   together = true,
