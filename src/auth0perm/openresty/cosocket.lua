@@ -1,6 +1,7 @@
 -- One HTTP exchange over a cosocket of OpenResty's: connects or takes a connection that was kept, proves who the tenant
 -- is, sends, reads, and keeps the connection. Knows nothing of calls, but for the names of the kinds of failure.
 
+local semaphore = require "ngx.semaphore"
 local http1 = require "auth0perm.openresty.http1"
 local nginx = require "auth0perm.openresty.nginx"
 
@@ -11,6 +12,7 @@ local KEPT = 64              -- idle connections that a worker keeps, where no n
 local BACKLOG = 2 ^ 31 - 1   -- with a bound to connections, all others may wait for one
 local MILLISECONDS = 1000
 local TIME_MOST = 2 ^ 31 - 1 -- milliseconds that a time limit can have
+local NO_HOST = ""           -- connects to nowhere; but nginx looks for a connection that was kept first
 
 -- A handshake keeps the worker busy for about a millisecond. Many that begin together would do so one right after the
 -- other, and nobody else would be served meanwhile: so they begin one by one.
@@ -39,6 +41,7 @@ function cosocket.route(domain, connect_to, max_connections, keepalive_timeout)
     host = host,
     port = port,
     name = name,
+    is_address = host:find "^[%d.]+$" or host:find "^%[",
     pool = pool,
     kept = max_connections or KEPT,
     idle = keepalive_timeout * MILLISECONDS,
@@ -88,12 +91,55 @@ local function shake_hands(socket, route, deadline, last)
   return nil, "tls", ("the certificate of %s: %s; see lua_ssl_trusted_certificate"):format(route.name, words)
 end
 
+-- Whether nothing on the way to here, such as string.gsub, forbids to yield. There spawning raises too late: nginx has
+-- begun it.
+local function may_spawn()
+  for level = 2, math.huge do
+    local frame = debug.getinfo(level, "Sf")
+    if not frame then return true end
+    if frame.what == "C" and frame.func ~= pcall and frame.func ~= xpcall then return false end
+  end
+end
+
+-- The light thread that connects to a name: leaves in the attempt what socket:connect returned.
+local function attempt_connect(attempt, socket, route)
+  attempt.returned, attempt.connected, attempt.problem =
+    pcall(socket.connect, socket, route.host, route.port, route.pool)
+  attempt.over:post()
+end
+
+-- Does what socket:connect does for a name, but no longer than until then. nginx looks a name up for resolver_timeout,
+-- whatever the limits of the socket; so a light thread of its own does it, and is killed when the time is over.
+local function connect_to_name(socket, route, deadline, held)
+  local attempt = { over = semaphore.new() }
+  local spawned, thread
+  if may_spawn() then spawned, thread = pcall(ngx.thread.spawn, attempt_connect, attempt, socket, route) end
+  if not spawned then return socket:connect(route.host, route.port, route.pool) end -- an older nginx has phases without
+  held.connecting = attempt.over
+  attempt.over:wait(left_until(deadline) / MILLISECONDS)
+  held.connecting = nil
+  pcall(ngx.thread.kill, thread) -- also when it has ended: until then it stays with its parent
+  if attempt.returned == nil or held.given_up then return nil, "timeout" end
+  if not attempt.returned then error(attempt.connected, 0) end
+  return attempt.connected, attempt.problem
+end
+
+-- Connects, or takes a connection that was kept, until then.
+local function connect_or_reuse(socket, route, deadline, held)
+  limit(socket, deadline)
+  if route.is_address then return socket:connect(route.host, route.port, route.pool) end
+  -- With a bound to connections this would wait for one to become free, and then not take it.
+  local kept = not route.pool.backlog and socket:connect(NO_HOST, route.port, route.pool)
+  if kept then return kept end
+  return connect_to_name(socket, route, deadline, held)
+end
+
 -- Has the socket connected and trusted. Returns true, or nil, kind and message.
-local function connect(socket, route, request, start)
+local function connect(socket, route, request, start, held)
   local deadline = start + request.connect_timeout
   -- With a bound to connections this also waits for one to become free, and that is no fault of the tenant's.
-  limit(socket, route.pool.backlog and start + request.timeout or deadline)
-  local connected, problem = socket:connect(route.host, route.port, route.pool)
+  local connected, problem = connect_or_reuse(socket, route, route.pool.backlog and start + request.timeout or deadline,
+    held)
   if not connected then return no_connection(route, "", problem) end
   if socket:getreusedtimes() > 0 then return true end
   if route.pool.backlog then deadline = math.min(nginx.now() + request.connect_timeout, start + request.timeout) end
@@ -138,13 +184,14 @@ local function put_away(socket, route, reusable)
 end
 
 -- Performs a request, of the form that call:next gives. Returns what call:feed takes; or nil, a kind of call:fail and a
--- message. Once there is a socket, it is `held.socket`.
+-- message. Once there is a socket, it is `held.socket`. While that connects to a name, `held.connecting` is a
+-- semaphore; whoever sets `held.given_up` and posts to it ends that.
 function cosocket.exchange(route, request, held)
   local start = nginx.now()
   local deadline = start + request.timeout
   local socket = ngx.socket.tcp()
   held.socket = socket
-  local connected, kind, message = connect(socket, route, request, start)
+  local connected, kind, message = connect(socket, route, request, start, held)
   if not connected then
     socket:close()
     return nil, kind, message

@@ -69,6 +69,11 @@ local function watch(self, drive, run)
   while not self.over and not self.call:done() do
     self.wake:wait(LONG)
   end
+  if run.connecting then -- in a light thread that only the worker can kill
+    run.given_up = true
+    run.connecting:post()
+    repeat self.wake:wait(LONG) until self.over
+  end
   bury { worker }
   if run.socket then run.socket:close() end -- it was between two operations
   if run.lease then run.lease:release() end
