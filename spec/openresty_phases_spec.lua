@@ -4,8 +4,11 @@ local host = require "spec.openresty.host"
 local support = require "spec.support"
 local tenant = support.tenant
 
--- Asks the tenant for something, and returns what came of it.
-local ASK = "local user, err = inside.client():get_user(inside.user) return user and user.email, err"
+-- Asks the tenant for something, and returns what came of it, and how many calls are under way.
+local ASK = [[
+  local user, err = inside.client():get_user(inside.user)
+  return user and user.email, err, inside.client():step(0)
+]]
 
 -- The same, with a call that is started.
 local START = [[
@@ -103,6 +106,7 @@ describe("auth0perm.openresty", function()
       assert.is_nil(noted[1])
       local err = noted[2]
       assert.same({ "transport", "get_user", 0, false }, { err.kind, err.operation, err.attempts, err.maybe_applied })
+      assert.equal(0, noted[3])
       assert.equal(("nginx has no cosockets in the phase %s; a timer has: ngx.timer.at(0, ...)"):format(phase), err.message)
     end
   end)

@@ -41,9 +41,28 @@ describe("auth0perm.openresty", function()
       for _, operation in ipairs(inside.auth0perm.operations()) do
         if not inside.client()[operation.name] then missing[#missing + 1] = operation.name end
       end
-      return table.concat(missing, " ") .. "|" .. tostring(inside.client().prepare) .. "|" .. tostring(inside.client())
+      return table.concat(missing, " ") .. "|" .. tostring(inside.client())
     ]]
-    assert.equal(("|nil|auth0perm client (%s)"):format(tenant.domain), missing)
+    assert.equal(("|auth0perm client (%s)"):format(tenant.domain), missing)
+    assert.equal("nil nil nil nil nil", (nginx:run [[
+      local client = inside.client()
+      local call = client:start("get_role", "rol_Auditor0000000001")
+      return table.concat({ tostring(client.prepare), tostring(client.pollfd), tostring(client.events),
+        tostring(client.timeout), tostring(call.on_done) }, " ")
+    ]]))
+  end)
+
+  it("says that a client or a call was expected, where a dot stands in place of the colon", function()
+    for _, method in ipairs { "list_user_permissions", "each", "start", "step", "close" } do
+      local what, message = nginx:run(("local client = inside.client() client.%s(1)"):format(method))
+      assert.equal("raised", what)
+      assert.equal(("snippet:1: bad argument #1 to '%s' (auth0perm.openresty.Client expected, got number)"):format(method), message)
+    end
+    for _, method in ipairs { "done", "result", "info", "cancel" } do
+      local what, message = nginx:run(("local call = inside.client():start('get_user', inside.user) call.%s()"):format(method))
+      assert.equal("raised", what)
+      assert.equal(("snippet:1: bad argument #1 to '%s' (auth0perm.openresty.Call expected, got nil)"):format(method), message)
+    end
   end)
 
   it("returns the errors of the module", function()
@@ -340,7 +359,9 @@ describe("auth0perm.openresty.new", function()
 
   it("raises for wrong types, unknown options, and values that cannot be served", function()
     assert.matches("options: table expected, got string", select(2, nginx:run "inside.auth0perm.new('x')"))
-    assert.matches("retires: no such option", refusal "retires = 1")
+    assert.equal("snippet:1: bad argument #1 to 'new' (retires: no such option; there are: audience, client_id, client_secret, "
+      .. "connect_timeout, connect_to, domain, exchange, keepalive_timeout, max_connections, max_rate, max_retries, private_key, "
+      .. "request_timeout, reserve, signing_algorithm, timeout, token, token_dict)", refusal "retires = 1")
     assert.matches("max_connections: number expected, got string", refusal "max_connections = '1'")
     assert.matches("exchange: function expected, got string", refusal "exchange = 'x'")
     for _, value in ipairs { "0", "1025", "1.5", "-1", "0/0" } do
@@ -352,6 +373,9 @@ describe("auth0perm.openresty.new", function()
     for _, value in ipairs { "''", "'x'", "'x:'", "':1'", "'x:0'", "'x:65536'", "'x:y'" } do
       assert.matches('connect_to: host:port expected, such as "127.0.0.1:8443"', refusal("connect_to = " .. value))
     end
+    local client, err = nginx:run "return inside.auth0perm.new(inside.options { token_dict = 'auth0perm' })"
+    assert.is_nil(client)
+    assert.same({ "invalid", "token_dict: client_id expected too, for there is no token to share" }, { err.kind, err.message })
     assert.matches('token_dict: nginx.conf has no "lua_shared_dict no_such ...;"',
       refusal "token = false, client_id = 'a', client_secret = 'b', token_dict = 'no_such'")
     assert.matches("token_dict: for tokens of client_id", refusal "token = function() end, token_dict = 'auth0perm'")

@@ -68,8 +68,13 @@ local openresty = { operations = auth0perm.operations }
 openresty["_VERSION"] = auth0perm._VERSION -- written so that OPM does not take it for the version itself
 
 --[[---
---- What calls of a worker to one tenant share: connections, token, rate limit. The operations are its methods.
+--- What calls of a worker to one tenant share: connections, token, rate limit. The operations are its methods. nginx's
+--- own loop drives the calls; so what is for other loops, or for a driver of your own, is not there.
 ---@class auth0perm.openresty.Client: auth0perm.Client
+---@field prepare nil
+---@field pollfd nil
+---@field events nil
+---@field timeout nil
 local Client = {}
 ]]
 local Client = {}
@@ -82,6 +87,12 @@ local function checked(call, ...)
   if type(first) ~= "string" then error(first, 0) end
   local message = first:gsub("^.-auth0perm/openresty%.lua:%d+: ", "", 1):gsub("to 'prepare'", "to 'start'", 1)
   error(message, 3)
+end
+
+-- Raises where a method was called of something else, with a dot in place of the colon above all.
+local function expect_client(value, method)
+  if getmetatable(value) == Client then return end
+  error(("bad argument #1 to '%s' (auth0perm.openresty.Client expected, got %s)"):format(method, type(value)), 3)
 end
 
 -- Raises for a bad option, as the core does.
@@ -116,10 +127,31 @@ local function check(own)
   if own.supply and own.token_dict then refuse("token_dict", "for tokens of client_id, not for those of a function") end
 end
 
+-- Has the core's message about an unknown option name those that there are in nginx.
+local function rename_options(message)
+  return (message:gsub("(no such option; there are: )(.*)%)$", function(words, known)
+    local names = {}
+    for name in known:gmatch "[%w_]+" do
+      if not ELSEWHERE[name] and not TYPES[name] then names[#names + 1] = name end
+    end
+    for name in pairs(TYPES) do names[#names + 1] = name end
+    table.sort(names)
+    return words .. table.concat(names, ", ") .. ")"
+  end))
+end
+
+-- Makes the client of the core. Returns nil and an error where that refuses; its messages are those for nginx.
+local function make_core(options)
+  local ok, core, problem = pcall(auth0perm.new, options)
+  if not ok then error(type(core) == "string" and rename_options(core) or core, 0) end
+  if problem then problem.message = problem.message:gsub("^share_tokens: ", "token_dict: ") end
+  return core, problem
+end
+
 local function make(options)
   local core_options, own = split(options)
   check(own)
-  local core, problem = auth0perm.new(core_options)
+  local core, problem = make_core(core_options)
   if not core then return nil, problem end
   local route = cosocket.route(options.domain, own.connect_to, own.max_connections,
     own.keepalive_timeout or KEEPALIVE_TIMEOUT)
@@ -142,8 +174,9 @@ end
 
 --[[---
 --- Makes a client for one tenant, in any phase. It has the methods of `auth0perm.Client`, which yield instead of
---- blocking, but for `prepare`; share it among requests, as a variable of a module. Raises for wrong types, unknown
---- options, and values that nginx cannot serve; returns an error of kind `invalid` for others that cannot be right.
+--- blocking, but for `prepare`, `pollfd`, `events` and `timeout`; its calls have no `on_done`. Share it among requests,
+--- as a variable of a module. Raises for wrong types, unknown options, and values that nginx cannot serve; returns an
+--- error of kind `invalid` for others that cannot be right.
 ---@param options auth0perm.openresty.Options
 ---@return auth0perm.openresty.Client? client
 ---@return auth0perm.Error? err  of kind `invalid` or `memory`
@@ -303,6 +336,7 @@ end
 for _, operation in ipairs(auth0perm.operations()) do
   local name = operation.name
   Client[name] = function(self, ...)
+    expect_client(self, name)
     local call, problem = checked(self.core[name], self.core, ...)
     if not call then return nil, problem end
     return perform(self, call)
@@ -318,6 +352,7 @@ end
 function Client:each(operation, ...) end
 ]]
 function Client:each(...)
+  expect_client(self, "each")
   local call = checked(self.core.each, self.core, ...)
   local page, index
   return function()
@@ -347,6 +382,7 @@ end
 function Client:start(operation, ...) end
 ]]
 function Client:start(...)
+  expect_client(self, "start")
   if self.closed then return self.core:start() end -- which tells so
   local call, problem = checked(self.core.prepare, self.core, ...)
   if not call then return nil, problem end
@@ -365,6 +401,7 @@ end
 function Client:step(seconds) end
 ]]
 function Client:step(seconds)
+  expect_client(self, "step")
   if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
     error(("bad argument #1 to 'step' (seconds: number from 0 on expected, got %s)"):format(
       type(seconds) == "number" and seconds or type(seconds)), 2)
@@ -379,6 +416,7 @@ end
 function Client:close() end
 ]]
 function Client:close()
+  expect_client(self, "close")
   self.closed = true
   self.core:close()
   for started in pairs(self.started) do started:close() end

@@ -97,7 +97,8 @@ end
 -- Waits until a call of the current request's ends, but no longer than so many seconds; one that has ended meanwhile
 -- counts. Returns how many are under way.
 function light_call.wait(owner, seconds)
-  local flight = flight_of(owner)
+  local has_request, flight = pcall(flight_of, owner)
+  if not has_request then return 0 end -- nginx starts
   if flight.count == 0 and flight.news:count() <= 0 then return 0 end
   if seconds > 0 then
     flight.news:wait(seconds)
@@ -109,19 +110,29 @@ function light_call.wait(owner, seconds)
   return flight.count
 end
 
+-- Raises where a method was called of something else, with a dot in place of the colon above all.
+local function expect_call(value, method)
+  if getmetatable(value) == LightCall then return end
+  error(("bad argument #1 to '%s' (auth0perm.openresty.Call expected, got %s)"):format(method, type(value)), 3)
+end
+
 function LightCall:done()
+  expect_call(self, "done")
   return self.call:done()
 end
 
 function LightCall:result()
+  expect_call(self, "result")
   return self.call:result()
 end
 
 function LightCall:info()
+  expect_call(self, "info")
   return self.call:info()
 end
 
 function LightCall:cancel()
+  expect_call(self, "cancel")
   local canceled = self.call:cancel()
   self.wake:post()
   return canceled
