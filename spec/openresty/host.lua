@@ -15,7 +15,7 @@ local ATTEMPTS = 5 -- to find a port that nobody takes first
 local root = support.run "pwd":match "[^\n]+"
 
 -- The Lua module where it is one to load; OpenResty has it built in.
-local function load_modules()
+function host.load_modules()
   if support.run "nginx -V":find("ngx_lua", 1, true) then return "" end
   return "load_module /usr/lib/nginx/modules/ndk_http_module.so; load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;"
 end
@@ -41,16 +41,16 @@ local function free_port()
   return tonumber(port)
 end
 
--- The configuration; `wanted` may name workers, http (more of that block), server (more of that block) and ca_file, or a
+-- The configuration; `wanted` may name workers, http (more of that block) and server (more of that block), or a
 -- whole `configuration` in which the same placeholders are filled in.
 local function configure(self, wanted)
   local values = {
-    LOAD_MODULES = load_modules(),
+    LOAD_MODULES = host.load_modules(),
     USER = support.run "id -u":match "^0\n" and "user root;" or "",
     WORKERS = wanted.workers or 1,
     ROOT = root,
     MODULE = root .. "/build/luajit/?.so",
-    CA_FILE = wanted.ca_file or support.tenant.ca_file,
+    CA_FILE = self.ca_file,
     HTTP = wanted.http or "",
     SERVER = wanted.server or "",
     PORT = self.port,
@@ -65,11 +65,22 @@ local function configure(self, wanted)
   write_file(self.directory .. "/nginx.conf", fill_in(wanted.configuration or read_file "spec/openresty/nginx.conf"))
 end
 
+-- Has nginx run as a user without rights, who finds all that it reads in its directory: where this is root, as nobody.
+local function make_ordinary(self)
+  local own = self.directory .. "/own"
+  support.run(("mkdir %s && cp -r src build/luajit/auth0perm.so %s && cp %s %s/ca.pem"):format(own, own, self.ca_file, own))
+  self.ca_file = own .. "/ca.pem"
+  self.environment = ("LUA_PATH='%s/src/?.lua;;' LUA_CPATH='%s/?.so;;' %s"):format(own, own, self.environment)
+  if not support.run "id -u":match "^0\n" then return end
+  support.run("chown -R 65534:65534 " .. self.directory)
+  self.starter = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+end
+
 -- Runs nginx until the pipe to this process is closed, which it is at the latest when this process ends.
 local function launch(self)
   local command = ([[exec >%s/output 2>&1; cd %s
-    %s env -u LD_PRELOAD nginx -p "$PWD/" -c nginx.conf -e error.log -g 'daemon off;' & process=$!
-    cat; kill -TERM $process; wait $process]]):format(self.directory, self.directory, self.environment)
+    %s %s env -u LD_PRELOAD nginx -p "$PWD/" -c nginx.conf -e error.log -g 'daemon off;' & process=$!
+    cat; kill -TERM $process; wait $process]]):format(self.directory, self.directory, self.environment, self.starter)
   self.pipe = assert(io.popen(command, "w"))
 end
 
@@ -86,14 +97,17 @@ local function answers(self)
   return false
 end
 
--- Starts one; see `configure` for what may be wanted, beside `environment`: assignments for the shell.
+-- Starts one; see `configure` for what may be wanted, beside `environment` (assignments for the shell), `ca_file` and
+-- `ordinary`: a user without rights runs it.
 function host.start(wanted)
   wanted = wanted or {}
   local module = io.open "build/luajit/auth0perm.so"
   if not module then error "build/luajit/auth0perm.so is missing, which nginx needs: make LUA=luajit" end
   module:close()
   local directory = support.run "mktemp -d":match "[^\n]+"
-  local self = setmetatable({ directory = directory, environment = wanted.environment or "" }, host)
+  local self = setmetatable({ directory = directory, environment = wanted.environment or "", starter = "",
+    ca_file = wanted.ca_file or support.tenant.ca_file }, host)
+  if wanted.ordinary then make_ordinary(self) end
   for _ = 1, ATTEMPTS do
     self.port, self.raw_port, self.tls_port = free_port(), free_port(), free_port()
     configure(self, wanted)
