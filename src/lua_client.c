@@ -90,8 +90,12 @@ static void close_client(struct lua_client *client) {
 
 /*---
 --- What calls to one tenant share: connections, token, rate limit. The operations are its methods.
----@class auth0perm.Client
+---@class auth0perm.Client: auth0perm.Operations
 local Client = {}
+
+--- The operations of the Management API, which every client has.
+---@class auth0perm.Operations
+local Operations = {}
 */
 
 /*---

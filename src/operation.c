@@ -12,7 +12,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return true? removed
     ---@return auth0perm.Error? err  of any kind
-    function Client:remove_user_permissions(user_id, permissions, options) end
+    function Operations:remove_user_permissions(user_id, permissions, options) end
     */
     {
         .name = "remove_user_permissions",
@@ -33,7 +33,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return true? assigned
     ---@return auth0perm.Error? err  of any kind; `api` with status 404 where a permission does not exist
-    function Client:assign_user_permissions(user_id, permissions, options) end
+    function Operations:assign_user_permissions(user_id, permissions, options) end
     */
     {
         .name = "assign_user_permissions",
@@ -53,7 +53,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.ListOptions
     ---@return auth0perm.UserPermission[]? permissions
     ---@return auth0perm.Error? err  of any kind
-    function Client:list_user_permissions(user_id, options) end
+    function Operations:list_user_permissions(user_id, options) end
     */
     {
         .name = "list_user_permissions",
@@ -75,7 +75,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.ListOptions
     ---@return auth0perm.EffectivePermission[]? permissions
     ---@return auth0perm.Error? err  of any kind
-    function Client:list_effective_user_permissions(user_id, resource_server_identifier, options) end
+    function Operations:list_effective_user_permissions(user_id, resource_server_identifier, options) end
     */
     {
         .name = "list_effective_user_permissions",
@@ -97,7 +97,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.ListOptions
     ---@return auth0perm.Role[]? roles
     ---@return auth0perm.Error? err  of any kind
-    function Client:list_user_roles(user_id, options) end
+    function Operations:list_user_roles(user_id, options) end
     */
     {
         .name = "list_user_roles",
@@ -117,7 +117,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return true? assigned
     ---@return auth0perm.Error? err  of any kind
-    function Client:assign_user_roles(user_id, roles, options) end
+    function Operations:assign_user_roles(user_id, roles, options) end
     */
     {
         .name = "assign_user_roles",
@@ -139,7 +139,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return true? removed
     ---@return auth0perm.Error? err  of any kind
-    function Client:remove_user_roles(user_id, roles, options) end
+    function Operations:remove_user_roles(user_id, roles, options) end
     */
     {
         .name = "remove_user_roles",
@@ -159,7 +159,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.ListOptions
     ---@return auth0perm.RolePermission[]? permissions
     ---@return auth0perm.Error? err  of any kind
-    function Client:list_role_permissions(role_id, options) end
+    function Operations:list_role_permissions(role_id, options) end
     */
     {
         .name = "list_role_permissions",
@@ -179,7 +179,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return true? added
     ---@return auth0perm.Error? err  of any kind; `api` with status 404 where a permission, or the role, does not exist
-    function Client:add_role_permissions(role_id, permissions, options) end
+    function Operations:add_role_permissions(role_id, permissions, options) end
     */
     {
         .name = "add_role_permissions",
@@ -201,7 +201,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return true? removed
     ---@return auth0perm.Error? err  of any kind
-    function Client:remove_role_permissions(role_id, permissions, options) end
+    function Operations:remove_role_permissions(role_id, permissions, options) end
     */
     {
         .name = "remove_role_permissions",
@@ -223,7 +223,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.ListOptions
     ---@return auth0perm.RoleUser[]? users
     ---@return auth0perm.Error? err  of any kind
-    function Client:list_role_users(role_id, options) end
+    function Operations:list_role_users(role_id, options) end
     */
     {
         .name = "list_role_users",
@@ -244,7 +244,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return true? assigned
     ---@return auth0perm.Error? err  of any kind
-    function Client:assign_role_users(role_id, users, options) end
+    function Operations:assign_role_users(role_id, users, options) end
     */
     {
         .name = "assign_role_users",
@@ -263,7 +263,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.RoleListOptions
     ---@return auth0perm.Role[]? roles
     ---@return auth0perm.Error? err  of any kind
-    function Client:list_roles(options) end
+    function Operations:list_roles(options) end
     */
     {
         .name = "list_roles",
@@ -282,7 +282,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return auth0perm.Role? role
     ---@return auth0perm.Error? err  of any kind
-    function Client:get_role(role_id, options) end
+    function Operations:get_role(role_id, options) end
     */
     {
         .name = "get_role",
@@ -300,7 +300,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return auth0perm.Role? role  with its new id
     ---@return auth0perm.Error? err  of any kind; `api` with status 409 where the name is taken
-    function Client:create_role(fields, options) end
+    function Operations:create_role(fields, options) end
     */
     {
         .name = "create_role",
@@ -321,7 +321,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return auth0perm.Role? role  as it is now
     ---@return auth0perm.Error? err  of any kind
-    function Client:update_role(role_id, fields, options) end
+    function Operations:update_role(role_id, fields, options) end
     */
     {
         .name = "update_role",
@@ -341,7 +341,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return true? deleted
     ---@return auth0perm.Error? err  of any kind
-    function Client:delete_role(role_id, options) end
+    function Operations:delete_role(role_id, options) end
     */
     {
         .name = "delete_role",
@@ -360,7 +360,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.UserOptions
     ---@return auth0perm.User? user
     ---@return auth0perm.Error? err  of any kind
-    function Client:get_user(user_id, options) end
+    function Operations:get_user(user_id, options) end
     */
     {
         .name = "get_user",
@@ -380,7 +380,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.UserOptions
     ---@return auth0perm.User[]? users  empty where there is none
     ---@return auth0perm.Error? err  of any kind
-    function Client:list_users_by_email(email, options) end
+    function Operations:list_users_by_email(email, options) end
     */
     {
         .name = "list_users_by_email",
@@ -398,7 +398,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.ResourceServerListOptions
     ---@return auth0perm.ResourceServer[]? resource_servers
     ---@return auth0perm.Error? err  of any kind
-    function Client:list_resource_servers(options) end
+    function Operations:list_resource_servers(options) end
     */
     {
         .name = "list_resource_servers",
@@ -418,7 +418,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.ResourceServerOptions
     ---@return auth0perm.ResourceServer? resource_server
     ---@return auth0perm.Error? err  of any kind
-    function Client:get_resource_server(resource_server, options) end
+    function Operations:get_resource_server(resource_server, options) end
     */
     {
         .name = "get_resource_server",
@@ -441,7 +441,7 @@ static const struct operation OPERATIONS[] = {
     ---@param options? auth0perm.CallOptions
     ---@return auth0perm.ResourceServer? resource_server  as it is now
     ---@return auth0perm.Error? err  of any kind
-    function Client:update_resource_server(resource_server, fields, options) end
+    function Operations:update_resource_server(resource_server, fields, options) end
     */
     {
         .name = "update_resource_server",

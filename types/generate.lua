@@ -61,7 +61,7 @@ local function markdown_block(block)
     local body = line:match "^%-%-%-%s?(.*)$"
     local name = line:match "^function%s+(.-)%s+end$"
     if name then
-      title = "### `" .. name:gsub("^Client", "client"):gsub("^Light", ""):gsub("^Call", "call") .. "`\n"
+      title = "### `" .. name:gsub("^Client", "client"):gsub("^Operations", "client"):gsub("^Light", ""):gsub("^Call", "call") .. "`\n"
     elseif body and body:match "^@field" then
       notes[#notes + 1] = annotation(body) .. (#text > 0 and ": " .. table.concat(text, " ") or "")
       text = {}

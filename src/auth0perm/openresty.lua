@@ -70,11 +70,7 @@ openresty["_VERSION"] = auth0perm._VERSION -- written so that OPM does not take 
 --[[---
 --- What calls of a worker to one tenant share: connections, token, rate limit. The operations are its methods. nginx's
 --- own loop drives the calls; so what is for other loops, or for a driver of your own, is not there.
----@class auth0perm.openresty.Client: auth0perm.Client
----@field prepare nil
----@field pollfd nil
----@field events nil
----@field timeout nil
+---@class auth0perm.openresty.Client: auth0perm.Operations
 local Client = {}
 ]]
 local Client = {}
