@@ -456,6 +456,18 @@ describe("auth0perm.openresty.new", function()
     assert.equal(("GET https://%s/api/v2/roles/rol_x"):format(tenant.domain), url)
   end)
 
+  it("serves a worker for any number of calls", function()
+    local done = nginx:run [[
+      local done = 0
+      local client = inside.client { exchange = function() return { status = 200, body = '{"id":"rol_x"}' } end }
+      for _ = 1, 30000 do
+        if client:get_role "rol_x" then done = done + 1 end
+      end
+      return done
+    ]]
+    assert.equal(30000, done)
+  end)
+
   it("takes what that function says of a failure for a kind, or for a message", function()
     for code, expected in pairs {
       ["return nil, 'timeout'"] = { "timeout", "timeout" },

@@ -210,6 +210,26 @@ describe("auth0perm.openresty on the wire", function()
     assert.equal("rol_x", (nginx:run "inside.ask_raw() return inside.ask_raw().id"))
   end)
 
+  -- An answer of so many bytes in all.
+  local function answer_of(size)
+    local head = "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    local length = size - #head:format(size)
+    return head:format(length) .. ('{"id":"rol_x","name":"%s"}'):format(("n"):rep(length - #'{"id":"rol_x","name":""}'))
+  end
+
+  it("uses no connection again on which an answer that nobody asked for may stand behind the one that was read", function()
+    local evil = 'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"id":"evil"}'
+    for _, size in ipairs { 4000, 4096, 8192, 16384 } do
+      nginx:answer_with { answer_of(size) .. evil, false, OK }
+      local ids = nginx:run [[
+        local client, ids = inside.raw_client(), {}
+        for i = 1, 3 do ids[i] = client:get_role("rol_x").id end
+        return ids
+      ]]
+      assert.same({ "rol_x", "rol_x", "rol_x" }, ids)
+    end
+  end)
+
   it("tries again where a connection that was kept proves dead", function()
     nginx:answer_with { OK, 0.01, false }
     local name, attempts = nginx:run [[

@@ -457,11 +457,13 @@ void call_overrule(struct call *call, const struct failure *failure) {
 bool call_authorize(struct call *call, struct text token, double expires_in, double now) {
   if (call->state != CALL_DECIDING || !check_client(call, now)) return true;
   struct token *mine = &call->client->token;
-  if (call->client->share_tokens && !token_is_news(mine, token)) return false;
+  bool shared = call->client->share_tokens;
+  if (shared && !token_is_news(mine, token)) return false;
   if (!(expires_in > 0)) {
     error_set(&call->error, ERROR_TOKEN, "the token has expired already");
     finish(call);
   } else if (!token_give(mine, token, now, expires_in, &call->error)) {
+    if (shared && call->error.kind == ERROR_INVALID) return false; /* whoever put it there */
     if (call->error.kind == ERROR_INVALID) call->error.kind = ERROR_TOKEN;
     finish(call);
   } else {

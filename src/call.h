@@ -78,7 +78,7 @@ void call_fail(struct call *call, const struct failure *failure, double now);
 void call_overrule(struct call *call, const struct failure *failure);
 
 /* A token for the client, that expires in so many seconds (HUGE_VAL: unknown). A bad one ends the call. False, where tokens
- * are shared, when it is no news: the client has it, or had it and the tenant did not take it. Ignored unless the call has
+ * are shared, when it is no news: the client has it, or had it and the tenant did not take it, or it is no token. Ignored unless the call has
  * something to decide. */
 bool call_authorize(struct call *call, struct text token, double expires_in, double now);
 

@@ -303,7 +303,7 @@ static void on_request_end(void *context) {
 /*---
 --- For a driver inside nginx, through LuaJIT's FFI: ties the call to a request. What nginx calls when the request ends cancels
 --- the call, so that nothing waits for one that nobody drives any more.
----@param address number  of memory that ends with the request: the size of a pointer, aligned as one. A wrong one is fatal.
+---@param address number  of zeroed memory that ends with the request: the size of a pointer, aligned as one. A wrong one is fatal.
 ---@return lightuserdata handler  `void (*)(void *)`, to be called once, with that address, when the request ends
 function Call:leash(address) end
 */
@@ -314,6 +314,7 @@ static int m_leash(lua_State *L) {
     values_raise(L, 1, "leash", "address: that of a pointer expected, got %s", values_shown(L, 2));
   }
   lua_call_unleash(call);
+  if (((struct leash *)(uintptr_t)address)->call) values_raise(L, 1, "leash", "address: zeroed memory expected");
   call->leash = (struct leash *)(uintptr_t)address;
   call->leash->call = call;
   lua_pushlightuserdata(L, (void *)(uintptr_t)on_request_end);

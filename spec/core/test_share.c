@@ -117,6 +117,14 @@ TEST(a_token_that_the_tenant_did_not_take_is_no_news) {
   succeed_at(&call, BEGIN);
 }
 
+TEST(what_is_no_token_is_no_news_and_ends_nothing) {
+  asks_at(&call, BEGIN);
+  offer(&call, "bad\n", DAY, false, BEGIN);
+  offer(&call, "", DAY, false, BEGIN);
+  call_fetch(&call);
+  fetch_at(&call, BEGIN);
+}
+
 TEST(a_fetch_ahead_of_time_that_fails_is_told_too) {
   ask_and_fetch(&call, "s3cr3t-1", 1000, BEGIN);
   open_crowd();
@@ -196,6 +204,7 @@ int test_share(void) {
       SHARING(a_call_that_is_put_off_goes_on_with_a_token_that_lives),
       SHARING(the_token_that_is_there_is_no_news),
       SHARING(a_token_that_the_tenant_did_not_take_is_no_news),
+      SHARING(what_is_no_token_is_no_news_and_ends_nothing),
       SHARING(a_fetch_ahead_of_time_that_fails_is_told_too),
       SHARING(a_fetch_that_is_tried_again_is_not_asked_for_again),
       SHARING(a_quota_that_is_used_up_ends_the_fetch),

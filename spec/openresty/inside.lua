@@ -37,9 +37,14 @@ function inside.raw_options(changes)
   return options
 end
 
+-- A new client of that server.
+function inside.raw_client(changes)
+  return assert(auth0perm.new(inside.raw_options(changes)))
+end
+
 -- Calls get_role of a new client of that server.
 function inside.ask_raw(changes)
-  return assert(auth0perm.new(inside.raw_options(changes))):get_role "rol_x"
+  return inside.raw_client(changes):get_role "rol_x"
 end
 
 -- Answers a connection as it was told.

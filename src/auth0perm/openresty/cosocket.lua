@@ -73,7 +73,7 @@ local function space_out()
   local turn = math.min(math.max(now, next_handshake), now + SPACED_MOST)
   next_handshake = turn + SPACING
   if turn <= now then return 0 end
-  ngx.sleep(turn - now)
+  ngx.sleep(math.max(turn - now, SPACING))
   return nginx.now() - now
 end
 

@@ -10,6 +10,10 @@ local CHUNK_LINE_MOST = 4096             -- bytes of the line before a chunk
 local DIGITS_MOST = 12                   -- of a chunk's length: a number holds them
 local INFORMATIONAL_MOST = 16            -- 1xx answers before the real one
 
+-- What a stream reads at a time may be a multiple of this: when an answer ends just there, something behind it may have come
+-- and not be seen yet, and would be taken for the answer to the next request.
+local BLOCK = 1024
+
 local TOKEN = "^[%w!#$%%&'*+%-.^_`|~]+$" -- RFC 9110, section 5.6.2
 
 -- What is raised within this file, and caught in `read`.
@@ -194,7 +198,7 @@ end
 -- Whether the connection may carry another request after this answer.
 local function stays_open(stream, minor, headers)
   local options = "," .. table.concat(headers.connection or {}, ","):lower():gsub("[ \t]", "") .. ","
-  return minor >= 1 and not options:find(",close,", 1, true) and waiting(stream) == 0
+  return minor >= 1 and not options:find(",close,", 1, true) and waiting(stream) == 0 and stream.received % BLOCK ~= 0
 end
 
 -- Reads one answer, without those of 1xx before it.

@@ -11,7 +11,7 @@ local has_base, base = pcall(require, "resty.core.base")
 -- Names of our own, so that another module may have declared the same ones in another way.
 local function declare()
   ffi.cdef [[
-    struct auth0perm_cleanup { void (*handler)(void *); void *data; void *next; };
+    struct auth0perm_cleanup { void *handler; void *data; void *next; };
     struct auth0perm_cleanup *auth0perm_cleanup_add(void *request, size_t size) __asm__("ngx_http_cleanup_add");
     extern volatile uintptr_t auth0perm_milliseconds __asm__("ngx_current_msec");
   ]]
@@ -33,7 +33,8 @@ function nginx.now()
 end
 
 -- Ties a call to the current request: it is canceled when that ends before the call does, for whatever reason. So
--- nobody waits for a call whose light thread is gone.
+-- nobody waits for a call whose light thread is gone. No function type is named here: LuaJIT would make a new one each
+-- time, and has room for 65536.
 function nginx.leash(call)
   local request = can_clean_up and base.get_request()
   if not request then return end
@@ -41,8 +42,7 @@ function nginx.leash(call)
   local cleanup = ffi.C.auth0perm_cleanup_add(request, size)
   if cleanup == nil then return end
   ffi.fill(cleanup.data, size)
-  local handler = call:leash(tonumber(ffi.cast("uintptr_t", cleanup.data)))
-  cleanup.handler = ffi.cast("void (*)(void *)", handler)
+  cleanup.handler = call:leash(tonumber(ffi.cast("uintptr_t", cleanup.data)))
 end
 
 return nginx

@@ -8,6 +8,8 @@ local LEASE = 2    -- seconds for which nobody else fetches
 local BEAT = 0.5   -- seconds after which the lease is renewed, if its call is still at it
 local GRACE = 5    -- seconds, beyond the time that its step may take, after which a call is not at it any more
 
+local TIME_LEAST = 0.001 -- seconds: less would be no end at all
+
 local token_dict = {}
 token_dict.__index = token_dict
 
@@ -20,21 +22,23 @@ local leases = 0 -- that this worker has made: no two have the same owner
 function token_dict.open(name, options)
   local dict = ngx.shared[name]
   if not dict then return nil end
-  local key = table.concat({ options.domain, options.client_id, options.audience or "" }, " ")
+  local audience = options.audience or ""
+  local key = ("%s %d %s %s"):format(options.domain, #options.client_id, options.client_id, audience)
   return setmetatable({ dict = dict, name = name, key = "token " .. key, lock = "lock " .. key }, token_dict)
 end
 
 -- Returns the token and the seconds that it lives, nil where that is not known; or nil.
 function token_dict:get()
   local token = self.dict:get(self.key)
-  local left = token and self.dict:ttl(self.key)
-  if not left or left < 0 then return nil end -- it expired just now
+  local left = type(token) == "string" and self.dict:ttl(self.key)
+  if not left or left < 0 then return nil end -- it expired just now, or is none of ours
   return token, left > 0 and left or nil
 end
 
--- Keeps a token for the others, who fetch one themselves where there is no room for it.
+-- Keeps a token for the others, who fetch one themselves where there is no room for it. The dictionary goes by the date; a
+-- date that is set back has a token outlive its time there, and the tenant's 401 then ends it.
 function token_dict:set(token, expires_in)
-  local kept, problem = self.dict:set(self.key, token, expires_in or 0)
+  local kept, problem = self.dict:set(self.key, token, expires_in and math.max(expires_in, TIME_LEAST) or 0)
   if kept then return end
   ngx.log(ngx.WARN, "auth0perm: lua_shared_dict ", self.name, " has no room for a token: ", problem)
 end
@@ -47,7 +51,8 @@ end
 
 -- Renews a lease from time to time, and ends it when its call is gone: a timer outlives the request that made it.
 local function guard(premature, lease)
-  if premature or not is_held(lease) then
+  if premature then return end -- the worker is ending, but perhaps not before the call: the lease's time decides
+  if not is_held(lease) then
     lease:release()
     return
   end
