@@ -54,6 +54,9 @@ local function annotation(text)
   end
 end
 
+-- What the documentation calls a value of a class.
+local VARIABLES = { Client = "client", Operations = "client", Call = "call" }
+
 -- A block of lines that belong together: text goes before what it describes, a function's name above all.
 local function markdown_block(block)
   local title, text, notes = nil, {}, {}
@@ -61,7 +64,7 @@ local function markdown_block(block)
     local body = line:match "^%-%-%-%s?(.*)$"
     local name = line:match "^function%s+(.-)%s+end$"
     if name then
-      title = "### `" .. name:gsub("^Client", "client"):gsub("^Operations", "client"):gsub("^Light", ""):gsub("^Call", "call") .. "`\n"
+      title = "### `" .. name:gsub("^%u%l+", VARIABLES):gsub("^LightCall", "call") .. "`\n"
     elseif body and body:match "^@field" then
       notes[#notes + 1] = annotation(body) .. (#text > 0 and ": " .. table.concat(text, " ") or "")
       text = {}

@@ -6,7 +6,7 @@ local refuse = require "desk.refuse"
 local input = {}
 
 local MAX_PERMISSIONS = 1000 -- that a user can hold directly (Auth0's entity limits)
-local MAX_TEXT = 1024 -- characters of a text in a query
+local MAX_TEXT = 1024 -- bytes of a text
 
 -- The arguments of the query, each given once: a table, or nil and a refusal.
 function input.query()
@@ -18,7 +18,7 @@ function input.query()
     if type(value) ~= "string" or value == "" then
       return refuse(400, ("%s: one text expected"):format(name))
     elseif #value > MAX_TEXT then
-      return refuse(400, ("%s: longer than %d characters"):format(name, MAX_TEXT))
+      return refuse(400, ("%s: longer than %d bytes"):format(name, MAX_TEXT))
     end
   end
   return arguments
@@ -49,8 +49,9 @@ local function unknown_member(value, known, place)
   end
 end
 
+-- Whether this can be an id or a name. What it holds goes to the log too, so no control characters.
 local function is_text(value)
-  return type(value) == "string" and value ~= ""
+  return type(value) == "string" and value ~= "" and #value <= MAX_TEXT and not value:find "%c"
 end
 
 local PERMISSION = { resource_server_identifier = true, permission_name = true }
@@ -71,7 +72,7 @@ local function problem_of_list(list)
     end
     for name in pairs(PERMISSION) do
       if not is_text(permission[name]) then
-        return ("%s.%s: a text expected"):format(place, name)
+        return ("%s.%s: a text of at most 1024 bytes expected"):format(place, name)
       end
     end
     local unknown = unknown_member(permission, PERMISSION, place)
@@ -91,7 +92,7 @@ function input.change()
     return nil, problem
   end
   local wrong = unknown_member(value, { user_id = true, permissions = true }, "the body")
-    or not is_text(value.user_id) and "user_id: a text expected"
+    or not is_text(value.user_id) and "user_id: a text of at most 1024 bytes expected"
     or problem_of_list(value.permissions)
   if wrong then
     return refuse(400, wrong)

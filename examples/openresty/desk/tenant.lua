@@ -93,7 +93,7 @@ function tenant.apis()
   end
   local apis = {}
   for _, server in ipairs(servers) do
-    if server.is_system ~= true then -- no user can hold permissions of the Management API
+    if type(server) == "table" and server.is_system ~= true then -- no user can hold permissions of the Management API
       local scopes = type(server.scopes) == "table" and server.scopes or {}
       apis[#apis + 1] = { identifier = server.identifier, name = server.name, scopes = scopes[1] and scopes }
     end

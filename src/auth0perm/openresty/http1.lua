@@ -10,8 +10,8 @@ local CHUNK_LINE_MOST = 4096             -- bytes of the line before a chunk
 local DIGITS_MOST = 12                   -- of a chunk's length: a number holds them
 local INFORMATIONAL_MOST = 16            -- 1xx answers before the real one
 
--- What a stream reads at a time may be a multiple of this: when an answer ends just there, something behind it may have come
--- and not be seen yet, and would be taken for the answer to the next request.
+-- What a stream reads at a time may be a multiple of this. When an answer ends just there, something behind it may have
+-- come that is not seen yet, and would be taken for the answer to the next request.
 local BLOCK = 1024
 
 local TOKEN = "^[%w!#$%%&'*+%-.^_`|~]+$" -- RFC 9110, section 5.6.2

@@ -35,8 +35,8 @@ function token_dict:get()
   return token, left > 0 and left or nil
 end
 
--- Keeps a token for the others, who fetch one themselves where there is no room for it. The dictionary goes by the date; a
--- date that is set back has a token outlive its time there, and the tenant's 401 then ends it.
+-- Keeps a token for the others, who fetch one themselves where there is no room for it. The dictionary goes by the
+-- date: one that is set back has a token outlive its time there, and the tenant's 401 then ends it.
 function token_dict:set(token, expires_in)
   local kept, problem = self.dict:set(self.key, token, expires_in and math.max(expires_in, TIME_LEAST) or 0)
   if kept then return end
