@@ -82,17 +82,23 @@ static struct exchange *take_exchange(struct crank *crank, struct held_call *cal
   return exchange;
 }
 
-/* Ends a call that is this process's copy of one of its parent's. */
-static void disown(struct crank *crank, struct held_call *call) {
-  static const char message[] = "the process has forked, and its parent goes on with the call";
+/* Takes a call that is not done off its list, with its exchange, and ends it. */
+static void take_and_fail(struct crank *crank, struct held_call *call, const struct failure *failure) {
   if (call->exchange) {
     curl_driver_release(crank->driver, take_exchange(crank, call));
+    crank->stirred = true;
   } else {
     unlink_call(call);
   }
-  struct failure failure = {.kind = FAILURE_CANCELED, .maybe_read = true, .message = message};
-  call_fail(&call->call, &failure, clock_seconds());
+  call_fail(&call->call, failure, clock_seconds());
   retire(crank, call);
+}
+
+/* Ends a call that is this process's copy of one of its parent's. */
+static void disown(struct crank *crank, struct held_call *call) {
+  static const char message[] = "the process has forked, and its parent goes on with the call";
+  struct failure failure = {.kind = FAILURE_CANCELED, .maybe_read = true, .message = message};
+  take_and_fail(crank, call, &failure);
 }
 
 void crank_look_for_fork(struct crank *crank) {
@@ -108,18 +114,9 @@ void crank_end(struct held_call *call, enum failure_kind kind, const char *messa
   if (!crank || call->call.state == CALL_FINISHED) return;
   crank_look_for_fork(crank);
   if (call->call.state == CALL_FINISHED) return;
-  struct failure failure = {.kind = kind, .message = message};
-  if (call->exchange) {
-    struct exchange *exchange = take_exchange(crank, call);
-    failure.maybe_read = curl_driver_maybe_read(exchange);
-    curl_driver_release(crank->driver, exchange);
-    crank->stirred = true;
-  } else {
-    failure.maybe_read = call->call.state == CALL_SENDING; /* its answer is just being read */
-    unlink_call(call);
-  }
-  call_fail(&call->call, &failure, clock_seconds());
-  retire(crank, call);
+  bool reading = call->call.state == CALL_SENDING; /* an answer, where there is no exchange any more */
+  bool maybe_read = call->exchange ? curl_driver_maybe_read(call->exchange) : reading;
+  take_and_fail(crank, call, &(struct failure){.kind = kind, .maybe_read = maybe_read, .message = message});
 }
 
 void crank_forget(struct held_call *call) {
