@@ -1,6 +1,5 @@
 -- How a client reaches its tenant: proxy, connect_to, HTTP/2, number of connections.
 
-local socket = require "socket"
 local support = require "spec.support"
 local auth0perm, tenant = support.auth0perm, support.tenant
 
@@ -8,40 +7,23 @@ local function remove(client)
   return client:remove_user_permissions(support.user, support.permissions "write:reports")
 end
 
--- A port that nobody listens on.
-local function free_port()
-  local server = assert(socket.bind("127.0.0.1", 0))
-  local _, port = server:getsockname()
-  server:close()
-  return port
-end
-
 describe("a proxy", function()
-  local process, port, log
+  local process, port, configuration, log
 
   setup(function()
-    port = free_port()
     log = os.tmpname()
-    local file = assert(io.open(log .. ".conf", "w"))
-    file:write(([[
-Port %d
-Listen 127.0.0.1
-Timeout 60
-Allow 127.0.0.1
+    support.run("chmod 666 " .. log)
+    process, port, configuration = support.start_proxy(([[
 BasicAuth user hunter2
 LogLevel Connect
 LogFile "%s"
-]]):format(port, log))
-    file:close()
-    support.run("chmod 666 " .. log)
-    process = support.start("LD_PRELOAD= tinyproxy -d -c " .. log .. ".conf")
-    support.wait_until(function() return socket.connect("127.0.0.1", port) end):close()
+]]):format(log))
   end)
 
   teardown(function()
     support.stop(process)
     os.remove(log)
-    os.remove(log .. ".conf")
+    os.remove(configuration)
   end)
 
   before_each(tenant.reset)

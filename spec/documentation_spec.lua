@@ -7,19 +7,6 @@ local MARKER = "#!/usr/bin/env lua5.4"
 local LATENCY = 0.05 -- seconds
 local load = rawget(_G, "loadstring") or load
 
-local function read(path)
-  local file = assert(io.open(path))
-  local contents = file:read "*a"
-  file:close()
-  return contents
-end
-
-local function write(path, contents)
-  local file = assert(io.open(path, "w"))
-  file:write(contents)
-  file:close()
-end
-
 -- What a shell command prints.
 local function output_of(command)
   return (support.run(command):gsub("\n$", ""))
@@ -89,7 +76,7 @@ local function new_directory()
   local directory = output_of "mktemp -d"
   local interpreter = output_of("command -v " .. support.run_lua "io.write(arg[-1])")
   for name, command in pairs { ["lua5.4"] = interpreter, curl = "env LD_PRELOAD= " .. output_of "command -v curl" } do
-    write(directory .. "/" .. name, ('#!/bin/sh\nexec %s "$@"\n'):format(command))
+    support.write_file(directory .. "/" .. name, ('#!/bin/sh\nexec %s "$@"\n'):format(command))
     support.run(("chmod +x %s/%s"):format(directory, name))
   end
   return directory
@@ -122,13 +109,13 @@ describe("the documentation's", function()
 
   -- Runs a command of a session as a shell would.
   local function run(command)
-    write(directory .. "/command", command .. "\n")
+    support.write_file(directory .. "/command", command .. "\n")
     return support.run(("cd %s && env %s timeout 60 sh ./command"):format(directory, environment(directory)))
   end
 
   -- Runs a program's session.
   local function check(program)
-    write(directory .. "/" .. program.name, program.text)
+    support.write_file(directory .. "/" .. program.name, program.text)
     for _, entry in ipairs(program.commands) do
       local output, status = run(entry.command)
       if program.session then assert.equal(entry.printed, output) end
@@ -150,7 +137,7 @@ describe("the documentation's", function()
     end
 
     it("links in " .. page .. " lead somewhere", function()
-      local text = read(page):gsub("```.-\n```", ""):gsub("`[^`\n]*`", "")
+      local text = support.read_file(page):gsub("```.-\n```", ""):gsub("`[^`\n]*`", "")
       for target in text:gmatch "%]%(([^)]+)%)" do
         if not target:match "^%a+://" then
           local path, anchor = target:match "^([^#]*)#?(.*)$"
@@ -163,7 +150,7 @@ describe("the documentation's", function()
   end
 
   it("index names every page", function()
-    local index = read "doc/README.md"
+    local index = support.read_file "doc/README.md"
     for _, page in ipairs(pages()) do
       local name = page:match "^doc/(.*)$"
       assert.is_truthy(not name or name == "README.md" or index:find("](" .. name .. ")", 1, true), page)
@@ -172,7 +159,7 @@ describe("the documentation's", function()
 
   it("files that the pages name are there", function()
     for _, page in ipairs(pages()) do
-      for path in read(page):gmatch "`([%w_%-/.]+)`" do
+      for path in support.read_file(page):gmatch "`([%w_%-/.]+)`" do
         local top = path:match "^(%a+)/"
         if top and (top == "spec" or top == "examples" or top == "doc" or top == "bench" or top == "src") then
           assert.equal("", output_of("ls -d '" .. path .. "' >/dev/null"), page .. ": " .. path)

@@ -58,22 +58,9 @@ local function assert_idle(client)
   assert.is_false(is_readable(client))
 end
 
--- A port that nobody listens on.
-local function free_port()
-  local server = assert(socket.bind("127.0.0.1", 0))
-  local _, port = server:getsockname()
-  server:close()
-  return port
-end
-
 -- Starts a proxy; returns its port, and a function that ends it, and with it all connections.
 local function start_proxy()
-  local port, configuration = free_port(), os.tmpname()
-  local file = assert(io.open(configuration, "w"))
-  file:write(("Port %d\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n"):format(port))
-  file:close()
-  local process = support.start("LD_PRELOAD= tinyproxy -d -c " .. configuration)
-  support.wait_until(function() return socket.connect("127.0.0.1", port) end):close()
+  local process, port, configuration = support.start_proxy()
   return port, function()
     support.run("kill -9 " .. process)
     os.remove(configuration)
@@ -255,7 +242,7 @@ for name, drive in pairs(loops.drivers) do
 
     it("ends calls that find no connection", function()
       client:close()
-      client = support.client { connect_to = "127.0.0.1:" .. free_port(), max_retries = 1 }
+      client = support.client { connect_to = "127.0.0.1:" .. support.free_port(), max_retries = 1 }
       local calls = start(client, 4)
       local result = run(all_done(calls))
       for _, call in ipairs(calls) do assert.equal("transport", select(2, call:result()).kind) end

@@ -301,6 +301,59 @@ describe("on_done", function()
     support.finish(client)
     assert.equal(1, runs)
   end)
+
+  it("lets an interrupt between two functions through, and calls the second one later", function()
+    local called = {}
+    -- A hook that raises when the next function is called, as lua.c has one for Ctrl-C.
+    local function interrupt()
+      called[#called + 1] = "first"
+      debug.sethook(function()
+        debug.sethook()
+        error("interrupted!", 0)
+      end, "c")
+    end
+    for _, listener in ipairs { interrupt, function() called[#called + 1] = "second" end } do
+      start():on_done(listener):cancel()
+    end
+    assert.same({ false, "interrupted!" }, { pcall(client.step, client, 0) })
+    assert.equal("first", table.concat(called, " "))
+    assert.equal(0, client:timeout())
+    client:step(0)
+    assert.equal("first second", table.concat(called, " "))
+  end)
+
+  it("is not kept in one step by functions that end further calls", function()
+    local count = 0
+    local function again()
+      count = count + 1
+      if count < 1000 then start():on_done(again):cancel() end
+    end
+    start():on_done(again):cancel()
+    client:step(0)
+    assert.equal(1, count)
+    assert.equal(0, client:timeout())
+  end)
+
+  it("may use an iterator that waits for its next page: nothing comes twice, and nothing is left out", function()
+    local expected = {}
+    for i = 1, 20 do
+      expected[i] = ("auth0|%04d"):format(i)
+      tenant.seed { users = { { user_id = expected[i], roles = { "rol_Auditor0000000001" } } } }
+    end
+    local users = {}
+    local iterator = client:each("list_role_users", "rol_Auditor0000000001", { per_page = 4 })
+    local function use()
+      local fine, user = pcall(iterator) -- which raises while its page is being fetched
+      if fine and user then users[#users + 1] = user.user_id end
+    end
+    for user in iterator do
+      users[#users + 1] = user.user_id
+      start():on_done(use)
+    end
+    table.sort(users)
+    assert.same(expected, { (table.unpack or unpack)(users, 1, 20) })
+    assert.equal(21, #users) -- and the user of the example data
+  end)
 end)
 
 describe("an error in a function given to on_done", function()
@@ -381,74 +434,6 @@ describe("an error in a function given to on_done", function()
     assert.equal(0, status)
     assert.matches("auth0perm: on_done of list_user_permissions: .*stack overflow", output)
     assert.matches("finished\n", output)
-  end)
-end)
-
-describe("on_done and the host", function()
-  local client
-
-  before_each(function()
-    tenant.reset()
-    client = support.client()
-  end)
-
-  after_each(function() client:close() end)
-
-  local function start()
-    return assert(client:start("list_user_permissions", support.user))
-  end
-
-  it("lets an interrupt between two functions through, and calls the second one later", function()
-    local called = {}
-    -- A hook that raises when the next function is called, as lua.c has one for Ctrl-C.
-    local function interrupt()
-      called[#called + 1] = "first"
-      debug.sethook(function()
-        debug.sethook()
-        error("interrupted!", 0)
-      end, "c")
-    end
-    for _, listener in ipairs { interrupt, function() called[#called + 1] = "second" end } do
-      start():on_done(listener):cancel()
-    end
-    assert.same({ false, "interrupted!" }, { pcall(client.step, client, 0) })
-    assert.equal("first", table.concat(called, " "))
-    assert.equal(0, client:timeout())
-    client:step(0)
-    assert.equal("first second", table.concat(called, " "))
-  end)
-
-  it("is not kept in one step by functions that end further calls", function()
-    local count = 0
-    local function again()
-      count = count + 1
-      if count < 1000 then start():on_done(again):cancel() end
-    end
-    start():on_done(again):cancel()
-    client:step(0)
-    assert.equal(1, count)
-    assert.equal(0, client:timeout())
-  end)
-
-  it("may use an iterator that waits for its next page: nothing comes twice, and nothing is left out", function()
-    local expected = {}
-    for i = 1, 20 do
-      expected[i] = ("auth0|%04d"):format(i)
-      tenant.seed { users = { { user_id = expected[i], roles = { "rol_Auditor0000000001" } } } }
-    end
-    local users = {}
-    local iterator = client:each("list_role_users", "rol_Auditor0000000001", { per_page = 4 })
-    local function use()
-      local fine, user = pcall(iterator) -- which raises while its page is being fetched
-      if fine and user then users[#users + 1] = user.user_id end
-    end
-    for user in iterator do
-      users[#users + 1] = user.user_id
-      start():on_done(use)
-    end
-    table.sort(users)
-    assert.same(expected, { (table.unpack or unpack)(users, 1, 20) })
-    assert.equal(21, #users) -- and the user of the example data
   end)
 end)
 

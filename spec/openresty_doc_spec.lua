@@ -5,12 +5,7 @@ local host = require "spec.openresty.host"
 local support = require "spec.support"
 local tenant = support.tenant
 
-local function read_file(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read_file = support.read_file
 
 -- Replaces a text that must be there once.
 local function replace(text, old, new)

@@ -107,12 +107,43 @@ local function interpreter()
   return arg[first]
 end
 
+-- What is in a file.
+function support.read_file(path)
+  local file = assert(io.open(path))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+-- Writes a file, in place of one that is there.
+function support.write_file(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+-- A port that is free now.
+function support.free_port()
+  local server = assert(socket.bind("127.0.0.1", 0))
+  local _, port = server:getsockname()
+  server:close()
+  return tonumber(port)
+end
+
+-- Starts a proxy on a free port, with these lines in its configuration too; returns its process id, for `stop`, the port,
+-- and the file of its configuration, which is the caller's to remove.
+function support.start_proxy(lines)
+  local port, configuration = support.free_port(), os.tmpname()
+  support.write_file(configuration, ("Port %d\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n%s"):format(port, lines or ""))
+  local process = support.start("LD_PRELOAD= tinyproxy -d -c " .. configuration)
+  support.wait_until(function() return socket.connect("127.0.0.1", port) end):close()
+  return process, port, configuration
+end
+
 -- Runs a program in a Lua of its own, with these assignments in its environment; returns the same as `run`.
 function support.run_lua(program, environment)
   local file = os.tmpname()
-  local out = assert(io.open(file, "w"))
-  out:write(program)
-  out:close()
+  support.write_file(file, program)
   local output, status = support.run(("%s %s %s"):format(environment or "", interpreter(), file))
   os.remove(file)
   return output, status

@@ -20,27 +20,6 @@ function host.load_modules()
   return "load_module /usr/lib/nginx/modules/ndk_http_module.so; load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;"
 end
 
-local function read_file(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function write_file(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-end
-
--- A port that is free now.
-local function free_port()
-  local server = assert(socket.bind("127.0.0.1", 0))
-  local _, port = server:getsockname()
-  server:close()
-  return tonumber(port)
-end
-
 -- The configuration; `wanted` may name workers, http (more of that block) and server (more of that block), or a
 -- whole `configuration` in which the same placeholders are filled in.
 local function configure(self, wanted)
@@ -62,7 +41,8 @@ local function configure(self, wanted)
   function fill_in(text)
     return (text:gsub("@([A-Z_]+)@", function(name) return fill_in(tostring(values[name])) end))
   end
-  write_file(self.directory .. "/nginx.conf", fill_in(wanted.configuration or read_file "spec/openresty/nginx.conf"))
+  local configuration = wanted.configuration or support.read_file "spec/openresty/nginx.conf"
+  support.write_file(self.directory .. "/nginx.conf", fill_in(configuration))
 end
 
 -- Has nginx run as a user without rights, who finds all that it reads in its directory: where this is root, as nobody.
@@ -109,7 +89,7 @@ function host.start(wanted)
     ca_file = wanted.ca_file or support.tenant.ca_file }, host)
   if wanted.ordinary then make_ordinary(self) end
   for _ = 1, ATTEMPTS do
-    self.port, self.raw_port, self.tls_port = free_port(), free_port(), free_port()
+    self.port, self.raw_port, self.tls_port = support.free_port(), support.free_port(), support.free_port()
     configure(self, wanted)
     launch(self)
     if answers(self) then return self end
@@ -129,7 +109,7 @@ end
 
 -- What it has logged so far.
 function host:log()
-  return read_file(self.directory .. "/error.log")
+  return support.read_file(self.directory .. "/error.log")
 end
 
 -- Asks for a path; returns body and status, or nil.
@@ -197,7 +177,7 @@ function host.finish(connection)
 end
 
 local function master_of(self)
-  return read_file(self.directory .. "/nginx.pid"):match "%d+"
+  return support.read_file(self.directory .. "/nginx.pid"):match "%d+"
 end
 
 -- Has new workers take over; returns when they serve.
