@@ -27,18 +27,15 @@ LUA_CMOD = $(if $(PREFIX),$(PREFIX)/lib/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG)
 LUA_LMOD = $(if $(PREFIX),$(PREFIX)/share/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG) --variable=INSTALL_LMOD $(LUA)))
 SHARE = $(if $(PREFIX),$(PREFIX),/usr)/share/auth0perm
 
-# The core knows neither Lua nor libcurl, and is compiled without their flags.
-CORE := buffer error encode operation response retry bucket token writers request assertion credentials pages client call
-LUA_SIDE := lua_values lua_table lua_json lua_options lua_arguments lua_operations lua_configuration lua_crank lua_call \
-  lua_prepared lua_client
-CORE_OBJECTS := $(CORE:%=$(BUILD)/src/%.o)
-LUA_OBJECTS := $(LUA_SIDE:%=$(BUILD)/src/%.o) $(BUILD)/lua_auth0perm.o
-DRIVER_OBJECTS := $(BUILD)/src/curl_options.o $(BUILD)/src/watcher.o $(BUILD)/src/curl_driver.o
-OBJECTS := $(CORE_OBJECTS) $(DRIVER_OBJECTS) $(LUA_OBJECTS)
+# The floors. Each is compiled with its own flags alone, so that the core cannot include Lua or libcurl by accident.
+CORE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/core/*.c))
+CURL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/curl/*.c))
+LUA_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lua/*.c)) $(BUILD)/lua_auth0perm.o
+OBJECTS := $(CORE_OBJECTS) $(CURL_OBJECTS) $(LUA_OBJECTS)
 MODULE := $(BUILD)/auth0perm.so
 # What holds documentation, in the order of the reference.
-DOCUMENTED := lua_auth0perm.c src/lua_client.c src/lua_configuration.c src/operation.c src/lua_call.c src/lua_prepared.c \
-  src/lua_operations.c src/lua_arguments.c src/lua_options.c src/lua_values.c
+DOCUMENTED := lua_auth0perm.c src/lua/client.c src/lua/configuration.c src/core/operation.c src/lua/call.c src/lua/prepared.c \
+  src/lua/operations.c src/lua/arguments.c src/lua/options.c src/lua/values.c
 DOCUMENTED_OPENRESTY := src/auth0perm/openresty.lua src/auth0perm/openresty/light_call.lua
 
 # Debian packages. The version of Lua that LUA names, as a package and as its headers.
@@ -78,8 +75,8 @@ $(MODULE): $(OBJECTS)
 	$(CC) $(MODULE_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) $(CRYPTO_LIBS) -lpthread -lm
 
 $(LUA_OBJECTS): ROOM_CFLAGS = $(LUA_CFLAGS)
-$(BUILD)/src/curl_driver.o: ROOM_CFLAGS = $(CURL_CFLAGS)
-$(BUILD)/src/assertion.o: ROOM_CFLAGS = $(CRYPTO_CFLAGS)
+$(CURL_OBJECTS): ROOM_CFLAGS = $(CURL_CFLAGS)
+$(BUILD)/src/core/assertion.o: ROOM_CFLAGS = $(CRYPTO_CFLAGS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -91,7 +88,7 @@ CORE_TESTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/core/*.c))
 
 $(CORE_TESTS): ROOM_CFLAGS = -Isrc
 
-$(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS) $(BUILD)/src/watcher.o
+$(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS) $(BUILD)/src/curl/watcher.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CRYPTO_LIBS) -lm
 
 # Fails every allocation in turn; the comment at the top of torture.c tells how.
@@ -175,7 +172,7 @@ check: all hosts
 # Pacing, simulated: holds the figures of bench/pacing/results.md, with a margin.
 PACING := $(BUILD)/pacing
 
-$(PACING): $(wildcard bench/pacing/*.c bench/pacing/*.h) $(BUILD)/src/bucket.o
+$(PACING): $(wildcard bench/pacing/*.c bench/pacing/*.h) $(BUILD)/src/core/bucket.o
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(WARNINGS) $(WERROR) $(CFLAGS) -Isrc -o $@ $(filter %.c %.o,$^) $(LDFLAGS) -lm
 

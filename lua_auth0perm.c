@@ -1,12 +1,12 @@
 /* The module's door: what `require "auth0perm"` returns. The one symbol that the shared library exports; a host that
  * links the module statically sets package.preload.auth0perm to it. */
-#include "src/compat.h"
-#include "src/lua_call.h"
-#include "src/lua_client.h"
-#include "src/lua_operations.h"
-#include "src/lua_prepared.h"
-#include "src/lua_values.h"
-#include "src/version.h"
+#include "src/core/version.h"
+#include "src/lua/call.h"
+#include "src/lua/client.h"
+#include "src/lua/compat.h"
+#include "src/lua/operations.h"
+#include "src/lua/prepared.h"
+#include "src/lua/values.h"
 
 #if defined(__GNUC__)
 #define EXPORT __attribute__((visibility("default")))

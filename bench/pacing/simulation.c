@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "bucket.h"
+#include "core/bucket.h"
 
 static const double SETTLING = 10;           /* seconds at the start whose refusals do not count */
 static const double TIMER_LATENESS = 0.001;  /* seconds that a timer fires late, at most */

@@ -6,7 +6,7 @@
 #include "tenant.h"
 
 enum client_kind {
-  CLIENT_OURS,  /* paced by src/bucket.c */
+  CLIENT_OURS,  /* paced by src/core/bucket.c */
   CLIENT_NODE,  /* as the official Node SDK, 10 operations at a time */
   CLIENT_FIXED, /* 8 requests per second, each tried up to 3 times */
   CLIENT_KINDS

@@ -3,7 +3,7 @@
 #ifndef SPEC_CORE_SCENE_H
 #define SPEC_CORE_SCENE_H
 
-#include "call.h"
+#include "core/call.h"
 #include "support.h"
 
 /* When the calls begin, in seconds of a clock that began long ago, and other times. They are exact in binary, so that

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "allocator.h"
-#include "buffer.h"
-#include "error.h"
+#include "core/allocator.h"
+#include "core/buffer.h"
+#include "core/error.h"
 
 /* A test. Its name is a sentence about behaviour. */
 #define TEST(name) static void name(void **state __attribute__((unused)))

@@ -1,7 +1,7 @@
 /* RAND_set_rand_method, which makes random numbers fail, has no successor in OpenSSL 3. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
-#include "assertion.h"
+#include "core/assertion.h"
 
 #include <math.h>
 #include <openssl/crypto.h>

@@ -1,4 +1,4 @@
-#include "buffer.h"
+#include "core/buffer.h"
 
 #include <limits.h>
 #include <stdlib.h>

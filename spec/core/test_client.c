@@ -1,4 +1,4 @@
-#include "client.h"
+#include "core/client.h"
 
 #include <math.h>
 #include <stdlib.h>

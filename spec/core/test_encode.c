@@ -1,4 +1,4 @@
-#include "encode.h"
+#include "core/encode.h"
 
 #include <stdlib.h>
 #include <string.h>

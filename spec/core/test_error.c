@@ -1,10 +1,10 @@
-#include "error.h"
+#include "core/error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "encode.h"
+#include "core/encode.h"
 #include "support.h"
 
 static struct error error;

@@ -1,4 +1,4 @@
-#include "operation.h"
+#include "core/operation.h"
 
 #include <stdlib.h>
 #include <string.h>

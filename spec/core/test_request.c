@@ -1,13 +1,13 @@
-#include "request.h"
+#include "core/request.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "encode.h"
+#include "core/encode.h"
+#include "core/version.h"
 #include "support.h"
-#include "version.h"
 
 static const char API[] = "https://api.example.com/";
 

@@ -1,4 +1,4 @@
-#include "response.h"
+#include "core/response.h"
 
 #include "support.h"
 

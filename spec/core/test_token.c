@@ -1,4 +1,4 @@
-#include "token.h"
+#include "core/token.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The watcher, with real sockets: pairs whose one end is watched, and whose other end the test plays with. */
-#include "watcher.h"
+#include "curl/watcher.h"
 
 #include <sys/socket.h>
 #include <sys/wait.h>

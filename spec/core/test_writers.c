@@ -1,4 +1,4 @@
-#include "writers.h"
+#include "core/writers.h"
 
 #include <math.h>
 #include <stdio.h>

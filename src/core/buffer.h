@@ -1,0 +1,59 @@
+/* buffer: bytes that grow up to a limit. The first failed append is remembered and every later one does
+ * nothing, so a writer appends all it has and asks once, at the end. A buffer wipes what it lets go of:
+ * requests hold tokens. */
+#ifndef AUTH0PERM_CORE_BUFFER_H
+#define AUTH0PERM_CORE_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "allocator.h"
+
+/* Bytes that belong to somebody else; not terminated. */
+struct text {
+  const char *data;
+  size_t length;
+};
+
+/* Whether the text is this string. */
+bool text_equals(struct text text, const char *string);
+
+/* A number that is the same for equal texts (FNV-1a); no protection from texts that are made to collide. */
+uint32_t text_hash(struct text text);
+
+/* How many bytes at the beginning are printable ASCII and no space. */
+size_t text_printable_length(struct text text);
+
+enum buffer_state { BUFFER_GOOD, BUFFER_FULL, BUFFER_NO_MEMORY };
+
+struct buffer {
+  struct allocator allocator;
+  char *data;      /* `length` bytes and a terminating zero; NULL until the first append */
+  size_t length;   /* bytes */
+  size_t capacity; /* bytes */
+  size_t limit;    /* bytes; `length` never passes it */
+  enum buffer_state state;
+};
+
+/* An empty buffer that owns no memory yet. The limit is below SIZE_MAX / 4: capacities double. */
+void buffer_open(struct buffer *buffer, struct allocator allocator, size_t limit);
+
+/* Makes room for `length` more bytes at once, where the writer knows how many will come. */
+void buffer_reserve(struct buffer *buffer, size_t length);
+
+/* Appends; afterwards `buffer->state` tells whether everything fitted. */
+void buffer_append(struct buffer *buffer, const char *data, size_t length);
+void buffer_append_string(struct buffer *buffer, const char *string);
+void buffer_append_unsigned(struct buffer *buffer, unsigned long long number);
+
+/* Forgets (and wipes) what follows the first `length` bytes; the state becomes good again. */
+void buffer_cut(struct buffer *buffer, size_t length);
+
+/* Wipes and frees; the buffer is then empty and can be used again. */
+void buffer_close(struct buffer *buffer);
+
+/* Overwrites memory that held a secret, in a way that no compiler leaves out. */
+void buffer_wipe_memory(void *memory, size_t length);
+
+#endif

@@ -1,0 +1,571 @@
+#include "driver.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "watcher.h"
+
+enum {
+  STREAMS = 64,                /* requests at once on a connection of HTTP/2; servers allow 100 or 128 */
+  BODY_MOST = 8 * 1024 * 1024, /* bytes of an answer's body */
+  HEADERS_MOST = 64 * 1024,    /* bytes of an answer's headers, those of 1xx answers included */
+  BODY_KEPT = 64 * 1024,       /* bytes of body buffer that an idle transfer keeps for the next answer */
+  SOCKETS = 5,    /* that a transfer may need at once: two to connect, two to resolve a name, and one kept */
+  READY_MOST = 64 /* sockets that are seen to in one step before time limits are */
+};
+
+/* The longest time that libcurl is given; in milliseconds it still fits into 31 bits. */
+static const double SECONDS_MOST = 2000000;
+
+/* libcurl 7.85 has names for protocols; before, they were bits. */
+#if LIBCURL_VERSION_NUM >= 0x075500
+#define ALLOW_HTTPS_ONLY(easy) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https")
+#else
+#define ALLOW_HTTPS_ONLY(easy) curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS)
+#endif
+
+/* An exchange with its easy handle. Idle ones are kept, set up, for the next request. */
+struct transfer {
+  struct exchange exchange; /* first: a pointer to one is a pointer to the other */
+  CURL *easy;
+  bool attached; /* the easy handle is in the multi handle */
+  size_t header_bytes;
+  bool came_back;      /* before the driver started anew, and nobody has been told yet */
+  int sends;           /* times that libcurl was about to send the request */
+  const char *refusal; /* why a callback ended the transfer; NULL when none did */
+  struct curl_slist headers[REQUEST_HEADERS + 1];
+  char detail[CURL_ERROR_SIZE];
+  struct transfer *previous, *next; /* in the list of transfers that are used, or (`next` alone) of idle ones */
+};
+
+struct curl_driver {
+  struct allocator allocator;
+  CURLM *multi; /* NULL until the next request: after a fork, or a lack of memory */
+  struct watcher watcher;
+  bool watching; /* the watcher is open */
+  double wake;   /* seconds, monotonic: when libcurl wants to look at its time limits; HUGE_VAL: not at all */
+  bool ruined;   /* for lack of memory libcurl has lost track of a socket */
+  bool dropped;  /* some exchanges failed because of that, and have not been handed over */
+  pid_t process; /* whose connections these are */
+  unsigned forks;
+  struct curl_settings settings;
+  struct curl_slist connect_to_list;
+  bool one_file; /* the certificates to trust are those of one file */
+  struct transfer *used, *idle;
+};
+
+/* Initialises libcurl for the process, once. There is no cleanup: other users of libcurl may live on. */
+static bool initialise_libcurl(void) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static bool ready;
+  pthread_mutex_lock(&lock);
+  if (!ready) ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  bool result = ready;
+  pthread_mutex_unlock(&lock);
+  return result;
+}
+
+/* Whether libcurl was built to trust the certificates of a file, and the file is there. */
+static bool has_system_file(void) {
+#if LIBCURL_VERSION_NUM >= 0x074600
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  return info->age >= CURLVERSION_SEVENTH && info->cainfo && curl_options_can_read(info->cainfo);
+#else
+  return false;
+#endif
+}
+
+/* libcurl tells what it wants to know of a socket. */
+static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context) {
+  struct curl_driver *driver = context;
+  bool read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
+  bool write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
+  (void)easy, (void)socket_context;
+  if (!watcher_want(&driver->watcher, socket, read, write)) driver->ruined = true;
+  return 0;
+}
+
+/* libcurl tells when it wants to look at its time limits. */
+static int on_timer(CURLM *multi, long milliseconds, void *context) {
+  struct curl_driver *driver = context;
+  (void)multi;
+  driver->wake = milliseconds < 0 ? HUGE_VAL : clock_seconds() + (double)milliseconds / 1000;
+  return 0;
+}
+
+/* Opens a socket that no program inherits which the host starts. */
+static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+  struct curl_driver *driver = context;
+  (void)purpose;
+  int opened = socket(address->family, address->socktype, address->protocol);
+  if (opened < 0) return CURL_SOCKET_BAD;
+  fcntl(opened, F_SETFD, FD_CLOEXEC);
+  if (watcher_add(&driver->watcher, opened)) return opened;
+  close(opened);
+  return CURL_SOCKET_BAD;
+}
+
+static int on_close(void *context, curl_socket_t socket) {
+  struct curl_driver *driver = context;
+  watcher_remove(&driver->watcher, socket);
+  return close(socket);
+}
+
+static void close_multi(struct curl_driver *driver) {
+  if (driver->multi) curl_multi_cleanup(driver->multi);
+  driver->multi = NULL;
+  driver->wake = HUGE_VAL;
+}
+
+static bool open_multi(struct curl_driver *driver) {
+  if (!driver->watching || !initialise_libcurl()) return false;
+  driver->multi = curl_multi_init();
+  if (!driver->multi) return false;
+  CURLMcode failed = CURLM_OK;
+  /* Otherwise it keeps four for each request on its way, and closes some whenever few are left. */
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, driver->settings.connections);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, driver->settings.connections);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_SOCKETDATA, driver);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  failed |= curl_multi_setopt(driver->multi, CURLMOPT_TIMERDATA, driver);
+  if (failed != CURLM_OK) close_multi(driver);
+  return failed == CURLM_OK;
+}
+
+struct curl_driver *curl_driver_new(struct allocator allocator, const struct curl_options *options,
+                                    struct error *error) {
+  struct curl_driver *driver = allocator_take(&allocator, sizeof *driver);
+  if (!driver) {
+    error_set_memory(error);
+    return NULL;
+  }
+  *driver = (struct curl_driver){.allocator = allocator, .wake = HUGE_VAL, .process = getpid()};
+  driver->watching = watcher_open(&driver->watcher, allocator);
+  bool kept = curl_options_keep(&driver->settings, options, allocator, error);
+  driver->connect_to_list.data = driver->settings.connect_to.data;
+  driver->one_file = driver->settings.ca_file.data || has_system_file();
+  if (kept && open_multi(driver)) return driver;
+  if (kept) error_set_memory(error);
+  if (kept && !driver->watching) error_set(error, ERROR_MEMORY, "the process has no file descriptor left");
+  curl_driver_free(driver);
+  return NULL;
+}
+
+size_t curl_driver_capacity(const struct curl_driver *driver) {
+  return driver->settings.http2 ? STREAMS : (size_t)driver->settings.connections;
+}
+
+/* libcurl hands over a part of the body. Returning less than it gave ends the transfer (CURLE_WRITE_ERROR). */
+static size_t on_body(char *data, size_t size, size_t count, void *context) {
+  struct transfer *transfer = context;
+  struct buffer *body = &transfer->exchange.body;
+  buffer_append(body, data, size * count);
+  if (body->state == BUFFER_FULL) transfer->refusal = "the answer's body is larger than 8 MiB";
+  return body->state == BUFFER_GOOD ? size * count : 0;
+}
+
+/* libcurl is about to send a request. When a connection that was there before breaks without an answer, it sends the same one
+ * again, unasked, on a new one; but whether to try again is for policy to decide. */
+static int on_request(void *context, char *remote_address, char *local_address, int remote_port, int local_port) {
+  struct transfer *transfer = context;
+  (void)remote_address, (void)local_address, (void)remote_port, (void)local_port;
+  return transfer->sends++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+static bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Splits "Name: value" and has policy take note of it. */
+static void note_header(struct response *response, const char *line, size_t length) {
+  const char *colon = memchr(line, ':', length);
+  if (!colon) return;
+  const char *value = colon + 1;
+  const char *end = line + length;
+  while (value < end && is_space(*value)) value++;
+  while (end > value && is_space(end[-1])) end--;
+  response_header(response, (struct text){.data = line, .length = (size_t)(colon - line)},
+                  (struct text){.data = value, .length = (size_t)(end - value)});
+}
+
+/* libcurl hands over one line of the headers; a status line begins those of the next answer (after a 1xx). */
+static size_t on_header(char *line, size_t size, size_t count, void *context) {
+  struct transfer *transfer = context;
+  size_t length = size * count;
+  transfer->header_bytes += length;
+  if (transfer->header_bytes > HEADERS_MOST) {
+    transfer->refusal = "the answer's headers are larger than 64 KiB";
+    return 0;
+  }
+  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+    response_open(&transfer->exchange.response, 0);
+  } else if (transfer->exchange.body.length == 0) { /* not a trailer */
+    note_header(&transfer->exchange.response, line, length);
+  }
+  return length;
+}
+
+/* Which proxy to use, and for all names; without one, not even the environment's. */
+static CURLcode set_proxy(const struct curl_driver *driver, CURL *easy) {
+  CURLcode failed = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (driver->settings.system_proxy) return failed;
+  failed |= curl_easy_setopt(easy, CURLOPT_PROXY, driver->settings.proxy.data ? driver->settings.proxy.data : "");
+  return failed | curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+}
+
+/* Whether the end of a transfer waits for the thread that resolves its name, which nothing can stop. It would hold up a frame, and
+ * does so before libcurl 7.87. A thread that is not waited for ends by itself. */
+static void set_wait_for_resolver(CURL *easy, bool wait) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, wait ? 0L : 1L);
+#else
+  (void)easy, (void)wait;
+#endif
+}
+
+void curl_driver_wait_for_resolver(struct exchange *exchange) {
+  struct transfer *transfer = (struct transfer *)exchange;
+  if (transfer->easy) set_wait_for_resolver(transfer->easy, true);
+}
+
+/* What is the same for every request: see "Safety" in the README. */
+static bool set_constant_options(struct curl_driver *driver, struct transfer *transfer) {
+  CURL *easy = transfer->easy;
+  CURLcode failed = CURLE_OK;
+  failed |= ALLOW_HTTPS_ONLY(easy);
+  failed |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (driver->settings.ca_file.data) failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, driver->settings.ca_file.data);
+  /* A directory would be trusted beside the file (libcurl has one built in), and would keep libcurl from parsing the file
+   * once for all connections (7.87 and later), which takes some 20 ms of each handshake with the system's 140. */
+  if (driver->one_file) failed |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  /* libcurl 7.88 frees a session twice where memory runs out while it is being kept. */
+  failed |= curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+  failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                             (long)(driver->settings.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  failed |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, driver->settings.http2 ? 1L : 0L);
+  failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  failed |= curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  failed |= set_proxy(driver, easy);
+  if (driver->settings.connect_to.data) failed |= curl_easy_setopt(easy, CURLOPT_CONNECT_TO, &driver->connect_to_list);
+  failed |= curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  set_wait_for_resolver(easy, false);
+  failed |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail);
+  failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  failed |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+  failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+  failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, driver);
+  failed |= curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  failed |= curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, driver);
+  failed |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+  failed |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+  failed |= curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+  return failed == CURLE_OK;
+}
+
+static void free_transfer(struct curl_driver *driver, struct transfer *transfer) {
+  if (transfer->easy) curl_easy_cleanup(transfer->easy);
+  buffer_close(&transfer->exchange.body);
+  allocator_give_back(&driver->allocator, transfer, sizeof *transfer);
+}
+
+static struct transfer *new_transfer(struct curl_driver *driver) {
+  struct transfer *transfer = allocator_take(&driver->allocator, sizeof *transfer);
+  if (!transfer) return NULL;
+  *transfer = (struct transfer){.easy = curl_easy_init()};
+  buffer_open(&transfer->exchange.body, driver->allocator, BODY_MOST);
+  if (transfer->easy && watcher_reserve(&driver->watcher, SOCKETS) && set_constant_options(driver, transfer)) {
+    return transfer;
+  }
+  free_transfer(driver, transfer);
+  return NULL;
+}
+
+/* Links the request's header lines, where they stand, into a list; libcurl copies none of them. "Expect:" keeps it
+ * from waiting for a 100 before it sends a large body. */
+static void link_headers(struct transfer *transfer, const struct request *request) {
+  static char no_expect[] = "Expect:";
+  struct curl_slist *node = transfer->headers;
+  *node = (struct curl_slist){.data = no_expect};
+  for (const char *const *line = request->headers; *line; line++) {
+    node->next = node + 1;
+    node++;
+    *node = (struct curl_slist){.data = (char *)*line};
+  }
+}
+
+/* At least 1: libcurl takes 0 for "no limit". */
+static long milliseconds(double seconds) {
+  if (seconds > SECONDS_MOST) seconds = SECONDS_MOST;
+  return seconds < 0.001 ? 1 : (long)(seconds * 1000 + 0.5);
+}
+
+static bool set_request_options(struct transfer *transfer, const struct request *request) {
+  CURL *easy = transfer->easy;
+  CURLcode failed = CURLE_OK;
+  link_headers(transfer, request);
+  failed |= curl_easy_setopt(easy, CURLOPT_URL, request->url);
+  failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+  if (request->body.data) {
+    failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.data);
+    failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
+  } else {
+    failed |= curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  }
+  failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_limit));
+  failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->time_limit));
+  return failed == CURLE_OK;
+}
+
+/* A transfer that was used before, or a new one, in the list of those that are used. */
+static struct transfer *take_transfer(struct curl_driver *driver) {
+  struct transfer *transfer = driver->idle;
+  if (transfer) {
+    driver->idle = transfer->next;
+  } else {
+    transfer = new_transfer(driver);
+    if (!transfer) return NULL;
+  }
+  transfer->previous = NULL;
+  transfer->next = driver->used;
+  if (driver->used) driver->used->previous = transfer;
+  driver->used = transfer;
+  return transfer;
+}
+
+struct exchange *curl_driver_send(struct curl_driver *driver, const struct request *request, void *owner) {
+  if (!driver->multi && !open_multi(driver)) return NULL;
+  struct transfer *transfer = take_transfer(driver);
+  if (!transfer) return NULL;
+  transfer->exchange.owner = owner;
+  transfer->exchange.failed = false;
+  transfer->header_bytes = 0;
+  transfer->sends = 0;
+  transfer->refusal = NULL;
+  transfer->detail[0] = '\0';
+  response_open(&transfer->exchange.response, 0);
+  transfer->attached =
+      set_request_options(transfer, request) && curl_multi_add_handle(driver->multi, transfer->easy) == CURLM_OK;
+  if (transfer->attached) return &transfer->exchange;
+  curl_driver_release(driver, &transfer->exchange);
+  return NULL;
+}
+
+int curl_driver_descriptor(const struct curl_driver *driver) {
+  return driver->watcher.descriptor;
+}
+
+double curl_driver_wake(const struct curl_driver *driver) {
+  return driver->ruined ? 0 : driver->wake;
+}
+
+bool curl_driver_reused(const struct exchange *exchange) {
+  const struct transfer *transfer = (const struct transfer *)exchange;
+  long opened = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &opened);
+  return opened == 0;
+}
+
+/* Bytes of requests that left count also what was said to a proxy; the tenant itself was reached after a TLS handshake, or on
+ * a connection that was there before. */
+bool curl_driver_maybe_read(const struct exchange *exchange) {
+  const struct transfer *transfer = (const struct transfer *)exchange;
+  if (!transfer->easy) return true; /* the parent's */
+  long sent = 0;
+  curl_off_t handshake = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
+  curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+  return sent > 0 && (handshake > 0 || curl_driver_reused(exchange));
+}
+
+static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR: return FAILURE_CONNECT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CERTPROBLEM: return FAILURE_TLS;
+    case CURLE_OPERATION_TIMEDOUT: return FAILURE_TIMEOUT;
+    case CURLE_OUT_OF_MEMORY: return FAILURE_MEMORY;
+    case CURLE_WRITE_ERROR: return transfer->refusal ? FAILURE_PROTOCOL : FAILURE_MEMORY;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: an answer without a status line */
+    case CURLE_BAD_CONTENT_ENCODING: return FAILURE_PROTOCOL;
+    default: return FAILURE_TRANSPORT;
+  }
+}
+
+/* What to tell people. */
+static const char *describe(const struct transfer *transfer, CURLcode code) {
+  if (transfer->refusal) return transfer->refusal;
+  if (transfer->sends > 1) return "the connection was closed before an answer came";
+  if (code == CURLE_OUT_OF_MEMORY) return "out of memory, or a header of more than 100 KiB: libcurl reports both alike";
+  return transfer->detail[0] ? transfer->detail : curl_easy_strerror(code);
+}
+
+/* Writes down what became of a transfer. */
+static void conclude(struct transfer *transfer, CURLcode code) {
+  struct exchange *exchange = &transfer->exchange;
+  long status = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+  exchange->response.status = (int)status;
+  exchange->failed = code != CURLE_OK;
+  if (!exchange->failed) return;
+  const char *message = describe(transfer, code);
+  exchange->failure = (struct failure){
+      .kind = kind_of(transfer, code),
+      .maybe_read = transfer->sends > 1 || curl_driver_maybe_read(exchange),
+      .message = message,
+  };
+}
+
+/* The next transfer that libcurl says has come back. */
+static struct transfer *next_message(struct curl_driver *driver) {
+  CURLMsg *message;
+  int waiting;
+  while (driver->multi && (message = curl_multi_info_read(driver->multi, &waiting))) {
+    if (message->msg != CURLMSG_DONE) continue;
+    struct transfer *transfer;
+    CURLcode code = message->data.result;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+    conclude(transfer, code);
+    return transfer;
+  }
+  return NULL;
+}
+
+/* libcurl 7.88 divides by zero when it meets a socket again that it lost track of for lack of memory. So its connections are
+ * closed, and new ones opened; what was on its way is taken for broken off, and policy may try it again. */
+static void start_anew(struct curl_driver *driver) {
+  struct transfer *transfer;
+  while ((transfer = next_message(driver))) transfer->came_back = true;
+  for (transfer = driver->used; transfer; transfer = transfer->next) {
+    if (!transfer->attached) continue;
+    if (!transfer->came_back) {
+      transfer->refusal = "the connection was closed for lack of memory";
+      conclude(transfer, CURLE_RECV_ERROR);
+    }
+    transfer->came_back = true;
+    curl_multi_remove_handle(driver->multi, transfer->easy);
+    transfer->attached = false;
+  }
+  close_multi(driver);
+  driver->ruined = false;
+  driver->dropped = true;
+}
+
+/* Has libcurl look at one socket, or at its time limits. */
+static void act(struct curl_driver *driver, curl_socket_t socket, int events) {
+  int running;
+  if (curl_multi_socket_action(driver->multi, socket, events, &running) != CURLM_OK) driver->ruined = true;
+}
+
+void curl_driver_step(struct curl_driver *driver, double seconds, double share) {
+  struct ready ready[READY_MOST];
+  if (!driver->multi) return;
+  double now = clock_seconds();
+  double left = fmax(driver->wake - now, 0);
+  size_t count = watcher_wait(&driver->watcher, fmin(left, seconds), ready, READY_MOST);
+  for (size_t i = 0; i < count && (i == 0 || clock_seconds() < now + share); i++) {
+    act(driver, ready[i].socket,
+        (ready[i].read ? CURL_CSELECT_IN : 0) | (ready[i].write ? CURL_CSELECT_OUT : 0) |
+            (ready[i].error ? CURL_CSELECT_ERR : 0));
+  }
+  if (clock_seconds() >= driver->wake) {
+    driver->wake = HUGE_VAL;
+    act(driver, CURL_SOCKET_TIMEOUT, 0);
+  }
+  if (driver->ruined) start_anew(driver);
+}
+
+struct exchange *curl_driver_finished(struct curl_driver *driver) {
+  for (struct transfer *transfer = driver->used; driver->dropped && transfer; transfer = transfer->next) {
+    if (!transfer->came_back) continue;
+    transfer->came_back = false;
+    return &transfer->exchange;
+  }
+  driver->dropped = false;
+  struct transfer *transfer = next_message(driver);
+  return transfer ? &transfer->exchange : NULL;
+}
+
+void curl_driver_release(struct curl_driver *driver, struct exchange *exchange) {
+  struct transfer *transfer = (struct transfer *)exchange;
+  if (transfer->attached && transfer->easy) curl_multi_remove_handle(driver->multi, transfer->easy);
+  transfer->attached = transfer->came_back = false;
+  if (transfer->previous) {
+    transfer->previous->next = transfer->next;
+  } else {
+    driver->used = transfer->next;
+  }
+  if (transfer->next) transfer->next->previous = transfer->previous;
+  if (!transfer->easy) {
+    free_transfer(driver, transfer);
+    return;
+  }
+  if (exchange->body.capacity > BODY_KEPT) {
+    buffer_close(&exchange->body);
+  } else {
+    buffer_cut(&exchange->body, 0);
+  }
+  transfer->next = driver->idle;
+  driver->idle = transfer;
+}
+
+static void free_idle(struct curl_driver *driver) {
+  while (driver->idle) {
+    struct transfer *transfer = driver->idle;
+    driver->idle = transfer->next;
+    free_transfer(driver, transfer);
+  }
+}
+
+/* Leaves to the parent what is the parent's: libcurl would say goodbye on its connections, and would wait for threads that
+ * resolve names, and that this process does not have. So what libcurl allocated for them stays allocated. */
+static void leave_parent(struct curl_driver *driver) {
+  for (struct transfer *transfer = driver->used; transfer; transfer = transfer->next) transfer->easy = NULL;
+  for (struct transfer *transfer = driver->idle; transfer; transfer = transfer->next) transfer->easy = NULL;
+  free_idle(driver);
+  driver->multi = NULL;
+  driver->wake = HUGE_VAL;
+  watcher_abandon(&driver->watcher);
+  driver->forks++;
+}
+
+unsigned curl_driver_forks(struct curl_driver *driver) {
+  if (driver->process != getpid()) {
+    leave_parent(driver);
+    driver->watching = watcher_open(&driver->watcher, driver->allocator);
+    driver->process = getpid();
+  }
+  return driver->forks;
+}
+
+void curl_driver_free(struct curl_driver *driver) {
+  if (!driver) return;
+  if (driver->process != getpid()) leave_parent(driver);
+  while (driver->used) curl_driver_release(driver, &driver->used->exchange);
+  free_idle(driver);
+  close_multi(driver);
+  watcher_close(&driver->watcher);
+  curl_options_drop(&driver->settings);
+  struct allocator allocator = driver->allocator;
+  allocator_give_back(&allocator, driver, sizeof *driver);
+}

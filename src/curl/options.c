@@ -1,0 +1,86 @@
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+  CONNECTIONS = 16,        /* by default */
+  CONNECTIONS_MOST = 1024, /* that may be asked for */
+  OPTION_MOST = 4096       /* bytes of an option */
+};
+
+struct curl_options curl_options_defaults(void) {
+  return (struct curl_options){.max_connections = CONNECTIONS};
+}
+
+bool curl_options_can_read(const char *path) {
+  FILE *file = fopen(path, "rb");
+  int first = file ? fgetc(file) : EOF;
+  if (file) fclose(file);
+  return first != EOF;
+}
+
+/* Keeps an option. It must not end early for libcurl, which knows terminated strings. */
+static bool keep_option(struct buffer *buffer, struct text value, const char *name, struct error *error) {
+  if (!value.data) return true;
+  for (size_t i = 0; i < value.length; i++) {
+    if ((unsigned char)value.data[i] >= ' ') continue;
+    return error_set(error, ERROR_INVALID, "%s: a string without control characters expected", name);
+  }
+  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: a string expected that is not empty", name);
+  buffer_append(buffer, value.data, value.length);
+  if (buffer->state == BUFFER_GOOD) return true;
+  if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
+  return error_set(error, ERROR_INVALID, "%s: at most %d bytes expected", name, (int)OPTION_MOST);
+}
+
+/* A proxy's URL may hold a password: it is not repeated. */
+static bool check_proxy(const char *proxy, struct error *error) {
+  const char *scheme = strstr(proxy, "://");
+  if (!scheme || strncmp(proxy, "http://", 7) == 0 || strncmp(proxy, "https://", 8) == 0) return true;
+  return error_set(error, ERROR_INVALID, "proxy: \"http://host:port\", \"https://host:port\" or \"env\" expected");
+}
+
+/* "::host:port" makes libcurl connect there, whatever host and port it was going to. */
+static bool keep_connect_to(struct curl_settings *settings, struct text value, struct error *error) {
+  if (!value.data) return true;
+  const char *colon = memchr(value.data, ':', value.length);
+  if (!colon || colon == value.data || colon + 1 == value.data + value.length) {
+    return error_set(error, ERROR_INVALID, "connect_to: host:port expected, such as \"127.0.0.1:8443\"");
+  }
+  buffer_append_string(&settings->connect_to, "::");
+  return keep_option(&settings->connect_to, value, "connect_to", error);
+}
+
+bool curl_options_keep(struct curl_settings *settings, const struct curl_options *options, struct allocator allocator,
+                       struct error *error) {
+  *settings = (struct curl_settings){.connections = 0};
+  buffer_open(&settings->ca_file, allocator, OPTION_MOST);
+  buffer_open(&settings->proxy, allocator, OPTION_MOST);
+  buffer_open(&settings->connect_to, allocator, OPTION_MOST);
+  double connections = options->max_connections;
+  if (!(connections >= 1 && connections <= CONNECTIONS_MOST)) {
+    return error_set(error, ERROR_INVALID, "max_connections: 1 to %d expected, got %.10g", (int)CONNECTIONS_MOST,
+                     connections);
+  }
+  settings->connections = (long)connections;
+  settings->http2 = options->http2;
+  settings->system_proxy = options->proxy.data && text_equals(options->proxy, "env");
+  if (!keep_option(&settings->ca_file, options->ca_file, "ca_file", error) ||
+      !keep_option(&settings->proxy, options->proxy, "proxy", error) ||
+      !keep_connect_to(settings, options->connect_to, error)) {
+    return false;
+  }
+  if (settings->proxy.data && !settings->system_proxy && !check_proxy(settings->proxy.data, error)) return false;
+  /* libcurl reads it at the first handshake; what is wrong with it is to show up now. */
+  if (settings->ca_file.data && !curl_options_can_read(settings->ca_file.data)) {
+    return error_set(error, ERROR_INVALID, "ca_file: a readable PEM file expected, got \"%s\"", settings->ca_file.data);
+  }
+  return true;
+}
+
+void curl_options_drop(struct curl_settings *settings) {
+  buffer_close(&settings->ca_file);
+  buffer_close(&settings->proxy);
+  buffer_close(&settings->connect_to);
+}

@@ -1,0 +1,216 @@
+#include "arguments.h"
+
+#include <stdio.h>
+
+#include "compat.h"
+#include "json.h"
+#include "options.h"
+#include "table.h"
+
+enum { SHOWN_SIZE = 100 /* bytes of an identifier in a message */ };
+
+/* Names the place of a list in the form that maps identifiers to lists. */
+static void describe_list(char *place, struct text identifier) {
+  char shown[SHOWN_SIZE];
+  error_quote(shown, sizeof shown, identifier, (struct text){0});
+  snprintf(place, TABLE_PLACE_SIZE, "permissions[\"%s\"]", shown);
+}
+
+/* Adds one permission to the body; a refusal gets its place in front. */
+static bool add_permission(const struct reading *reading, const char *place, const char *separator,
+                           struct text identifier, struct text name) {
+  if (request_add_permission(&reading->call->request, identifier, name, reading->error)) return true;
+  if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, place, separator);
+  return false;
+}
+
+/*---
+---@class auth0perm.Permission
+--- The API's identifier, its audience: 1 to 600 characters of UTF-8. Not the 24 digits of its id.
+---@field resource_server_identifier string
+--- 1 to 280 characters of UTF-8.
+---@field permission_name string
+
+--- A list of permissions, or the permission names of each API: `{ ["https://api.example.com/"] = { "read:reports" } }`.
+--- At least one; duplicates are sent once; 1 MB of JSON at most. Other members of a permission are not looked at, so that
+--- what `list_user_permissions` returns can be handed on as it is.
+---@alias auth0perm.Permissions auth0perm.Permission[]|table<string, string[]>
+*/
+
+/* Reads { resource_server_identifier =, permission_name = } from the top of the stack. Other members are let be, so
+ * that what list_user_permissions returns can be handed on as it is. */
+static bool read_item(const struct reading *reading, lua_Integer index) {
+  lua_State *L = reading->L;
+  char place[TABLE_PLACE_SIZE];
+  snprintf(place, sizeof place, "permissions[%lld]", (long long)index);
+  if (!lua_istable(L, -1)) {
+    values_raise(L, reading->position, reading->function, "%s: table expected, got %s", place, values_typename(L, -1));
+  }
+  table_push_member(L, "resource_server_identifier");
+  struct text identifier = table_check_string(reading, place, "resource_server_identifier");
+  lua_insert(L, -2);
+  table_push_member(L, "permission_name");
+  struct text name = table_check_string(reading, place, "permission_name");
+  bool added = add_permission(reading, place, ".", identifier, name);
+  lua_pop(L, 1);
+  lua_remove(L, -2);
+  return added;
+}
+
+/* Reads { "read:reports", ... }, on top of the stack, the permissions of one resource server. */
+static bool read_names(const struct reading *reading, struct text identifier) {
+  lua_State *L = reading->L;
+  char list[TABLE_PLACE_SIZE];
+  char place[TABLE_PLACE_SIZE + 24]; /* and the digits of an index */
+  describe_list(list, identifier);
+  if (!lua_istable(L, -1)) {
+    values_raise(L, reading->position, reading->function, "%s: a list of permission names expected, got %s", list,
+                 values_typename(L, -1));
+  }
+  lua_Integer count = table_count(reading, list);
+  if (count == 0) {
+    return error_set(reading->error, ERROR_INVALID, "%s: at least 1 permission name expected, got none", list);
+  }
+  for (lua_Integer i = 1; i <= count; i++) {
+    snprintf(place, sizeof place, "%s[%lld]", list, (long long)i);
+    lua_rawgeti(L, -1, (int)i);
+    bool added = add_permission(reading, place, ": ", identifier, table_check_string(reading, place, NULL));
+    lua_pop(L, 1);
+    if (!added) return false;
+  }
+  return true;
+}
+
+static bool read_list_form(const struct reading *reading) {
+  lua_State *L = reading->L;
+  lua_Integer count = table_count(reading, "permissions");
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, (int)i);
+    bool added = read_item(reading, i);
+    lua_pop(L, 1);
+    if (!added) return false;
+  }
+  return true;
+}
+
+/* Reads { ["https://api.example.com/"] = { "read:reports", ... }, ... } from the top of the stack. */
+static bool read_map_form(const struct reading *reading) {
+  lua_State *L = reading->L;
+  size_t count;
+  const struct text *keys =
+      table_push_keys(reading, "permissions", "either a list of tables or a table of lists expected, got both", &count);
+  bool good = true;
+  for (size_t i = 0; good && i < count; i++) {
+    lua_pushlstring(L, keys[i].data, keys[i].length);
+    lua_rawget(L, -3);
+    good = read_names(reading, keys[i]);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return good;
+}
+
+/* Reads either form of a permission list, on top of the stack. Which one it is shows in the key that comes first. */
+static bool read_permissions(const struct reading *reading) {
+  lua_State *L = reading->L;
+  lua_pushnil(L);
+  bool map_form = false;
+  if (lua_next(L, -2)) {
+    map_form = lua_type(L, -2) == LUA_TSTRING;
+    lua_pop(L, 2);
+  }
+  bool good = map_form ? read_map_form(reading) : read_list_form(reading);
+  return good && request_end_list(&reading->call->request, reading->error);
+}
+
+/* Reads { "rol_...", ... } from the top of the stack. */
+static bool read_ids(const struct reading *reading) {
+  lua_State *L = reading->L;
+  const char *name = reading->call->operation->body_name;
+  char place[TABLE_PLACE_SIZE];
+  lua_Integer count = table_count(reading, name);
+  for (lua_Integer i = 1; i <= count; i++) {
+    snprintf(place, sizeof place, "%s[%lld]", name, (long long)i);
+    lua_rawgeti(L, -1, (int)i);
+    struct text id = table_check_string(reading, place, NULL);
+    bool added = request_add_id(&reading->call->request, id, reading->error);
+    lua_pop(L, 1);
+    if (!added) {
+      if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, place, ": ");
+      return false;
+    }
+  }
+  return request_end_list(&reading->call->request, reading->error);
+}
+
+/* Reads the argument that makes the body. */
+static bool read_body(const struct reading *reading, int index) {
+  lua_pushvalue(reading->L, index);
+  switch (reading->call->operation->body) {
+    case BODY_NONE: return true;
+    case BODY_PERMISSIONS: return read_permissions(reading);
+    case BODY_IDS: return read_ids(reading);
+    case BODY_FIELDS:
+      return json_write_fields(reading, reading->call->operation->body_name) &&
+             request_end_content(&reading->call->request, reading->error);
+  }
+  return true;
+}
+
+/* Where the arguments of an operation are on the stack, the same as the user's positions but for a constant; 0 for one that
+ * there is not. */
+struct places {
+  int id, query, body, options;
+};
+
+static struct places find_places(const struct operation *operation, int first) {
+  struct places places = {0};
+  if (operation->id_name) places.id = first++;
+  if (operation->query_name) places.query = first++;
+  if (operation->body != BODY_NONE) places.body = first++;
+  places.options = first;
+  return places;
+}
+
+/* Raises where an argument is of a wrong type, or one too many: of all arguments, before any value is looked at. */
+static void check_types(const struct reading *reading, const struct places *places, int shift) {
+  lua_State *L = reading->L;
+  const struct operation *operation = reading->call->operation;
+  if (places->id) values_check_string(L, places->id, places->id + shift, reading->function, operation->id_name);
+  if (places->query) {
+    values_check_string(L, places->query, places->query + shift, reading->function, operation->query_name);
+  }
+  if (places->body && !lua_istable(L, places->body)) {
+    values_raise(L, places->body + shift, reading->function, "%s: table expected, got %s", operation->body_name,
+                 values_typename(L, places->body));
+  }
+  if (lua_gettop(L) > places->options) {
+    values_raise(L, places->options + 1 + shift, reading->function, "no argument expected, got %s",
+                 values_typename(L, places->options + 1));
+  }
+}
+
+/* The string at a stack index, where there is one. */
+static struct text string_at(lua_State *L, int index) {
+  struct text text;
+  text.data = lua_tolstring(L, index, &text.length);
+  return text;
+}
+
+bool arguments_read(lua_State *L, int first, int position, const char *function, struct call *call,
+                    struct error *error) {
+  const struct operation *operation = call->operation;
+  struct reading reading = {.L = L, .function = function, .call = call, .error = error};
+  struct places places = find_places(operation, first);
+  int shift = position - first;
+  check_types(&reading, &places, shift);
+  lua_settop(L, places.options);
+  if (places.id && !request_identify(&call->request, string_at(L, places.id), error)) return false;
+  if (places.query && !request_add_query(&call->request, operation->query_name, string_at(L, places.query), error)) {
+    return false;
+  }
+  reading.position = places.body + shift;
+  if (places.body && !read_body(&reading, places.body)) return false;
+  reading.position = places.options + shift;
+  return options_read(&reading, places.options);
+}

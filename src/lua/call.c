@@ -1,0 +1,293 @@
+#include "call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../curl/clock.h"
+#include "compat.h"
+#include "values.h"
+
+static const char CALL_TYPE[] = "auth0perm.call";
+
+/* Key of the registry: the function call_listeners, to be had without memory. */
+static const char LISTENERS_KEY = 0;
+
+struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, const struct operation *operation) {
+  struct held_call *call = compat_newuserdata(L, sizeof *call);
+  memset(call, 0, sizeof *call);
+  compat_setmetatable(L, CALL_TYPE);
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, owner);
+  lua_rawseti(L, -2, LUA_CALL_CLIENT);
+  if (operation->answer != ANSWER_NOTHING) {
+    lua_newtable(L);
+    lua_rawseti(L, -2, LUA_CALL_ITEMS);
+  }
+  compat_setuservalue(L, -2);
+  call_open(&call->call, client, operation);
+  return call;
+}
+
+struct held_call *lua_call_check(lua_State *L) {
+  return luaL_checkudata(L, 1, CALL_TYPE);
+}
+
+void lua_call_push_methods(lua_State *L) {
+  luaL_getmetatable(L, CALL_TYPE);
+  lua_getfield(L, -1, "__index");
+  lua_remove(L, -2);
+}
+
+void lua_call_cancel(struct held_call *call, const char *message) {
+  if (call->started) {
+    crank_end(call, FAILURE_CANCELED, message);
+  } else {
+    bool maybe_read = call->call.state == CALL_SENDING;
+    struct failure failure = {.kind = FAILURE_CANCELED, .maybe_read = maybe_read, .message = message};
+    call_fail(&call->call, &failure, clock_seconds());
+  }
+}
+
+void lua_call_unleash(struct held_call *call) {
+  if (call->leash) call->leash->call = NULL;
+  call->leash = NULL;
+}
+
+int lua_call_push_result(lua_State *L, const struct held_call *call) {
+  const struct operation *operation = call->call.operation;
+  if (call->call.error.kind != ERROR_NONE) return values_return_error(L, &call->call.error, operation->name);
+  if (operation->answer == ANSWER_NOTHING) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  compat_getuservalue(L, -1);
+  lua_rawgeti(L, -1, LUA_CALL_ITEMS);
+  if (operation->answer == ANSWER_OBJECT) lua_rawgeti(L, -1, 1);
+  return 1;
+}
+
+void lua_call_drop_items(lua_State *L, int index) {
+  compat_getuservalue(L, index);
+  lua_newtable(L);
+  lua_rawseti(L, -2, LUA_CALL_ITEMS);
+  lua_pop(L, 1);
+}
+
+void lua_call_push_item(lua_State *L, int index, int place) {
+  compat_getuservalue(L, index);
+  lua_rawgeti(L, -1, LUA_CALL_ITEMS);
+  lua_rawgeti(L, -1, place);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/*---
+--- One operation under way.
+---@class auth0perm.Call
+local Call = {}
+*/
+
+/*---
+--- Whether the result is there.
+---@return boolean done
+function Call:done() end
+*/
+static int m_done(lua_State *L) {
+  lua_pushboolean(L, lua_call_check(L)->call.state == CALL_FINISHED);
+  return 1;
+}
+
+/*---
+--- What the operation's method would have returned. Raises while the call is not done.
+---@return any result  `true`, a list or an object; `nil` where the operation failed
+---@return auth0perm.Error? err
+function Call:result() end
+*/
+static int m_result(lua_State *L) {
+  const struct held_call *call = lua_call_check(L);
+  if (call->call.state != CALL_FINISHED) luaL_error(L, "'result': the call is not done");
+  lua_settop(L, 1);
+  return lua_call_push_result(L, call);
+}
+
+/*---
+--- Ends the call at once: its result is an error of kind `canceled`, whose `maybe_applied` tells whether the tenant may have
+--- read a request that changes something.
+---@return boolean canceled  false where the call was done already
+function Call:cancel() end
+*/
+static int m_cancel(lua_State *L) {
+  struct held_call *call = lua_call_check(L);
+  lua_pushboolean(L, call->call.state != CALL_FINISHED);
+  lua_call_cancel(call, "canceled");
+  return 1;
+}
+
+/* Pushes the message for what was raised, on top of the stack; errors of ours know theirs. */
+static const char *push_message(lua_State *L) {
+  if (luaL_callmeta(L, -1, "__tostring") && lua_isstring(L, -1)) return lua_tostring(L, -1);
+  if (lua_isstring(L, -1)) return lua_tostring(L, -1);
+  return lua_pushfstring(L, "(an error object of type %s)", values_typename(L, -1));
+}
+
+static void print_report(const struct held_call *call, const char *message) {
+  fprintf(stderr, "auth0perm: on_done of %s: %s\n", call->call.operation->name, message);
+}
+
+/* The message handler of a listener; runs before what it was called from is gone. */
+static int report(lua_State *L) {
+  print_report(lua_touserdata(L, lua_upvalueindex(1)), push_message(L));
+  return 0;
+}
+
+/* Calls the listeners of the call that is its argument, one after the other, however they end. Each is taken off the list
+ * before: when the host interrupts this between two of them, the others are still there. */
+static int call_listeners(lua_State *L) {
+  struct held_call *call = lua_touserdata(L, 1);
+  compat_getuservalue(L, 1);
+  lua_rawgeti(L, 2, LUA_CALL_LISTENERS);
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, report, 1);
+  int count = (int)compat_rawlen(L, 3);
+  for (int i = 1; i <= count; i++) {
+    lua_pushvalue(L, 1);
+    int results = lua_call_push_result(L, call);
+    lua_rawgeti(L, 3, i);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, 3, i);
+    lua_insert(L, -1 - results);
+    int status = lua_toboolean(L, -1 - results) ? lua_pcall(L, results, 0, 4) : 0;
+    if (status != 0 && status != LUA_ERRRUN) print_report(call, "not enough memory, or an error in its error");
+    lua_settop(L, 4);
+  }
+  call->heard = false;
+  lua_pushnil(L);
+  lua_rawseti(L, 2, LUA_CALL_LISTENERS);
+  return 0;
+}
+
+bool lua_call_conclude(lua_State *L, struct held_call *call) {
+  if (!call->heard) return true;
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &LISTENERS_KEY);
+  lua_pushvalue(L, -2);
+  int status = lua_pcall(L, 1, 0, 0);
+  if (status != 0 && status != LUA_ERRMEM) return false;
+  if (status == LUA_ERRMEM) {
+    call->heard = false;
+    print_report(call, "not enough memory");
+    lua_pop(L, 1);
+  }
+  return true;
+}
+
+/*---
+--- Has a function called when the call is done, from the `step` (or blocking method, or `close`) that finds it done; at once
+--- where it is done already. It may do anything but yield: start calls, cancel them, close the client. What it raises is
+--- reported on the standard error stream, and stops nothing else. Several functions are called in the order in which they
+--- came. Only for calls of `start`.
+---@param listener fun(result: any, err: auth0perm.Error?)  gets what `result` returns
+---@return auth0perm.Call call  itself
+function Call:on_done(listener) end
+*/
+static int m_on_done(lua_State *L) {
+  struct held_call *call = lua_call_check(L);
+  if (!lua_isfunction(L, 2))
+    values_raise(L, 1, "on_done", "listener: function expected, got %s", values_typename(L, 2));
+  if (!call->started) luaL_error(L, "'on_done': only for calls of client:start(); you drive this one yourself");
+  lua_settop(L, 2);
+  compat_getuservalue(L, 1);
+  lua_rawgeti(L, 3, LUA_CALL_LISTENERS);
+  if (lua_isnil(L, 4)) {
+    lua_newtable(L);
+    lua_replace(L, 4);
+    lua_pushvalue(L, 4);
+    lua_rawseti(L, 3, LUA_CALL_LISTENERS);
+  }
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, 4, (int)compat_rawlen(L, 4) + 1);
+  call->heard = true;
+  lua_settop(L, 1);
+  if (call->call.state == CALL_FINISHED && !call->crank && !lua_call_conclude(L, call)) lua_error(L);
+  return 1;
+}
+
+/* Sets a member of the table on top of the stack to a number of the newest answer's, where it is known. */
+static void set_known(lua_State *L, const char *name, double number) {
+  if (number < 0) return;
+  compat_pushwhole(L, number);
+  lua_setfield(L, -2, name);
+}
+
+/*---
+--- What is known of the requests of this call so far, for logs and tools.
+---@class auth0perm.CallInfo
+--- Requests that left; for a list, for its newest page.
+---@field attempts integer
+--- HTTP status of the newest answer.
+---@field status? integer
+--- Whether the newest request left on a connection that was there already; only for calls that the client drives.
+---@field reused? boolean
+--- The rate limit as the newest answer told it: the bucket's size, what is left in it (requests), and when it is full (seconds
+--- since 1970, by the tenant's clock).
+---@field limit? integer
+---@field remaining? integer
+---@field reset? integer
+
+---@return auth0perm.CallInfo info
+function Call:info() end
+*/
+static int m_info(lua_State *L) {
+  const struct held_call *call = lua_call_check(L);
+  const struct call_answer *last = &call->call.last;
+  lua_createtable(L, 0, 6);
+  lua_pushinteger(L, call->call.attempts);
+  lua_setfield(L, -2, "attempts");
+  if (last->status > 0) {
+    lua_pushinteger(L, last->status);
+    lua_setfield(L, -2, "status");
+    set_known(L, "limit", last->limit);
+    set_known(L, "remaining", last->remaining);
+    set_known(L, "reset", last->reset);
+  }
+  if (call->answered) {
+    lua_pushboolean(L, call->reused);
+    lua_setfield(L, -2, "reused");
+  }
+  return 1;
+}
+
+static int m_tostring(lua_State *L) {
+  const struct held_call *call = lua_call_check(L);
+  const char *state = call->call.state != CALL_FINISHED ? "not done" : "done";
+  if (call->call.state == CALL_FINISHED && call->call.error.kind != ERROR_NONE) state = "failed";
+  lua_pushfstring(L, "auth0perm call (%s, %s)", call->call.operation ? call->call.operation->name : "?", state);
+  return 1;
+}
+
+static int m_gc(lua_State *L) {
+  struct held_call *call = lua_call_check(L);
+  crank_forget(call);
+  lua_call_unleash(call);
+  call_close(&call->call);
+  return 0;
+}
+
+void lua_call_open(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"done", m_done}, {"result", m_result},   {"cancel", m_cancel},
+      {"info", m_info}, {"on_done", m_on_done}, {NULL, NULL},
+  };
+  lua_pushcfunction(L, call_listeners);
+  compat_rawsetp(L, LUA_REGISTRYINDEX, &LISTENERS_KEY);
+  luaL_newmetatable(L, CALL_TYPE); /* filled each time: the time before may have been short of memory */
+  lua_newtable(L);
+  compat_setfuncs(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, m_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, m_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "protected");
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+}

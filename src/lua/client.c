@@ -1,0 +1,554 @@
+#include "client.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../curl/clock.h"
+#include "arguments.h"
+#include "call.h"
+#include "compat.h"
+#include "configuration.h"
+#include "values.h"
+
+static const char CLIENT_TYPE[] = "auth0perm.client";
+
+/* Key of the registry: a function that does nothing, see check_interrupt. */
+static const char NOTHING_KEY = 0;
+
+/* Key of the registry: true, once a blocking client was made in nginx. */
+static const char WARNED_KEY = 0;
+
+/* How long a blocking method waits at a time, in seconds, before it looks whether it has been interrupted. A signal ends
+ * the wait earlier. */
+static const double BLOCKING_WAIT = 1;
+
+/* How often an event loop has to step a client where the system has nothing that it could wait for, in seconds. */
+static const double LOOK = 0.01;
+
+/* The table that belongs to the userdata holds the calls in flight, each under its address: what keeps them alive. */
+struct lua_client {
+  struct client client;
+  struct curl_driver *driver; /* NULL where the host performs the requests */
+  struct crank crank;         /* of the driver */
+  bool closing;               /* close was asked for while the crank was turning */
+};
+
+/* Pushes the version of the language: "Lua 5.4", or what LuaJIT says of itself. No metamethod of the globals runs. */
+static struct text push_lua_version(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+  lua_getfield(L, -1, "jit");
+  if (lua_istable(L, -1)) lua_getfield(L, -1, "version");
+  if (lua_type(L, -1) != LUA_TSTRING) lua_pushliteral(L, LUA_VERSION);
+  struct text version;
+  version.data = lua_tolstring(L, -1, &version.length);
+  return version;
+}
+
+/* A client that blocks would hold up all of an nginx worker's requests: says so in its log, once. */
+static void warn_in_nginx(lua_State *L) {
+  int top = lua_gettop(L);
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &WARNED_KEY);
+  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+  lua_getfield(L, -1, "ngx");
+  if (lua_isnil(L, top + 1) && lua_istable(L, top + 3)) {
+    lua_pushboolean(L, 1);
+    compat_rawsetp(L, LUA_REGISTRYINDEX, &WARNED_KEY);
+    lua_getfield(L, top + 3, "log");
+    lua_getfield(L, top + 3, "WARN");
+    luaL_where(L, 1);
+    lua_pushliteral(L,
+                    "auth0perm: this client holds up all requests of its nginx worker while it waits; "
+                    "require \"auth0perm.openresty\" in place of \"auth0perm\"");
+    lua_pcall(L, 3, 0, 0);
+  }
+  lua_settop(L, top);
+}
+
+/* Fills a zeroed client, whose userdata is there to free what it has when something fails. */
+static bool open_client(struct lua_client *client, const struct configuration *given, struct allocator allocator,
+                        struct error *error) {
+  if (!configuration_check(given, error) || !client_open(&client->client, &given->core, allocator, error)) return false;
+  if (configuration_has_no_driver(given)) return true;
+  client->driver = curl_driver_new(allocator, &given->curl, error);
+  if (!client->driver) return false;
+  crank_open(&client->crank, &client->client, client->driver);
+  return true;
+}
+
+/* Ends and frees everything. While the crank turns that has to wait until it stands: a finalizer may have asked. */
+static void close_client(struct lua_client *client) {
+  if (client->crank.turning) {
+    client->closing = true;
+    return;
+  }
+  client->closing = false;
+  if (client->driver) crank_close(&client->crank);
+  curl_driver_free(client->driver);
+  client->driver = NULL;
+  client_close(&client->client);
+}
+
+/*---
+--- What calls to one tenant share: connections, token, rate limit. The operations are its methods.
+---@class auth0perm.Client: auth0perm.Operations
+local Client = {}
+
+--- The operations of the Management API, which every client has.
+---@class auth0perm.Operations
+local Operations = {}
+*/
+
+/*---
+--- Makes a client for one tenant. It connects when it is first used, and keeps its connections.
+--- Raises for wrong types and unknown options; returns an error of kind `invalid` for values that cannot be right.
+---@param options auth0perm.Options
+---@return auth0perm.Client? client
+---@return auth0perm.Error? err  of kind `invalid` or `memory`
+function auth0perm.new(options) end
+*/
+int lua_client_new(lua_State *L) {
+  struct configuration given = {.core = client_defaults(), .curl = curl_options_defaults()};
+  struct error error;
+  struct allocator allocator;
+  lua_settop(L, 1);
+  if (!lua_istable(L, 1)) values_raise(L, 1, "new", "options: table expected, got %s", values_typename(L, 1));
+  allocator.reallocate = lua_getallocf(L, &allocator.context);
+  given.core.lua_version = push_lua_version(L);
+
+  struct lua_client *client = compat_newuserdata(L, sizeof *client);
+  memset(client, 0, sizeof *client);
+  compat_setmetatable(L, CLIENT_TYPE);
+  lua_newtable(L);
+  lua_pushliteral(L, "token");
+  lua_rawget(L, 1);
+  lua_rawseti(L, -2, CRANK_TOKEN); /* used where it is a function */
+  compat_setuservalue(L, -2);
+  /* Options are read last: from here on no memory is Lua's, so no finalizer runs that could change their table. */
+  configuration_read(L, 1, &given);
+  /* Pauses of two clients are to differ, also when both were made at once. */
+  given.core.random = (uint64_t)(clock_seconds() * 1e9) ^ (uint64_t)(uintptr_t)client;
+  given.core.epoch = clock_epoch;
+  if (!open_client(client, &given, allocator, &error)) {
+    close_client(client);
+    return values_return_error(L, &error, "new");
+  }
+  if (client->driver) warn_in_nginx(L);
+  return 1;
+}
+
+static struct lua_client *check_client(lua_State *L) {
+  return luaL_checkudata(L, 1, CLIENT_TYPE);
+}
+
+static bool is_open(const struct lua_client *client) {
+  return client->client.open && !client->closing;
+}
+
+static int return_closed(lua_State *L, const char *operation) {
+  struct error error;
+  error_set(&error, ERROR_CLOSED, "the client is closed");
+  return values_return_error(L, &error, operation);
+}
+
+/* Raises where the host performs the requests. */
+static void check_driver(lua_State *L, const struct lua_client *client, const char *method) {
+  if (!client->driver)
+    luaL_error(L, "'%s': the client was made without a driver; drive its calls with call:next()", method);
+}
+
+/* Lets go of all calls, and of the token function: empties the table of anchors at this stack index. */
+static void drop_anchors(lua_State *L, int anchors) {
+  for (lua_pushnil(L); lua_next(L, anchors);) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, anchors);
+  }
+}
+
+/* Lets go of the calls that are done, after telling who wants to know; the table of anchors is at this stack index, and the
+ * slot above it is for what an interrupt of the host's raises. Who is told may start calls, turn the crank and close the
+ * client; calls that are done because of that have to wait for the next turn. */
+static void conclude_calls(lua_State *L, struct lua_client *client, int anchors) {
+  struct held_call *call;
+  size_t count = crank_finished_count(&client->crank);
+  while (count-- > 0 && (call = crank_finished(&client->crank))) {
+    compat_rawgetp(L, anchors, call);
+    if (!lua_call_conclude(L, call)) {
+      lua_replace(L, anchors + 1);
+      crank_put_back(&client->crank, call);
+      lua_settop(L, anchors + 1);
+      return;
+    }
+    lua_pushnil(L);
+    compat_rawsetp(L, anchors, call);
+    lua_pop(L, 1);
+  }
+}
+
+/* Closes a client whose crank stands; the table of anchors is at this stack index, with a slot above it. */
+static void close_and_conclude(lua_State *L, struct lua_client *client, int anchors) {
+  client->closing = true;
+  if (client->driver) crank_end_all(&client->crank);
+  conclude_calls(L, client, anchors);
+  close_client(client);
+  drop_anchors(L, anchors);
+}
+
+/* Turns the crank; the table of anchors is on top of the stack. False when it is being turned already. An interrupt of the
+ * host's goes on its way. */
+static bool turn(lua_State *L, struct lua_client *client, double seconds) {
+  int anchors = lua_gettop(L);
+  lua_pushnil(L);
+  if (!crank_turn(L, &client->crank, anchors, seconds)) return false;
+  if (client->closing) {
+    close_and_conclude(L, client, anchors);
+  } else if (lua_isnil(L, anchors + 1)) {
+    conclude_calls(L, client, anchors);
+  }
+  if (!lua_isnil(L, anchors + 1)) lua_error(L);
+  lua_settop(L, anchors);
+  return true;
+}
+
+/* Makes a call of the arguments that follow the client on the stack, and puts it between the two. NULL: a value is
+ * refused. */
+static struct held_call *make_call(lua_State *L, struct lua_client *client, const struct operation *operation,
+                                   int position, const char *function, struct error *error) {
+  struct held_call *call = lua_call_push(L, 1, &client->client, operation);
+  lua_insert(L, 2);
+  bool good = arguments_read(L, 3, position, function, &call->call, error);
+  lua_settop(L, 2);
+  return good ? call : NULL;
+}
+
+/* Has the crank drive a call, which is at stack index 2. Pushes the table that keeps it alive. False when a finalizer of
+ * the host's has closed the client meanwhile: memory was taken, and so they may have run. */
+static bool start_call(lua_State *L, struct lua_client *client, struct held_call *call) {
+  compat_getuservalue(L, 1);
+  lua_pushvalue(L, 2);
+  compat_rawsetp(L, 3, call);
+  if (!is_open(client)) {
+    lua_pushnil(L);
+    compat_rawsetp(L, 3, call);
+    return false;
+  }
+  crank_add(&client->crank, call, clock_seconds());
+  return true;
+}
+
+/* A host that wants to stop a script (Ctrl-C in lua.c, a debugger, a watchdog) sets a hook that raises, and hooks run
+ * when functions are called: so one is called. If it raises, the call ends and the error goes on its way. */
+static void check_interrupt(lua_State *L, struct held_call *call) {
+  compat_rawgetp(L, LUA_REGISTRYINDEX, &NOTHING_KEY);
+  if (lua_pcall(L, 0, 0, 0) == 0) return;
+  crank_end(call, FAILURE_CANCELED, "interrupted");
+  lua_error(L);
+}
+
+/* Drives a call, which is at stack index 2 behind its client, and turns the crank until it is done. False, when the
+ * client is closed. Leaves a table on the stack. */
+static bool run_call(lua_State *L, struct lua_client *client, struct held_call *call) {
+  if (!start_call(L, client, call)) return false;
+  while (call->call.state != CALL_FINISHED) {
+    if (!turn(L, client, BLOCKING_WAIT)) {
+      crank_end(call, FAILURE_CANCELED, "not started");
+      luaL_error(L, "'%s': the client is at work, and cannot be used from within", call->call.operation->name);
+    }
+    check_interrupt(L, call);
+  }
+  return true;
+}
+
+/* Every operation's method: makes a call, and turns the crank until it is done. Without a driver the call is the result. */
+static int m_operation(lua_State *L) {
+  const struct operation *operation = lua_touserdata(L, lua_upvalueindex(1));
+  struct lua_client *client = check_client(L);
+  struct error error;
+  if (!is_open(client)) return return_closed(L, operation->name);
+  struct held_call *call = make_call(L, client, operation, 1, operation->name, &error);
+  if (!call) return values_return_error(L, &error, operation->name);
+  if (!client->driver) return 1;
+  if (!run_call(L, client, call)) return return_closed(L, operation->name);
+  lua_settop(L, 2);
+  return lua_call_push_result(L, call);
+}
+
+/* Takes the name of an operation, the first argument, off the stack. */
+static const struct operation *check_operation(lua_State *L, const char *function) {
+  struct text name = values_check_string(L, 2, 1, function, "operation");
+  const struct operation *operation = strlen(name.data) == name.length ? operation_find(name.data) : NULL;
+  if (!operation) values_raise(L, 1, function, "operation: no such operation: \"%s\"", name.data);
+  lua_remove(L, 2);
+  return operation;
+}
+
+/* What start and prepare have in common: the operation's name, then its arguments. Leaves client and call. */
+static struct held_call *make_named_call(lua_State *L, struct lua_client *client, const char *function,
+                                         const struct operation **operation, struct error *error) {
+  *operation = check_operation(L, function);
+  return make_call(L, client, *operation, 2, function, error);
+}
+
+/* The upvalues of an iterator. */
+enum { EACH_CLIENT = 1, EACH_CALL = 2, EACH_INDEX = 3 };
+
+/* Raises the error that the method would have returned. */
+static int raise_error(lua_State *L, const struct error *error, const char *operation) {
+  values_push_error(L, error, operation);
+  return lua_error(L);
+}
+
+static int raise_closed(lua_State *L, const char *operation) {
+  return_closed(L, operation);
+  return lua_error(L);
+}
+
+/* Remembers how far the page is used up. */
+static void set_index(lua_State *L, int index) {
+  lua_pushinteger(L, index);
+  lua_replace(L, lua_upvalueindex(EACH_INDEX));
+}
+
+/* Fetches the next page in place of the one that is used up; client and call are all that is on the stack. */
+static void fetch_page(lua_State *L, struct lua_client *client, struct held_call *call) {
+  const char *operation = call->call.operation->name;
+  if (!is_open(client)) raise_closed(L, operation);
+  if (call->crank) luaL_error(L, "'%s': the iterator is at work, and cannot be used from within", operation);
+  set_index(L, 0);
+  lua_call_drop_items(L, 2);
+  call_resume(&call->call);
+  if (!run_call(L, client, call)) raise_closed(L, operation);
+  lua_settop(L, 2);
+}
+
+/* What the generic for calls: returns the next item, or nil at the end. */
+static int next_item(lua_State *L) {
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(EACH_CLIENT));
+  lua_pushvalue(L, lua_upvalueindex(EACH_CALL));
+  struct lua_client *client = lua_touserdata(L, 1);
+  struct held_call *call = lua_touserdata(L, 2);
+  int index = (int)lua_tointeger(L, lua_upvalueindex(EACH_INDEX));
+  for (;;) {
+    const struct error *error = &call->call.error;
+    if (call->call.state == CALL_FINISHED) {
+      if (error->kind != ERROR_NONE) return raise_error(L, error, call->call.operation->name);
+      lua_call_push_item(L, 2, ++index);
+      if (!lua_isnil(L, -1) || !call->call.more) break;
+      lua_settop(L, 2);
+    }
+    fetch_page(L, client, call);
+    index = (int)lua_tointeger(L, lua_upvalueindex(EACH_INDEX)); /* a listener may have used the iterator meanwhile */
+  }
+  set_index(L, index);
+  return 1;
+}
+
+/*---
+--- Goes through a list without ever holding more than one page of it:
+--- `for permission in client:each("list_user_permissions", user_id) do ... end`. The next page is fetched, blocking, when
+--- the last item of the one before is used up; leaving the loop early costs nothing more.
+---
+--- The generic `for` has no place for `nil, err`. So what the method would have returned as an error is raised, as the
+--- same error object, here or in the loop; `pcall` catches it. `timeout` bounds each page by itself, and not what the
+--- loop does between them. A list that changes meanwhile may show some of the change.
+---@param operation string  a method that returns a list, such as `"list_user_permissions"`
+---@param ... any  the method's arguments
+---@return fun(): any iterator  the next item, or nil behind the last
+function Client:each(operation, ...) end
+*/
+static int m_each(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  struct error error;
+  if (!is_open(client)) return raise_closed(L, "each");
+  const struct operation *operation = check_operation(L, "each");
+  if (operation->answer != ANSWER_LIST && operation->answer != ANSWER_ARRAY) {
+    values_raise(L, 1, "each", "operation: one that returns a list expected, got \"%s\"", operation->name);
+  }
+  struct held_call *call = make_call(L, client, operation, 2, "each", &error);
+  if (!call) return raise_error(L, &error, operation->name);
+  call->call.by_page = true;
+  if (!client->driver) return 1;
+  lua_pushinteger(L, 0);
+  lua_pushcclosure(L, next_item, 3);
+  return 1;
+}
+
+/*---
+--- Starts an operation without waiting for it. `step` moves it on; its deadline runs from now on.
+---@param operation string  a method's name, such as `"remove_user_permissions"`
+---@param ... any  the method's arguments
+---@return auth0perm.Call? call
+---@return auth0perm.Error? err  of kind `invalid`, `closed` or `memory`, where the method would have refused
+function Client:start(operation, ...) end
+*/
+static int m_start(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  const struct operation *operation;
+  struct error error;
+  if (!is_open(client)) return return_closed(L, "start");
+  check_driver(L, client, "start");
+  struct held_call *call = make_named_call(L, client, "start", &operation, &error);
+  if (!call) return values_return_error(L, &error, operation->name);
+  if (!start_call(L, client, call)) return return_closed(L, operation->name);
+  lua_settop(L, 2);
+  return 1;
+}
+
+/*---
+--- Makes a call for a driver of your own, one that has HTTP of its own: see `Call:next`. Its deadline runs from the first `next`.
+---@param operation string  a method's name
+---@param ... any  the method's arguments
+---@return auth0perm.Call? call
+---@return auth0perm.Error? err  of kind `invalid`, `closed` or `memory`
+function Client:prepare(operation, ...) end
+*/
+static int m_prepare(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  const struct operation *operation;
+  struct error error;
+  if (!is_open(client)) return return_closed(L, "prepare");
+  if (make_named_call(L, client, "prepare", &operation, &error)) return 1;
+  return values_return_error(L, &error, operation->name);
+}
+
+/*---
+--- Moves all started calls on, after waiting at most `seconds` for something to happen.
+---@param seconds? number  default 0: does not wait
+---@return integer? in_flight  calls that are not done yet
+---@return auth0perm.Error? err  of kind `closed`
+function Client:step(seconds) end
+*/
+static int m_step(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  double seconds = 0;
+  if (!lua_isnoneornil(L, 2)) {
+    seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
+    if (!(seconds >= 0)) values_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", values_shown(L, 2));
+  }
+  if (!is_open(client)) return return_closed(L, "step");
+  check_driver(L, client, "step");
+  lua_settop(L, 1);
+  compat_getuservalue(L, 1);
+  if (!turn(L, client, seconds)) luaL_error(L, "'step': the client is at work, and cannot be stepped from within");
+  lua_pushinteger(L, (lua_Integer)client->crank.in_flight);
+  return 1;
+}
+
+/*---
+--- A descriptor that is readable when `step` would find something to do: an event loop can wait for it. It is the client's own:
+--- neither read from it nor close it. It stays the same until the client is closed (or the process forks).
+---
+--- `pollfd`, `events` and `timeout` are cqueues' protocol; `cqueues.poll(client)` waits for a client.
+---@return integer? descriptor  of an epoll or kqueue; nil where the system has neither, and where the client is closed
+function Client:pollfd() end
+*/
+static int m_pollfd(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  if (!is_open(client)) return 0;
+  check_driver(L, client, "pollfd");
+  crank_look_for_fork(&client->crank);
+  int descriptor = curl_driver_descriptor(client->driver);
+  if (descriptor < 0) return 0;
+  lua_pushinteger(L, descriptor);
+  return 1;
+}
+
+/*---
+--- What to wait for on the descriptor: that it can be read.
+---@return "r" events
+function Client:events() end
+*/
+static int m_events(lua_State *L) {
+  check_client(L);
+  lua_pushliteral(L, "r");
+  return 1;
+}
+
+/*---
+--- When to call `step` even if the descriptor has nothing to read. Each `start`, `step` and `cancel` may change it.
+---@return number? seconds  0: at once; nil: there is nothing to do until the next `start`
+function Client:timeout() end
+*/
+static int m_timeout(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  if (!is_open(client)) return 0;
+  check_driver(L, client, "timeout");
+  crank_look_for_fork(&client->crank);
+  double seconds = crank_timeout(&client->crank, clock_seconds());
+  if (seconds == HUGE_VAL) return 0;
+  lua_pushnumber(L, curl_driver_descriptor(client->driver) < 0 ? fmin(seconds, LOOK) : seconds);
+  return 1;
+}
+
+/*---
+--- Ends all calls in flight with an error of kind `closed`, closes the connections and wipes the token. May be called again.
+function Client:close() end
+*/
+static int m_close(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  lua_settop(L, 1);
+  compat_getuservalue(L, 1);
+  if (client->crank.turning) {
+    client->closing = true;
+  } else if (is_open(client)) {
+    lua_pushnil(L);
+    close_and_conclude(L, client, 2);
+    if (!lua_isnil(L, 3)) lua_error(L);
+  }
+  return 0;
+}
+
+/* Nobody holds the client any more, or the state is being closed, even from within a turn that will never go on. */
+static int m_gc(lua_State *L) {
+  struct lua_client *client = check_client(L);
+  client->crank.turning = false;
+  close_client(client);
+  return 0;
+}
+
+static int m_tostring(lua_State *L) {
+  const struct lua_client *client = check_client(L);
+  lua_pushfstring(L, "auth0perm client (%s)", is_open(client) ? client->client.domain.data : "closed");
+  return 1;
+}
+
+static int nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* Sets a method for each operation in the table on top of the stack. */
+static void set_operations(lua_State *L) {
+  const struct operation *operation;
+  for (size_t i = 0; (operation = operation_at(i)); i++) {
+    lua_pushlightuserdata(L, (void *)operation);
+    lua_pushcclosure(L, m_operation, 1);
+    lua_setfield(L, -2, operation->name);
+  }
+}
+
+void lua_client_open(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"each", m_each},     {"start", m_start},     {"prepare", m_prepare}, {"step", m_step}, {"pollfd", m_pollfd},
+      {"events", m_events}, {"timeout", m_timeout}, {"close", m_close},     {NULL, NULL},
+  };
+  static const luaL_Reg metamethods[] = {
+      {"__gc", m_gc},
+      {"__close", m_close},
+      {"__tostring", m_tostring},
+      {NULL, NULL},
+  };
+  lua_pushcfunction(L, nothing);
+  compat_rawsetp(L, LUA_REGISTRYINDEX, &NOTHING_KEY);
+  luaL_newmetatable(L, CLIENT_TYPE); /* filled each time: the time before may have been short of memory */
+  compat_setfuncs(L, metamethods);
+  lua_newtable(L);
+  compat_setfuncs(L, methods);
+  set_operations(L);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, "protected");
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,202 @@
+#include "json.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../core/encode.h"
+#include "compat.h"
+
+/* How deep fields may be nested. The API's own go four levels deep. What contains itself is deeper than that. */
+enum { DEPTH_MOST = 16 };
+
+enum { SHOWN_SIZE = 60 /* bytes of a key in a message */, NUMBER_SIZE = 40 /* bytes */, LEVEL_SLOTS = 8 };
+
+/* Whole numbers up to here are exact in a double, 2^53. */
+static const double WHOLE_MOST = 9007199254740992.0;
+
+struct writing {
+  const struct reading *reading;
+  struct buffer *content;
+  char place[TABLE_PLACE_SIZE]; /* of the value being written */
+  int depth;
+};
+
+static bool write_value(struct writing *writing, bool array);
+
+/* Adds a part to the place; returns the length that it had, for leave. What is too long is cut. */
+static size_t enter(struct writing *writing, const char *part) {
+  size_t length = strlen(writing->place);
+  snprintf(writing->place + length, sizeof writing->place - length, "%s", part);
+  return length;
+}
+
+static void leave(struct writing *writing, size_t length) {
+  writing->place[length] = '\0';
+}
+
+static size_t enter_member(struct writing *writing, struct text key) {
+  char shown[SHOWN_SIZE];
+  char part[SHOWN_SIZE + 1];
+  error_quote(shown, sizeof shown, key, (struct text){0});
+  snprintf(part, sizeof part, ".%s", shown);
+  return enter(writing, part);
+}
+
+static size_t enter_item(struct writing *writing, lua_Integer index) {
+  char part[NUMBER_SIZE];
+  snprintf(part, sizeof part, "[%lld]", (long long)index);
+  return enter(writing, part);
+}
+
+static bool write_string(struct writing *writing, struct text text) {
+  if (encode_utf8_length(text) < 0) {
+    return error_set(writing->reading->error, ERROR_INVALID, "%s: valid UTF-8 expected", writing->place);
+  }
+  encode_json_string(writing->content, text);
+  return true;
+}
+
+/* Appends what printf made of a number. Its decimal point is the host's locale's, which may be any text. */
+static void append_number(struct buffer *content, const char *digits) {
+  const char *point = localeconv()->decimal_point;
+  const char *place = *point ? strstr(digits, point) : NULL;
+  if (!place) {
+    buffer_append_string(content, digits);
+    return;
+  }
+  buffer_append(content, digits, (size_t)(place - digits));
+  buffer_append(content, ".", 1);
+  buffer_append_string(content, place + strlen(point));
+}
+
+/* Whole numbers are written without a point on every Lua, others with as few digits as read back the same. */
+static bool write_number(struct writing *writing) {
+  lua_State *L = writing->reading->L;
+  char digits[NUMBER_SIZE];
+#if LUA_VERSION_NUM >= 503
+  if (lua_isinteger(L, -1)) {
+    snprintf(digits, sizeof digits, "%lld", (long long)lua_tointeger(L, -1));
+    buffer_append_string(writing->content, digits);
+    return true;
+  }
+#endif
+  double number = lua_tonumber(L, -1);
+  if (!isfinite(number)) {
+    return error_set(writing->reading->error, ERROR_INVALID, "%s: a finite number expected", writing->place);
+  }
+  if (number == floor(number) && fabs(number) <= WHOLE_MOST) {
+    snprintf(digits, sizeof digits, "%.0f", number + 0.0);
+  } else {
+    for (int precision = 15; precision <= 17; precision++) {
+      snprintf(digits, sizeof digits, "%.*g", precision, number);
+      if (strtod(digits, NULL) == number) break;
+    }
+  }
+  append_number(writing->content, digits);
+  return true;
+}
+
+/* Writes the list on top of the stack. */
+static bool write_array(struct writing *writing) {
+  lua_State *L = writing->reading->L;
+  lua_Integer count = table_count(writing->reading, writing->place);
+  buffer_append_string(writing->content, "[");
+  for (lua_Integer i = 1; i <= count; i++) {
+    if (i > 1) buffer_append_string(writing->content, ",");
+    size_t length = enter_item(writing, i);
+    lua_rawgeti(L, -1, (int)i);
+    if (!write_value(writing, false)) return false;
+    lua_pop(L, 1);
+    leave(writing, length);
+  }
+  buffer_append_string(writing->content, "]");
+  return true;
+}
+
+/* Whether the operation's row says that this member of the fields is an array. */
+static bool is_array_member(const struct writing *writing, struct text key) {
+  const char *const *name = writing->reading->call->operation->arrays;
+  while (*name && !text_equals(key, *name)) name++;
+  return *name && writing->depth == 1;
+}
+
+/* Writes the table with names on top of the stack. */
+static bool write_object(struct writing *writing) {
+  lua_State *L = writing->reading->L;
+  size_t count;
+  const struct text *keys = table_push_keys(writing->reading, writing->place,
+                                            "either a list or a table with names as keys expected, got both", &count);
+  buffer_append_string(writing->content, "{");
+  for (size_t i = 0; i < count; i++) {
+    size_t length = enter_member(writing, keys[i]);
+    if (i > 0) buffer_append_string(writing->content, ",");
+    if (!write_string(writing, keys[i])) return false;
+    buffer_append_string(writing->content, ":");
+    lua_pushlstring(L, keys[i].data, keys[i].length);
+    lua_rawget(L, -3);
+    if (!write_value(writing, is_array_member(writing, keys[i]))) return false;
+    lua_pop(L, 1);
+    leave(writing, length);
+  }
+  buffer_append_string(writing->content, "}");
+  lua_pop(L, 1);
+  return true;
+}
+
+/* Whether the first key of the table on top of the stack is a number; `empty` where there is none. */
+static bool is_list(lua_State *L, bool empty) {
+  lua_pushnil(L);
+  if (!lua_next(L, -2)) return empty;
+  bool list = lua_type(L, -2) == LUA_TNUMBER;
+  lua_pop(L, 2);
+  return list;
+}
+
+static bool write_table(struct writing *writing, bool array) {
+  lua_State *L = writing->reading->L;
+  if (writing->depth == DEPTH_MOST) {
+    return error_set(writing->reading->error, ERROR_INVALID,
+                     "%s: at most %d levels of tables expected; does one contain itself?", writing->place,
+                     (int)DEPTH_MOST);
+  }
+  luaL_checkstack(L, LEVEL_SLOTS, "fields");
+  writing->depth++;
+  bool good = is_list(L, array) ? write_array(writing) : write_object(writing);
+  writing->depth--;
+  return good;
+}
+
+/* Writes the value on top of the stack; `array` tells what an empty table is. On failure the stack is left as it is. */
+static bool write_value(struct writing *writing, bool array) {
+  const struct reading *reading = writing->reading;
+  lua_State *L = reading->L;
+  struct text text;
+  switch (lua_type(L, -1)) {
+    case LUA_TSTRING: text.data = lua_tolstring(L, -1, &text.length); return write_string(writing, text);
+    case LUA_TNUMBER: return write_number(writing);
+    case LUA_TBOOLEAN: buffer_append_string(writing->content, lua_toboolean(L, -1) ? "true" : "false"); return true;
+    case LUA_TTABLE: return write_table(writing, array);
+    case LUA_TLIGHTUSERDATA:
+      /* what cjson.null and ngx.null are */
+      if (lua_touserdata(L, -1)) break;
+      buffer_append_string(writing->content, "null");
+      return true;
+    default: break;
+  }
+  values_raise(L, reading->position, reading->function, "%s: string, number, boolean or table expected, got %s",
+               writing->place, values_typename(L, -1));
+}
+
+bool json_write_fields(const struct reading *reading, const char *place) {
+  struct writing writing = {.reading = reading, .content = &reading->call->request.content};
+  table_check(reading, place);
+  enter(&writing, place);
+  if (is_list(reading->L, false)) {
+    values_raise(reading->L, reading->position, reading->function,
+                 "%s: a table with names as keys expected, got a list", place);
+  }
+  return write_table(&writing, false);
+}

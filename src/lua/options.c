@@ -1,0 +1,198 @@
+#include "options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compat.h"
+
+/*---
+--- What every call may be given, as its last argument.
+---@class auth0perm.CallOptions
+--- Seconds for this call, instead of the client's.
+---@field timeout? number
+--- Sent as `X-Correlation-ID`: Auth0 writes it into its log beside what the call changed. 1 to 128 printable ASCII
+--- characters without spaces; tenants in the public cloud keep the first 64.
+---@field correlation_id? string
+
+---@class auth0perm.ListOptions: auth0perm.CallOptions
+--- Items to ask for at a time, 1 to 100. Default 100. A tenant may give fewer; the list is whole all the same.
+---@field per_page? integer
+
+---@class auth0perm.RoleListOptions: auth0perm.ListOptions
+--- Only roles with this in their name, in any case of its letters.
+---@field name_filter? string
+
+---@class auth0perm.UserOptions: auth0perm.CallOptions
+--- Names of members, with commas between: only these, or all but these.
+---@field fields? string
+--- Whether `fields` are those to include (the default) or to leave out.
+---@field include_fields? boolean
+
+---@class auth0perm.ResourceServerOptions: auth0perm.CallOptions
+--- As the API has it: whether fields that are named are to be included.
+---@field include_fields? boolean
+
+---@class auth0perm.ResourceServerListOptions: auth0perm.ListOptions
+--- Only the APIs with these identifiers, 1 to 10.
+---@field identifiers? string[]
+--- As the API has it: whether fields that are named are to be included.
+---@field include_fields? boolean
+*/
+
+static const char TIMEOUT[] = "timeout";
+static const char CORRELATION_ID[] = "correlation_id";
+static const char PER_PAGE[] = "per_page";
+
+void options_push_names(lua_State *L, const struct operation *operation) {
+  int count = 0;
+  lua_newtable(L);
+  lua_pushstring(L, TIMEOUT);
+  lua_rawseti(L, -2, ++count);
+  lua_pushstring(L, CORRELATION_ID);
+  lua_rawseti(L, -2, ++count);
+  if (operation->answer == ANSWER_LIST) {
+    lua_pushstring(L, PER_PAGE);
+    lua_rawseti(L, -2, ++count);
+  }
+  for (const struct operation_option *option = operation->options; option->name; option++) {
+    lua_pushstring(L, option->name);
+    lua_rawseti(L, -2, ++count);
+  }
+}
+
+/* Raises, and names the options that there are. */
+static void raise_unknown(const struct reading *reading, const char *name) {
+  lua_State *L = reading->L;
+  options_push_names(L, reading->call->operation);
+  lua_pushliteral(L, "");
+  int count = (int)compat_rawlen(L, -2);
+  for (int i = 1; i <= count; i++) {
+    lua_pushstring(L, i > 1 ? ", " : "");
+    lua_rawgeti(L, -3, i);
+    lua_concat(L, 3);
+  }
+  values_raise(L, reading->position, reading->function, "options.%s: no such option; there are: %s", name,
+               lua_tostring(L, -1));
+}
+
+static bool is_option(const struct operation *operation, const char *name) {
+  if (strcmp(name, TIMEOUT) == 0 || strcmp(name, CORRELATION_ID) == 0) return true;
+  if (strcmp(name, PER_PAGE) == 0) return operation->answer == ANSWER_LIST;
+  const struct operation_option *option = operation->options;
+  while (option->name && strcmp(option->name, name) != 0) option++;
+  return option->name;
+}
+
+/* Looks at the names in the table on top of the stack, before any value. */
+static void check_names(const struct reading *reading) {
+  lua_State *L = reading->L;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) raise_unknown(reading, values_typename(L, -2));
+    if (!is_option(reading->call->operation, lua_tostring(L, -2))) raise_unknown(reading, lua_tostring(L, -2));
+  }
+}
+
+/* Raises unless the value on top of the stack, an option's, is of that type. */
+static void check_type(const struct reading *reading, const char *name, int type) {
+  lua_State *L = reading->L;
+  if (lua_type(L, -1) == type) return;
+  values_raise(L, reading->position, reading->function, "options.%s: %s expected, got %s", name, lua_typename(L, type),
+               values_typename(L, -1));
+}
+
+/* Puts the place before a message about a wrong value. */
+static bool refuse(const struct reading *reading) {
+  if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, "options", ".");
+  return false;
+}
+
+static bool read_timeout(const struct reading *reading) {
+  check_type(reading, TIMEOUT, LUA_TNUMBER);
+  reading->call->timeout = lua_tonumber(reading->L, -1);
+  return client_check_seconds(TIMEOUT, reading->call->timeout, reading->error) || refuse(reading);
+}
+
+static bool read_correlation_id(const struct reading *reading) {
+  check_type(reading, CORRELATION_ID, LUA_TSTRING);
+  struct text id = table_check_string(reading, CORRELATION_ID, NULL);
+  return request_correlate(&reading->call->request, id, reading->error) || refuse(reading);
+}
+
+static bool read_per_page(const struct reading *reading) {
+  check_type(reading, PER_PAGE, LUA_TNUMBER);
+  double number = lua_tonumber(reading->L, -1);
+  if (!(number >= PAGES_LEAST && number <= PAGES_MOST && number == floor(number))) {
+    error_set(reading->error, ERROR_INVALID, "%s: a whole number from %d to %d expected, got %.10g", PER_PAGE,
+              (int)PAGES_LEAST, (int)PAGES_MOST, number);
+    return refuse(reading);
+  }
+  reading->call->pages.per_page = (long long)number;
+  return true;
+}
+
+static bool add_query(const struct reading *reading, const char *name, struct text value) {
+  return request_add_query(&reading->call->request, name, value, reading->error) || refuse(reading);
+}
+
+/* Reads a list of texts, each of which becomes a parameter of that name. */
+static bool read_texts(const struct reading *reading, const struct operation_option *option) {
+  lua_State *L = reading->L;
+  char place[TABLE_PLACE_SIZE];
+  snprintf(place, sizeof place, "options.%s", option->name);
+  table_check(reading, place);
+  lua_Integer count = table_count(reading, place);
+  if (count < 1 || count > option->most) {
+    error_set(reading->error, ERROR_INVALID, "%s: 1 to %d expected, got %lld", option->name, option->most,
+              (long long)count);
+    return refuse(reading);
+  }
+  for (lua_Integer i = 1; i <= count; i++) {
+    snprintf(place, sizeof place, "options.%s[%lld]", option->name, (long long)i);
+    lua_rawgeti(L, -1, (int)i);
+    bool added = add_query(reading, option->name, table_check_string(reading, place, NULL));
+    lua_pop(L, 1);
+    if (!added) return false;
+  }
+  return true;
+}
+
+/* Reads an option that only this operation has. */
+static bool read_own(const struct reading *reading, const struct operation_option *option) {
+  switch (option->kind) {
+    case OPTION_TEXT:
+      check_type(reading, option->name, LUA_TSTRING);
+      return add_query(reading, option->name, table_check_string(reading, option->name, NULL));
+    case OPTION_TEXTS: return read_texts(reading, option);
+    case OPTION_BOOLEAN: {
+      check_type(reading, option->name, LUA_TBOOLEAN);
+      const char *value = lua_toboolean(reading->L, -1) ? "true" : "false";
+      return add_query(reading, option->name, (struct text){.data = value, .length = strlen(value)});
+    }
+  }
+  return true;
+}
+
+/* Pushes an option of the table at `index`; false, and nothing is pushed, where it is not there. */
+static bool push_option(lua_State *L, int index, const char *name) {
+  lua_pushstring(L, name);
+  lua_rawget(L, index);
+  if (!lua_isnil(L, -1)) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+bool options_read(const struct reading *reading, int index) {
+  lua_State *L = reading->L;
+  if (lua_isnoneornil(L, index)) return true;
+  lua_pushvalue(L, index);
+  table_check(reading, "options");
+  check_names(reading);
+  if (push_option(L, index, TIMEOUT) && !read_timeout(reading)) return false;
+  if (push_option(L, index, CORRELATION_ID) && !read_correlation_id(reading)) return false;
+  if (push_option(L, index, PER_PAGE) && !read_per_page(reading)) return false;
+  for (const struct operation_option *option = reading->call->operation->options; option->name; option++) {
+    if (push_option(L, index, option->name) && !read_own(reading, option)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,14 @@
+/* lua_options: the options of one call, its last argument. */
+#ifndef AUTH0PERM_LUA_OPTIONS_H
+#define AUTH0PERM_LUA_OPTIONS_H
+
+#include "table.h"
+
+/* Reads the table of options at a stack index, which may be missing, into the call. Wrong types and unknown options raise;
+ * wrong values return false. */
+bool options_read(const struct reading *reading, int index);
+
+/* Pushes the names of the options that an operation's calls have, as a list. */
+void options_push_names(lua_State *L, const struct operation *operation);
+
+#endif

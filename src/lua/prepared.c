@@ -1,0 +1,333 @@
+#include "prepared.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../curl/clock.h"
+#include "call.h"
+#include "compat.h"
+#include "values.h"
+
+/* The longest header name that a driver of the user's may feed, in bytes. */
+enum { HEADER_NAME_MOST = 256 };
+
+/* A Lua number is exact up to here, and so is every address that a process can have. */
+static const double ADDRESS_MOST = 9007199254740992.0;
+
+/* The call, if it is one that Lua drives; raises otherwise. */
+static struct held_call *check_own(lua_State *L, const char *method) {
+  struct held_call *call = lua_call_check(L);
+  if (call->started) luaL_error(L, "'%s': the client drives this call; client:step() moves it", method);
+  return call;
+}
+
+/* The time for a method of a call that Lua drives: an argument, for those who have a clock of their own. */
+static double check_now(lua_State *L, int index, const char *method) {
+  if (lua_isnoneornil(L, index)) return clock_seconds();
+  double now = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : NAN;
+  if (!isfinite(now)) values_raise(L, index - 1, method, "now: seconds expected, got %s", values_shown(L, index));
+  return now;
+}
+
+/* Sets a member of the table on top of the stack to a header line's value, under its name. */
+static void set_header(lua_State *L, const char *line) {
+  const char *colon = strchr(line, ':');
+  lua_pushlstring(L, line, (size_t)(colon - line));
+  lua_pushstring(L, colon + 2);
+  lua_rawset(L, -3);
+}
+
+/*---
+--- What `Call:next` asks a driver to send. Certificates are to be verified, and redirects not to be followed.
+---@class auth0perm.Request
+---@field method string
+---@field url string
+---@field headers table<string, string>
+---@field body? string
+--- Seconds for the connection.
+---@field connect_timeout number
+--- Seconds for the request and its answer.
+---@field timeout number
+*/
+
+static void push_request(lua_State *L, const struct request *request) {
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, request->method);
+  lua_setfield(L, -2, "method");
+  lua_pushstring(L, request->url);
+  lua_setfield(L, -2, "url");
+  lua_createtable(L, 0, REQUEST_HEADERS);
+  for (const char *const *line = request->headers; *line; line++) set_header(L, *line);
+  lua_setfield(L, -2, "headers");
+  if (request->body.data) {
+    lua_pushlstring(L, request->body.data, request->body.length);
+    lua_setfield(L, -2, "body");
+  }
+  lua_pushnumber(L, request->connect_limit);
+  lua_setfield(L, -2, "connect_timeout");
+  lua_pushnumber(L, request->time_limit);
+  lua_setfield(L, -2, "timeout");
+}
+
+/* Pushes the step that tells of a fetch that is over. */
+static int push_shared(lua_State *L, const struct held_call *call, double now) {
+  double expires_in;
+  struct text token = call_shared(&call->call, now, &expires_in);
+  lua_pushliteral(L, "share");
+  if (token.length == 0) return 1;
+  lua_pushlstring(L, token.data, token.length);
+  if (!isfinite(expires_in)) return 2;
+  lua_pushnumber(L, expires_in);
+  return 3;
+}
+
+/*---
+--- For a driver of your own: asks what to do next. `"send", request`: perform it, then `feed` or `fail`. `"wait", seconds`:
+--- ask again then, or earlier. `"authorize"`: supply a token, or `fail`. `"done"`: see `result`. Raises while a request
+--- that it gave out has not come back.
+---
+--- Where tokens are shared (`share_tokens`), `"authorize"` asks for one that somebody else has fetched, of one call at a time:
+--- answer `authorize`, or `fetch` where nobody has one and nobody fetches it, or `defer` where somebody does. After a fetch comes
+--- `"share", token, expires_in`: pass the token on (there is none where the fetch failed, and no time where it is not known),
+--- and ask again.
+---@param now? number  seconds on a monotonic clock of your own; the same one each time. Default: the system's.
+---@return "send"|"wait"|"authorize"|"share"|"done" step
+---@return auth0perm.Request|number|string|nil detail
+---@return number? expires_in  seconds
+function Call:next(now) end
+*/
+static int m_next(lua_State *L) {
+  struct held_call *call = check_own(L, "next");
+  double now = check_now(L, 2, "next");
+  bool sending = call->call.state == CALL_SENDING;
+  if (sending && call->handed) {
+    luaL_error(L, "'next': the request that was asked for comes first; feed its answer, or fail");
+  }
+  call->handed = false;
+  /* a request that could not be handed over, for lack of memory, is handed over now */
+  switch (sending ? CALL_SEND : call_next(&call->call, now)) {
+    case CALL_SEND:
+      lua_pushliteral(L, "send");
+      push_request(L, call_request(&call->call));
+      call->handed = true;
+      return 2;
+    case CALL_WAIT:
+      lua_pushliteral(L, "wait");
+      lua_pushnumber(L, call->call.wait);
+      return 2;
+    case CALL_AUTHORIZE: lua_pushliteral(L, "authorize"); return 1;
+    case CALL_SHARE: return push_shared(L, call, now);
+    case CALL_DONE: break;
+  }
+  lua_pushliteral(L, "done");
+  return 1;
+}
+
+/* Takes note of the member of `headers` at the top of the stack, its name below it. Values may be lists of strings, as
+ * in ngx.req.get_headers(). */
+static void feed_header(lua_State *L, struct response *response) {
+  if (lua_type(L, -2) != LUA_TSTRING) return;
+  if (lua_istable(L, -1)) {
+    lua_rawgeti(L, -1, 1);
+    lua_replace(L, -2);
+  }
+  if (!lua_isstring(L, -1)) return;
+  struct text name, value;
+  name.data = lua_tolstring(L, -2, &name.length);
+  value.data = lua_tolstring(L, -1, &value.length);
+  if (name.length <= HEADER_NAME_MOST) response_header(response, name, value);
+}
+
+/* Reads { status =, headers =, body = } from stack index 2. The body belongs to Lua, on top of the stack. */
+static struct text check_response(lua_State *L, struct response *response) {
+  if (!lua_istable(L, 2)) values_raise(L, 1, "feed", "response: table expected, got %s", values_typename(L, 2));
+  lua_getfield(L, 2, "status");
+  double status = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+  if (!(status >= 200 && status <= 999 && status == floor(status))) {
+    values_raise(L, 1, "feed", "response.status: a final HTTP status expected, got %s", values_shown(L, -1));
+  }
+  response_open(response, (int)status);
+  lua_getfield(L, 2, "headers");
+  if (lua_istable(L, -1)) {
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) feed_header(L, response);
+  } else if (!lua_isnil(L, -1)) {
+    values_raise(L, 1, "feed", "response.headers: table expected, got %s", values_typename(L, -1));
+  }
+  lua_getfield(L, 2, "body");
+  if (lua_isnil(L, -1)) return (struct text){.data = "", .length = 0};
+  return values_check_string(L, -1, 1, "feed", "response.body");
+}
+
+/* Raises where the driver was not asked to send anything. */
+static void check_sending(lua_State *L, const struct held_call *call, const char *method) {
+  if (call->call.state == CALL_DECIDING) luaL_error(L, "'%s': no request is on its way; ask call:next() first", method);
+}
+
+/*---
+--- For a driver of your own: the answer to the request that `next` gave out. A call that was canceled meanwhile ignores it.
+---@param response { status: integer, headers: table<string, string|string[]>?, body: string? }
+---@param now? number  see `next`
+function Call:feed(response, now) end
+*/
+static int m_feed(lua_State *L) {
+  struct held_call *call = check_own(L, "feed");
+  struct response response;
+  check_sending(L, call, "feed");
+  double now = check_now(L, 3, "feed");
+  struct text body = check_response(L, &response);
+  compat_getuservalue(L, 1);
+  lua_rawgeti(L, -1, LUA_CALL_ITEMS);
+  if (!values_feed(L, -1, &call->call, &response, body, now)) lua_error(L);
+  return 0;
+}
+
+/* The kinds of failure that a driver can report, and whether the tenant may have read the request. */
+static const struct {
+  const char *name;
+  enum failure_kind kind;
+  bool maybe_read;
+} FAILURES[] = {
+    {"connect", FAILURE_CONNECT, false},         {"tls", FAILURE_TLS, false},
+    {"timeout", FAILURE_TIMEOUT, true},          {"transport", FAILURE_TRANSPORT, true},
+    {"protocol", FAILURE_PROTOCOL, true},        {"token", FAILURE_TOKEN, false},
+    {"canceled", FAILURE_CANCELED, true},        {"closed", FAILURE_CLOSED, true},
+    {"connect_timeout", FAILURE_TIMEOUT, false},
+};
+
+/*---
+--- For a driver of your own: the request that `next` gave out brought no answer, or there is no token to authorize with.
+--- Kinds: `connect` (no connection; nothing was sent), `tls` (the certificate is not to be trusted; nothing was sent),
+--- `connect_timeout` (the same, for want of time), `timeout`, `transport` (the connection broke), `protocol` (the answer is no
+--- HTTP, or too large), `token`, `canceled`, `closed` (the client is).
+---@param kind "connect"|"tls"|"timeout"|"transport"|"protocol"|"token"|"canceled"|"connect_timeout"|"closed"
+---@param message? string  for people, without secrets
+---@param now? number  see `next`
+function Call:fail(kind, message, now) end
+*/
+static int m_fail(lua_State *L) {
+  struct held_call *call = check_own(L, "fail");
+  struct text name = values_check_string(L, 2, 1, "fail", "kind");
+  struct text message = {.data = name.data};
+  if (!lua_isnoneornil(L, 3)) message = values_check_string(L, 3, 2, "fail", "message");
+  double now = check_now(L, 4, "fail");
+  for (size_t i = 0; i < sizeof FAILURES / sizeof *FAILURES; i++) {
+    if (strcmp(name.data, FAILURES[i].name) != 0) continue;
+    bool maybe_read = FAILURES[i].maybe_read && call->call.state == CALL_SENDING;
+    struct failure failure = {.kind = FAILURES[i].kind, .maybe_read = maybe_read, .message = message.data};
+    call_fail(&call->call, &failure, now);
+    return 0;
+  }
+  values_raise(L, 1, "fail",
+               "kind: connect, tls, timeout, transport, protocol, token, canceled, closed or connect_timeout expected, "
+               "got \"%s\"",
+               name.data);
+}
+
+/*---
+--- For a driver of your own: supplies an access token, for this call and all others of its client. A token that no header
+--- can hold ends the call with an error of kind `token`.
+---@param token string
+---@param expires_in? number  seconds; default: it is not known to expire
+---@param now? number  see `next`
+---@return boolean taken  false, only where tokens are shared: the client has it already, or the tenant did not take it
+function Call:authorize(token, expires_in, now) end
+*/
+static int m_authorize(lua_State *L) {
+  struct held_call *call = check_own(L, "authorize");
+  struct text token = values_check_string(L, 2, 1, "authorize", "token");
+  double expires_in = HUGE_VAL;
+  if (!lua_isnoneornil(L, 3)) {
+    expires_in = lua_type(L, 3) == LUA_TNUMBER ? lua_tonumber(L, 3) : NAN;
+    if (!(expires_in > 0)) {
+      values_raise(L, 2, "authorize", "expires_in: seconds above 0 expected, got %s", values_shown(L, 3));
+    }
+  }
+  double now = check_now(L, 4, "authorize");
+  lua_pushboolean(L, call_authorize(&call->call, token, expires_in, now));
+  return 1;
+}
+
+/*---
+--- For a driver of your own where tokens are shared: nobody else fetches one, so this call does.
+function Call:fetch() end
+*/
+static int m_fetch(lua_State *L) {
+  call_fetch(&check_own(L, "fetch")->call);
+  return 0;
+}
+
+/*---
+--- For a driver of your own where tokens are shared: somebody else fetches one. The client asks again in so many seconds, and
+--- goes on meanwhile with the token that it has.
+---@param seconds number  more than 0
+---@param now? number  see `next`
+function Call:defer(seconds, now) end
+*/
+static int m_defer(lua_State *L) {
+  struct held_call *call = check_own(L, "defer");
+  double seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
+  if (!(seconds > 0 && isfinite(seconds))) {
+    values_raise(L, 1, "defer", "seconds: number above 0 expected, got %s", values_shown(L, 2));
+  }
+  call_defer(&call->call, seconds, check_now(L, 3, "defer"));
+  return 0;
+}
+
+/*---
+--- For a driver of your own: goes on with the next page of a list. A call that `each` of a client without a driver returned is
+--- done after each page, and its result is that page.
+---@return boolean more  false: that page was the last, or the call failed
+function Call:resume() end
+*/
+static int m_resume(lua_State *L) {
+  struct held_call *call = check_own(L, "resume");
+  bool more = call->call.more;
+  if (more) {
+    lua_call_drop_items(L, 1);
+    call_resume(&call->call);
+  }
+  lua_pushboolean(L, more);
+  return 1;
+}
+
+/* The request has ended, and with it whatever drove the call. */
+static void on_request_end(void *context) {
+  struct leash *leash = context;
+  struct held_call *call = leash->call;
+  if (!call) return;
+  lua_call_unleash(call);
+  lua_call_cancel(call, "the request that it was for has ended");
+}
+
+/*---
+--- For a driver inside nginx, through LuaJIT's FFI: ties the call to a request. What nginx calls when the request ends cancels
+--- the call, so that nothing waits for one that nobody drives any more.
+---@param address number  of zeroed memory that ends with the request: the size of a pointer, aligned as one. A wrong one is fatal.
+---@return lightuserdata handler  `void (*)(void *)`, to be called once, with that address, when the request ends
+function Call:leash(address) end
+*/
+static int m_leash(lua_State *L) {
+  struct held_call *call = check_own(L, "leash");
+  double address = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : 0;
+  if (!(address >= 1 && address < ADDRESS_MOST) || fmod(address, sizeof(struct leash)) != 0) {
+    values_raise(L, 1, "leash", "address: that of a pointer expected, got %s", values_shown(L, 2));
+  }
+  lua_call_unleash(call);
+  if (((struct leash *)(uintptr_t)address)->call) values_raise(L, 1, "leash", "address: zeroed memory expected");
+  call->leash = (struct leash *)(uintptr_t)address;
+  call->leash->call = call;
+  lua_pushlightuserdata(L, (void *)(uintptr_t)on_request_end);
+  return 1;
+}
+
+void lua_prepared_open(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"next", m_next},           {"feed", m_feed},   {"fail", m_fail},
+      {"authorize", m_authorize}, {"fetch", m_fetch}, {"defer", m_defer},
+      {"resume", m_resume},       {"leash", m_leash}, {NULL, NULL},
+  };
+  lua_call_push_methods(L);
+  compat_setfuncs(L, methods);
+  lua_pop(L, 1);
+}
