@@ -26,13 +26,13 @@ local auth0perm = {}
 
 int luaopen_auth0perm(lua_State *L) {
   values_open(L);
-  lua_call_open(L);
-  lua_prepared_open(L);
-  lua_client_open(L);
+  held_register(L);
+  prepared_register(L);
+  client_register(L);
   lua_newtable(L);
-  lua_pushcfunction(L, lua_client_new);
+  lua_pushcfunction(L, client_new);
   lua_setfield(L, -2, "new");
-  lua_pushcfunction(L, lua_operations);
+  lua_pushcfunction(L, operations_list);
   lua_setfield(L, -2, "operations");
   lua_pushliteral(L, MODULE_NAME " " MODULE_VERSION);
   lua_setfield(L, -2, "_VERSION");

@@ -45,7 +45,7 @@ struct transfer {
   struct transfer *previous, *next; /* in the list of transfers that are used, or (`next` alone) of idle ones */
 };
 
-struct curl_driver {
+struct driver {
   struct allocator allocator;
   CURLM *multi; /* NULL until the next request: after a fork, or a lack of memory */
   struct watcher watcher;
@@ -55,7 +55,7 @@ struct curl_driver {
   bool dropped;  /* some exchanges failed because of that, and have not been handed over */
   pid_t process; /* whose connections these are */
   unsigned forks;
-  struct curl_settings settings;
+  struct driver_settings settings;
   struct curl_slist connect_to_list;
   bool one_file; /* the certificates to trust are those of one file */
   struct transfer *used, *idle;
@@ -76,7 +76,7 @@ static bool initialise_libcurl(void) {
 static bool has_system_file(void) {
 #if LIBCURL_VERSION_NUM >= 0x074600
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-  return info->age >= CURLVERSION_SEVENTH && info->cainfo && curl_options_can_read(info->cainfo);
+  return info->age >= CURLVERSION_SEVENTH && info->cainfo && driver_options_can_read(info->cainfo);
 #else
   return false;
 #endif
@@ -84,7 +84,7 @@ static bool has_system_file(void) {
 
 /* libcurl tells what it wants to know of a socket. */
 static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context) {
-  struct curl_driver *driver = context;
+  struct driver *driver = context;
   bool read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
   bool write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
   (void)easy, (void)socket_context;
@@ -94,7 +94,7 @@ static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context
 
 /* libcurl tells when it wants to look at its time limits. */
 static int on_timer(CURLM *multi, long milliseconds, void *context) {
-  struct curl_driver *driver = context;
+  struct driver *driver = context;
   (void)multi;
   driver->wake = milliseconds < 0 ? HUGE_VAL : clock_seconds() + (double)milliseconds / 1000;
   return 0;
@@ -102,7 +102,7 @@ static int on_timer(CURLM *multi, long milliseconds, void *context) {
 
 /* Opens a socket that no program inherits which the host starts. */
 static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
-  struct curl_driver *driver = context;
+  struct driver *driver = context;
   (void)purpose;
   int opened = socket(address->family, address->socktype, address->protocol);
   if (opened < 0) return CURL_SOCKET_BAD;
@@ -113,18 +113,18 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
 }
 
 static int on_close(void *context, curl_socket_t socket) {
-  struct curl_driver *driver = context;
+  struct driver *driver = context;
   watcher_remove(&driver->watcher, socket);
   return close(socket);
 }
 
-static void close_multi(struct curl_driver *driver) {
+static void close_multi(struct driver *driver) {
   if (driver->multi) curl_multi_cleanup(driver->multi);
   driver->multi = NULL;
   driver->wake = HUGE_VAL;
 }
 
-static bool open_multi(struct curl_driver *driver) {
+static bool open_multi(struct driver *driver) {
   if (!driver->watching || !initialise_libcurl()) return false;
   driver->multi = curl_multi_init();
   if (!driver->multi) return false;
@@ -140,26 +140,25 @@ static bool open_multi(struct curl_driver *driver) {
   return failed == CURLM_OK;
 }
 
-struct curl_driver *curl_driver_new(struct allocator allocator, const struct curl_options *options,
-                                    struct error *error) {
-  struct curl_driver *driver = allocator_take(&allocator, sizeof *driver);
+struct driver *driver_new(struct allocator allocator, const struct driver_options *options, struct error *error) {
+  struct driver *driver = allocator_take(&allocator, sizeof *driver);
   if (!driver) {
     error_set_memory(error);
     return NULL;
   }
-  *driver = (struct curl_driver){.allocator = allocator, .wake = HUGE_VAL, .process = getpid()};
+  *driver = (struct driver){.allocator = allocator, .wake = HUGE_VAL, .process = getpid()};
   driver->watching = watcher_open(&driver->watcher, allocator);
-  bool kept = curl_options_keep(&driver->settings, options, allocator, error);
+  bool kept = driver_settings_open(&driver->settings, options, allocator, error);
   driver->connect_to_list.data = driver->settings.connect_to.data;
   driver->one_file = driver->settings.ca_file.data || has_system_file();
   if (kept && open_multi(driver)) return driver;
   if (kept) error_set_memory(error);
   if (kept && !driver->watching) error_set(error, ERROR_MEMORY, "the process has no file descriptor left");
-  curl_driver_free(driver);
+  driver_free(driver);
   return NULL;
 }
 
-size_t curl_driver_capacity(const struct curl_driver *driver) {
+size_t driver_capacity(const struct driver *driver) {
   return driver->settings.http2 ? STREAMS : (size_t)driver->settings.connections;
 }
 
@@ -214,7 +213,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
 }
 
 /* Which proxy to use, and for all names; without one, not even the environment's. */
-static CURLcode set_proxy(const struct curl_driver *driver, CURL *easy) {
+static CURLcode set_proxy(const struct driver *driver, CURL *easy) {
   CURLcode failed = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (driver->settings.system_proxy) return failed;
   failed |= curl_easy_setopt(easy, CURLOPT_PROXY, driver->settings.proxy.data ? driver->settings.proxy.data : "");
@@ -231,13 +230,13 @@ static void set_wait_for_resolver(CURL *easy, bool wait) {
 #endif
 }
 
-void curl_driver_wait_for_resolver(struct exchange *exchange) {
+void driver_wait_for_resolver(struct exchange *exchange) {
   struct transfer *transfer = (struct transfer *)exchange;
   if (transfer->easy) set_wait_for_resolver(transfer->easy, true);
 }
 
 /* What is the same for every request: see "Safety" in the README. */
-static bool set_constant_options(struct curl_driver *driver, struct transfer *transfer) {
+static bool set_constant_options(struct driver *driver, struct transfer *transfer) {
   CURL *easy = transfer->easy;
   CURLcode failed = CURLE_OK;
   failed |= ALLOW_HTTPS_ONLY(easy);
@@ -276,13 +275,13 @@ static bool set_constant_options(struct curl_driver *driver, struct transfer *tr
   return failed == CURLE_OK;
 }
 
-static void free_transfer(struct curl_driver *driver, struct transfer *transfer) {
+static void free_transfer(struct driver *driver, struct transfer *transfer) {
   if (transfer->easy) curl_easy_cleanup(transfer->easy);
   buffer_close(&transfer->exchange.body);
   allocator_give_back(&driver->allocator, transfer, sizeof *transfer);
 }
 
-static struct transfer *new_transfer(struct curl_driver *driver) {
+static struct transfer *new_transfer(struct driver *driver) {
   struct transfer *transfer = allocator_take(&driver->allocator, sizeof *transfer);
   if (!transfer) return NULL;
   *transfer = (struct transfer){.easy = curl_easy_init()};
@@ -332,7 +331,7 @@ static bool set_request_options(struct transfer *transfer, const struct request 
 }
 
 /* A transfer that was used before, or a new one, in the list of those that are used. */
-static struct transfer *take_transfer(struct curl_driver *driver) {
+static struct transfer *take_transfer(struct driver *driver) {
   struct transfer *transfer = driver->idle;
   if (transfer) {
     driver->idle = transfer->next;
@@ -347,7 +346,7 @@ static struct transfer *take_transfer(struct curl_driver *driver) {
   return transfer;
 }
 
-struct exchange *curl_driver_send(struct curl_driver *driver, const struct request *request, void *owner) {
+struct exchange *driver_send(struct driver *driver, const struct request *request, void *owner) {
   if (!driver->multi && !open_multi(driver)) return NULL;
   struct transfer *transfer = take_transfer(driver);
   if (!transfer) return NULL;
@@ -361,19 +360,19 @@ struct exchange *curl_driver_send(struct curl_driver *driver, const struct reque
   transfer->attached =
       set_request_options(transfer, request) && curl_multi_add_handle(driver->multi, transfer->easy) == CURLM_OK;
   if (transfer->attached) return &transfer->exchange;
-  curl_driver_release(driver, &transfer->exchange);
+  driver_release(driver, &transfer->exchange);
   return NULL;
 }
 
-int curl_driver_descriptor(const struct curl_driver *driver) {
+int driver_descriptor(const struct driver *driver) {
   return driver->watcher.descriptor;
 }
 
-double curl_driver_wake(const struct curl_driver *driver) {
+double driver_wake(const struct driver *driver) {
   return driver->ruined ? 0 : driver->wake;
 }
 
-bool curl_driver_reused(const struct exchange *exchange) {
+bool driver_reused(const struct exchange *exchange) {
   const struct transfer *transfer = (const struct transfer *)exchange;
   long opened = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &opened);
@@ -382,14 +381,14 @@ bool curl_driver_reused(const struct exchange *exchange) {
 
 /* Bytes of requests that left count also what was said to a proxy; the tenant itself was reached after a TLS handshake, or on
  * a connection that was there before. */
-bool curl_driver_maybe_read(const struct exchange *exchange) {
+bool driver_maybe_read(const struct exchange *exchange) {
   const struct transfer *transfer = (const struct transfer *)exchange;
   if (!transfer->easy) return true; /* the parent's */
   long sent = 0;
   curl_off_t handshake = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
   curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
-  return sent > 0 && (handshake > 0 || curl_driver_reused(exchange));
+  return sent > 0 && (handshake > 0 || driver_reused(exchange));
 }
 
 static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code) {
@@ -431,13 +430,13 @@ static void conclude(struct transfer *transfer, CURLcode code) {
   const char *message = describe(transfer, code);
   exchange->failure = (struct failure){
       .kind = kind_of(transfer, code),
-      .maybe_read = transfer->sends > 1 || curl_driver_maybe_read(exchange),
+      .maybe_read = transfer->sends > 1 || driver_maybe_read(exchange),
       .message = message,
   };
 }
 
 /* The next transfer that libcurl says has come back. */
-static struct transfer *next_message(struct curl_driver *driver) {
+static struct transfer *next_message(struct driver *driver) {
   CURLMsg *message;
   int waiting;
   while (driver->multi && (message = curl_multi_info_read(driver->multi, &waiting))) {
@@ -453,7 +452,7 @@ static struct transfer *next_message(struct curl_driver *driver) {
 
 /* libcurl 7.88 divides by zero when it meets a socket again that it lost track of for lack of memory. So its connections are
  * closed, and new ones opened; what was on its way is taken for broken off, and policy may try it again. */
-static void start_anew(struct curl_driver *driver) {
+static void start_anew(struct driver *driver) {
   struct transfer *transfer;
   while ((transfer = next_message(driver))) transfer->came_back = true;
   for (transfer = driver->used; transfer; transfer = transfer->next) {
@@ -472,12 +471,12 @@ static void start_anew(struct curl_driver *driver) {
 }
 
 /* Has libcurl look at one socket, or at its time limits. */
-static void act(struct curl_driver *driver, curl_socket_t socket, int events) {
+static void act(struct driver *driver, curl_socket_t socket, int events) {
   int running;
   if (curl_multi_socket_action(driver->multi, socket, events, &running) != CURLM_OK) driver->ruined = true;
 }
 
-void curl_driver_step(struct curl_driver *driver, double seconds, double share) {
+void driver_step(struct driver *driver, double seconds, double share) {
   struct ready ready[READY_MOST];
   if (!driver->multi) return;
   double now = clock_seconds();
@@ -495,7 +494,7 @@ void curl_driver_step(struct curl_driver *driver, double seconds, double share) 
   if (driver->ruined) start_anew(driver);
 }
 
-struct exchange *curl_driver_finished(struct curl_driver *driver) {
+struct exchange *driver_finished(struct driver *driver) {
   for (struct transfer *transfer = driver->used; driver->dropped && transfer; transfer = transfer->next) {
     if (!transfer->came_back) continue;
     transfer->came_back = false;
@@ -506,7 +505,7 @@ struct exchange *curl_driver_finished(struct curl_driver *driver) {
   return transfer ? &transfer->exchange : NULL;
 }
 
-void curl_driver_release(struct curl_driver *driver, struct exchange *exchange) {
+void driver_release(struct driver *driver, struct exchange *exchange) {
   struct transfer *transfer = (struct transfer *)exchange;
   if (transfer->attached && transfer->easy) curl_multi_remove_handle(driver->multi, transfer->easy);
   transfer->attached = transfer->came_back = false;
@@ -529,7 +528,7 @@ void curl_driver_release(struct curl_driver *driver, struct exchange *exchange) 
   driver->idle = transfer;
 }
 
-static void free_idle(struct curl_driver *driver) {
+static void free_idle(struct driver *driver) {
   while (driver->idle) {
     struct transfer *transfer = driver->idle;
     driver->idle = transfer->next;
@@ -539,7 +538,7 @@ static void free_idle(struct curl_driver *driver) {
 
 /* Leaves to the parent what is the parent's: libcurl would say goodbye on its connections, and would wait for threads that
  * resolve names, and that this process does not have. So what libcurl allocated for them stays allocated. */
-static void leave_parent(struct curl_driver *driver) {
+static void leave_parent(struct driver *driver) {
   for (struct transfer *transfer = driver->used; transfer; transfer = transfer->next) transfer->easy = NULL;
   for (struct transfer *transfer = driver->idle; transfer; transfer = transfer->next) transfer->easy = NULL;
   free_idle(driver);
@@ -549,7 +548,7 @@ static void leave_parent(struct curl_driver *driver) {
   driver->forks++;
 }
 
-unsigned curl_driver_forks(struct curl_driver *driver) {
+unsigned driver_forks(struct driver *driver) {
   if (driver->process != getpid()) {
     leave_parent(driver);
     driver->watching = watcher_open(&driver->watcher, driver->allocator);
@@ -558,14 +557,14 @@ unsigned curl_driver_forks(struct curl_driver *driver) {
   return driver->forks;
 }
 
-void curl_driver_free(struct curl_driver *driver) {
+void driver_free(struct driver *driver) {
   if (!driver) return;
   if (driver->process != getpid()) leave_parent(driver);
-  while (driver->used) curl_driver_release(driver, &driver->used->exchange);
+  while (driver->used) driver_release(driver, &driver->used->exchange);
   free_idle(driver);
   close_multi(driver);
   watcher_close(&driver->watcher);
-  curl_options_drop(&driver->settings);
+  driver_settings_close(&driver->settings);
   struct allocator allocator = driver->allocator;
   allocator_give_back(&allocator, driver, sizeof *driver);
 }

@@ -9,11 +9,11 @@ enum {
   OPTION_MOST = 4096       /* bytes of an option */
 };
 
-struct curl_options curl_options_defaults(void) {
-  return (struct curl_options){.max_connections = CONNECTIONS};
+struct driver_options driver_options_defaults(void) {
+  return (struct driver_options){.max_connections = CONNECTIONS};
 }
 
-bool curl_options_can_read(const char *path) {
+bool driver_options_can_read(const char *path) {
   FILE *file = fopen(path, "rb");
   int first = file ? fgetc(file) : EOF;
   if (file) fclose(file);
@@ -42,7 +42,7 @@ static bool check_proxy(const char *proxy, struct error *error) {
 }
 
 /* "::host:port" makes libcurl connect there, whatever host and port it was going to. */
-static bool keep_connect_to(struct curl_settings *settings, struct text value, struct error *error) {
+static bool keep_connect_to(struct driver_settings *settings, struct text value, struct error *error) {
   if (!value.data) return true;
   const char *colon = memchr(value.data, ':', value.length);
   if (!colon || colon == value.data || colon + 1 == value.data + value.length) {
@@ -52,9 +52,9 @@ static bool keep_connect_to(struct curl_settings *settings, struct text value, s
   return keep_option(&settings->connect_to, value, "connect_to", error);
 }
 
-bool curl_options_keep(struct curl_settings *settings, const struct curl_options *options, struct allocator allocator,
-                       struct error *error) {
-  *settings = (struct curl_settings){.connections = 0};
+bool driver_settings_open(struct driver_settings *settings, const struct driver_options *options,
+                          struct allocator allocator, struct error *error) {
+  *settings = (struct driver_settings){.connections = 0};
   buffer_open(&settings->ca_file, allocator, OPTION_MOST);
   buffer_open(&settings->proxy, allocator, OPTION_MOST);
   buffer_open(&settings->connect_to, allocator, OPTION_MOST);
@@ -73,13 +73,13 @@ bool curl_options_keep(struct curl_settings *settings, const struct curl_options
   }
   if (settings->proxy.data && !settings->system_proxy && !check_proxy(settings->proxy.data, error)) return false;
   /* libcurl reads it at the first handshake; what is wrong with it is to show up now. */
-  if (settings->ca_file.data && !curl_options_can_read(settings->ca_file.data)) {
+  if (settings->ca_file.data && !driver_options_can_read(settings->ca_file.data)) {
     return error_set(error, ERROR_INVALID, "ca_file: a readable PEM file expected, got \"%s\"", settings->ca_file.data);
   }
   return true;
 }
 
-void curl_options_drop(struct curl_settings *settings) {
+void driver_settings_close(struct driver_settings *settings) {
   buffer_close(&settings->ca_file);
   buffer_close(&settings->proxy);
   buffer_close(&settings->connect_to);

@@ -1,4 +1,4 @@
-/* curl_options: the options that tell the curl driver how to reach the tenant: as they are given, and checked and kept. */
+/* options: the options that tell the curl driver how to reach the tenant: as they are given, and checked and kept. */
 #ifndef AUTH0PERM_CURL_OPTIONS_H
 #define AUTH0PERM_CURL_OPTIONS_H
 
@@ -6,7 +6,7 @@
 #include "../core/error.h"
 
 /* As they were given. Texts are borrowed; `data` is NULL where one is not given. */
-struct curl_options {
+struct driver_options {
   struct text ca_file;    /* the certificates to trust, and no others; default: the system's */
   struct text proxy;      /* URL or host:port of a proxy; "env": what the environment says; default: none */
   struct text connect_to; /* host:port to connect to, whatever the domain's address */
@@ -15,7 +15,7 @@ struct curl_options {
 };
 
 /* What the driver keeps of them. */
-struct curl_settings {
+struct driver_settings {
   struct buffer ca_file, proxy; /* terminated; empty where not given; the second may hold a password */
   struct buffer connect_to;     /* "::host:port" */
   bool system_proxy;            /* the environment's */
@@ -23,16 +23,16 @@ struct curl_settings {
   long connections; /* at once, and kept */
 };
 
-struct curl_options curl_options_defaults(void);
+struct driver_options driver_options_defaults(void);
 
 /* False: ERROR_INVALID names the option and what was expected, or ERROR_MEMORY; the settings still have to be dropped. */
-bool curl_options_keep(struct curl_settings *settings, const struct curl_options *options, struct allocator allocator,
-                       struct error *error);
+bool driver_settings_open(struct driver_settings *settings, const struct driver_options *options,
+                          struct allocator allocator, struct error *error);
 
 /* Whether there is a file that is not empty, and may be read. */
-bool curl_options_can_read(const char *path);
+bool driver_options_can_read(const char *path);
 
 /* Wipes and frees. */
-void curl_options_drop(struct curl_settings *settings);
+void driver_settings_close(struct driver_settings *settings);
 
 #endif

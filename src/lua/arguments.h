@@ -1,4 +1,4 @@
-/* lua_arguments: an operation's arguments, as Lua gives them, become its request. */
+/* arguments: an operation's arguments, as Lua gives them, become its request. */
 #ifndef AUTH0PERM_LUA_ARGUMENTS_H
 #define AUTH0PERM_LUA_ARGUMENTS_H
 

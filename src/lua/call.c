@@ -12,33 +12,33 @@ static const char CALL_TYPE[] = "auth0perm.call";
 /* Key of the registry: the function call_listeners, to be had without memory. */
 static const char LISTENERS_KEY = 0;
 
-struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, const struct operation *operation) {
-  struct held_call *call = compat_newuserdata(L, sizeof *call);
+struct held *held_push(lua_State *L, int owner, struct client *client, const struct operation *operation) {
+  struct held *call = compat_newuserdata(L, sizeof *call);
   memset(call, 0, sizeof *call);
   compat_setmetatable(L, CALL_TYPE);
   lua_createtable(L, 2, 0);
   lua_pushvalue(L, owner);
-  lua_rawseti(L, -2, LUA_CALL_CLIENT);
+  lua_rawseti(L, -2, HELD_CLIENT);
   if (operation->answer != ANSWER_NOTHING) {
     lua_newtable(L);
-    lua_rawseti(L, -2, LUA_CALL_ITEMS);
+    lua_rawseti(L, -2, HELD_ITEMS);
   }
   compat_setuservalue(L, -2);
   call_open(&call->call, client, operation);
   return call;
 }
 
-struct held_call *lua_call_check(lua_State *L) {
+struct held *held_check(lua_State *L) {
   return luaL_checkudata(L, 1, CALL_TYPE);
 }
 
-void lua_call_push_methods(lua_State *L) {
+void held_push_methods(lua_State *L) {
   luaL_getmetatable(L, CALL_TYPE);
   lua_getfield(L, -1, "__index");
   lua_remove(L, -2);
 }
 
-void lua_call_cancel(struct held_call *call, const char *message) {
+void held_cancel(struct held *call, const char *message) {
   if (call->started) {
     crank_end(call, FAILURE_CANCELED, message);
   } else {
@@ -48,12 +48,12 @@ void lua_call_cancel(struct held_call *call, const char *message) {
   }
 }
 
-void lua_call_unleash(struct held_call *call) {
+void held_unleash(struct held *call) {
   if (call->leash) call->leash->call = NULL;
   call->leash = NULL;
 }
 
-int lua_call_push_result(lua_State *L, const struct held_call *call) {
+int held_push_result(lua_State *L, const struct held *call) {
   const struct operation *operation = call->call.operation;
   if (call->call.error.kind != ERROR_NONE) return values_return_error(L, &call->call.error, operation->name);
   if (operation->answer == ANSWER_NOTHING) {
@@ -61,21 +61,21 @@ int lua_call_push_result(lua_State *L, const struct held_call *call) {
     return 1;
   }
   compat_getuservalue(L, -1);
-  lua_rawgeti(L, -1, LUA_CALL_ITEMS);
+  lua_rawgeti(L, -1, HELD_ITEMS);
   if (operation->answer == ANSWER_OBJECT) lua_rawgeti(L, -1, 1);
   return 1;
 }
 
-void lua_call_drop_items(lua_State *L, int index) {
+void held_drop_items(lua_State *L, int index) {
   compat_getuservalue(L, index);
   lua_newtable(L);
-  lua_rawseti(L, -2, LUA_CALL_ITEMS);
+  lua_rawseti(L, -2, HELD_ITEMS);
   lua_pop(L, 1);
 }
 
-void lua_call_push_item(lua_State *L, int index, int place) {
+void held_push_item(lua_State *L, int index, int place) {
   compat_getuservalue(L, index);
-  lua_rawgeti(L, -1, LUA_CALL_ITEMS);
+  lua_rawgeti(L, -1, HELD_ITEMS);
   lua_rawgeti(L, -1, place);
   lua_replace(L, -3);
   lua_pop(L, 1);
@@ -93,7 +93,7 @@ local Call = {}
 function Call:done() end
 */
 static int m_done(lua_State *L) {
-  lua_pushboolean(L, lua_call_check(L)->call.state == CALL_FINISHED);
+  lua_pushboolean(L, held_check(L)->call.state == CALL_FINISHED);
   return 1;
 }
 
@@ -104,10 +104,10 @@ static int m_done(lua_State *L) {
 function Call:result() end
 */
 static int m_result(lua_State *L) {
-  const struct held_call *call = lua_call_check(L);
+  const struct held *call = held_check(L);
   if (call->call.state != CALL_FINISHED) luaL_error(L, "'result': the call is not done");
   lua_settop(L, 1);
-  return lua_call_push_result(L, call);
+  return held_push_result(L, call);
 }
 
 /*---
@@ -117,9 +117,9 @@ static int m_result(lua_State *L) {
 function Call:cancel() end
 */
 static int m_cancel(lua_State *L) {
-  struct held_call *call = lua_call_check(L);
+  struct held *call = held_check(L);
   lua_pushboolean(L, call->call.state != CALL_FINISHED);
-  lua_call_cancel(call, "canceled");
+  held_cancel(call, "canceled");
   return 1;
 }
 
@@ -130,7 +130,7 @@ static const char *push_message(lua_State *L) {
   return lua_pushfstring(L, "(an error object of type %s)", values_typename(L, -1));
 }
 
-static void print_report(const struct held_call *call, const char *message) {
+static void print_report(const struct held *call, const char *message) {
   fprintf(stderr, "auth0perm: on_done of %s: %s\n", call->call.operation->name, message);
 }
 
@@ -143,15 +143,15 @@ static int report(lua_State *L) {
 /* Calls the listeners of the call that is its argument, one after the other, however they end. Each is taken off the list
  * before: when the host interrupts this between two of them, the others are still there. */
 static int call_listeners(lua_State *L) {
-  struct held_call *call = lua_touserdata(L, 1);
+  struct held *call = lua_touserdata(L, 1);
   compat_getuservalue(L, 1);
-  lua_rawgeti(L, 2, LUA_CALL_LISTENERS);
+  lua_rawgeti(L, 2, HELD_LISTENERS);
   lua_pushvalue(L, 1);
   lua_pushcclosure(L, report, 1);
   int count = (int)compat_rawlen(L, 3);
   for (int i = 1; i <= count; i++) {
     lua_pushvalue(L, 1);
-    int results = lua_call_push_result(L, call);
+    int results = held_push_result(L, call);
     lua_rawgeti(L, 3, i);
     lua_pushboolean(L, 0);
     lua_rawseti(L, 3, i);
@@ -162,11 +162,11 @@ static int call_listeners(lua_State *L) {
   }
   call->heard = false;
   lua_pushnil(L);
-  lua_rawseti(L, 2, LUA_CALL_LISTENERS);
+  lua_rawseti(L, 2, HELD_LISTENERS);
   return 0;
 }
 
-bool lua_call_conclude(lua_State *L, struct held_call *call) {
+bool held_conclude(lua_State *L, struct held *call) {
   if (!call->heard) return true;
   compat_rawgetp(L, LUA_REGISTRYINDEX, &LISTENERS_KEY);
   lua_pushvalue(L, -2);
@@ -190,24 +190,24 @@ bool lua_call_conclude(lua_State *L, struct held_call *call) {
 function Call:on_done(listener) end
 */
 static int m_on_done(lua_State *L) {
-  struct held_call *call = lua_call_check(L);
+  struct held *call = held_check(L);
   if (!lua_isfunction(L, 2))
     values_raise(L, 1, "on_done", "listener: function expected, got %s", values_typename(L, 2));
   if (!call->started) luaL_error(L, "'on_done': only for calls of client:start(); you drive this one yourself");
   lua_settop(L, 2);
   compat_getuservalue(L, 1);
-  lua_rawgeti(L, 3, LUA_CALL_LISTENERS);
+  lua_rawgeti(L, 3, HELD_LISTENERS);
   if (lua_isnil(L, 4)) {
     lua_newtable(L);
     lua_replace(L, 4);
     lua_pushvalue(L, 4);
-    lua_rawseti(L, 3, LUA_CALL_LISTENERS);
+    lua_rawseti(L, 3, HELD_LISTENERS);
   }
   lua_pushvalue(L, 2);
   lua_rawseti(L, 4, (int)compat_rawlen(L, 4) + 1);
   call->heard = true;
   lua_settop(L, 1);
-  if (call->call.state == CALL_FINISHED && !call->crank && !lua_call_conclude(L, call)) lua_error(L);
+  if (call->call.state == CALL_FINISHED && !call->crank && !held_conclude(L, call)) lua_error(L);
   return 1;
 }
 
@@ -237,7 +237,7 @@ static void set_known(lua_State *L, const char *name, double number) {
 function Call:info() end
 */
 static int m_info(lua_State *L) {
-  const struct held_call *call = lua_call_check(L);
+  const struct held *call = held_check(L);
   const struct call_answer *last = &call->call.last;
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, call->call.attempts);
@@ -257,7 +257,7 @@ static int m_info(lua_State *L) {
 }
 
 static int m_tostring(lua_State *L) {
-  const struct held_call *call = lua_call_check(L);
+  const struct held *call = held_check(L);
   const char *state = call->call.state != CALL_FINISHED ? "not done" : "done";
   if (call->call.state == CALL_FINISHED && call->call.error.kind != ERROR_NONE) state = "failed";
   lua_pushfstring(L, "auth0perm call (%s, %s)", call->call.operation ? call->call.operation->name : "?", state);
@@ -265,14 +265,14 @@ static int m_tostring(lua_State *L) {
 }
 
 static int m_gc(lua_State *L) {
-  struct held_call *call = lua_call_check(L);
+  struct held *call = held_check(L);
   crank_forget(call);
-  lua_call_unleash(call);
+  held_unleash(call);
   call_close(&call->call);
   return 0;
 }
 
-void lua_call_open(lua_State *L) {
+void held_register(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"done", m_done}, {"result", m_result},   {"cancel", m_cancel},
       {"info", m_info}, {"on_done", m_on_done}, {NULL, NULL},

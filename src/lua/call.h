@@ -1,4 +1,4 @@
-/* lua_call: a call as Lua sees it, whether its client drives it (start) or Lua itself (prepare). */
+/* call: a call as Lua sees it, whether its client drives it (start) or Lua itself (prepare). */
 #ifndef AUTH0PERM_LUA_CALL_H
 #define AUTH0PERM_LUA_CALL_H
 
@@ -8,39 +8,39 @@
 
 /* What ties a call to a request of nginx's, in memory that lives as long as the request. */
 struct leash {
-  struct held_call *call; /* NULL once the call is gone */
+  struct held *call; /* NULL once the call is gone */
 };
 
 /* The call that is a method's first argument. */
-struct held_call *lua_call_check(lua_State *L);
+struct held *held_check(lua_State *L);
 
 /* Makes the metatable of calls. */
-void lua_call_open(lua_State *L);
+void held_register(lua_State *L);
 
 /* Pushes a new call of the client whose userdata is at stack index `owner`; its request wants its arguments. */
-struct held_call *lua_call_push(lua_State *L, int owner, struct client *client, const struct operation *operation);
+struct held *held_push(lua_State *L, int owner, struct client *client, const struct operation *operation);
 
 /* Pushes what the method would return for a call that is done, which is on top of the stack; returns how many values. */
-int lua_call_push_result(lua_State *L, const struct held_call *call);
+int held_push_result(lua_State *L, const struct held *call);
 
 /* Pushes the table of methods that calls have. */
-void lua_call_push_methods(lua_State *L);
+void held_push_methods(lua_State *L);
 
 /* Calls the functions that wait for a call to be done; its userdata is on top of the stack, and stays there. Raises nothing:
  * what one of them raises goes to the standard error stream. False when the host has interrupted it, by a hook that raises:
  * the value that was raised is pushed, and the functions that were not called yet wait on. */
-bool lua_call_conclude(lua_State *L, struct held_call *call);
+bool held_conclude(lua_State *L, struct held *call);
 
 /* Ends a call, whoever drives it; one that is done is let be. */
-void lua_call_cancel(struct held_call *call, const char *message);
+void held_cancel(struct held *call, const char *message);
 
 /* No request of nginx's holds the call any more. */
-void lua_call_unleash(struct held_call *call);
+void held_unleash(struct held *call);
 
 /* Forgets the items of the page that the call at a stack index holds. */
-void lua_call_drop_items(lua_State *L, int index);
+void held_drop_items(lua_State *L, int index);
 
 /* Pushes the item at this place of the page that the call at a stack index holds, nil where there is none. */
-void lua_call_push_item(lua_State *L, int index, int place);
+void held_push_item(lua_State *L, int index, int place);
 
 #endif

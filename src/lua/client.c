@@ -26,11 +26,11 @@ static const double BLOCKING_WAIT = 1;
 static const double LOOK = 0.01;
 
 /* The table that belongs to the userdata holds the calls in flight, each under its address: what keeps them alive. */
-struct lua_client {
+struct client_userdata {
   struct client client;
-  struct curl_driver *driver; /* NULL where the host performs the requests */
-  struct crank crank;         /* of the driver */
-  bool closing;               /* close was asked for while the crank was turning */
+  struct driver *driver; /* NULL where the host performs the requests */
+  struct crank crank;    /* of the driver */
+  bool closing;          /* close was asked for while the crank was turning */
 };
 
 /* Pushes the version of the language: "Lua 5.4", or what LuaJIT says of itself. No metamethod of the globals runs. */
@@ -65,25 +65,25 @@ static void warn_in_nginx(lua_State *L) {
 }
 
 /* Fills a zeroed client, whose userdata is there to free what it has when something fails. */
-static bool open_client(struct lua_client *client, const struct configuration *given, struct allocator allocator,
+static bool open_client(struct client_userdata *client, const struct configuration *given, struct allocator allocator,
                         struct error *error) {
   if (!configuration_check(given, error) || !client_open(&client->client, &given->core, allocator, error)) return false;
   if (configuration_has_no_driver(given)) return true;
-  client->driver = curl_driver_new(allocator, &given->curl, error);
+  client->driver = driver_new(allocator, &given->curl, error);
   if (!client->driver) return false;
   crank_open(&client->crank, &client->client, client->driver);
   return true;
 }
 
 /* Ends and frees everything. While the crank turns that has to wait until it stands: a finalizer may have asked. */
-static void close_client(struct lua_client *client) {
+static void close_client(struct client_userdata *client) {
   if (client->crank.turning) {
     client->closing = true;
     return;
   }
   client->closing = false;
   if (client->driver) crank_close(&client->crank);
-  curl_driver_free(client->driver);
+  driver_free(client->driver);
   client->driver = NULL;
   client_close(&client->client);
 }
@@ -106,8 +106,8 @@ local Operations = {}
 ---@return auth0perm.Error? err  of kind `invalid` or `memory`
 function auth0perm.new(options) end
 */
-int lua_client_new(lua_State *L) {
-  struct configuration given = {.core = client_defaults(), .curl = curl_options_defaults()};
+int client_new(lua_State *L) {
+  struct configuration given = {.core = client_defaults(), .curl = driver_options_defaults()};
   struct error error;
   struct allocator allocator;
   lua_settop(L, 1);
@@ -115,7 +115,7 @@ int lua_client_new(lua_State *L) {
   allocator.reallocate = lua_getallocf(L, &allocator.context);
   given.core.lua_version = push_lua_version(L);
 
-  struct lua_client *client = compat_newuserdata(L, sizeof *client);
+  struct client_userdata *client = compat_newuserdata(L, sizeof *client);
   memset(client, 0, sizeof *client);
   compat_setmetatable(L, CLIENT_TYPE);
   lua_newtable(L);
@@ -136,11 +136,11 @@ int lua_client_new(lua_State *L) {
   return 1;
 }
 
-static struct lua_client *check_client(lua_State *L) {
+static struct client_userdata *check_client(lua_State *L) {
   return luaL_checkudata(L, 1, CLIENT_TYPE);
 }
 
-static bool is_open(const struct lua_client *client) {
+static bool is_open(const struct client_userdata *client) {
   return client->client.open && !client->closing;
 }
 
@@ -151,7 +151,7 @@ static int return_closed(lua_State *L, const char *operation) {
 }
 
 /* Raises where the host performs the requests. */
-static void check_driver(lua_State *L, const struct lua_client *client, const char *method) {
+static void check_driver(lua_State *L, const struct client_userdata *client, const char *method) {
   if (!client->driver)
     luaL_error(L, "'%s': the client was made without a driver; drive its calls with call:next()", method);
 }
@@ -169,12 +169,12 @@ static void drop_anchors(lua_State *L, int anchors) {
 /* Lets go of the calls that are done, after telling who wants to know; the table of anchors is at this stack index, and the
  * slot above it is for what an interrupt of the host's raises. Who is told may start calls, turn the crank and close the
  * client; calls that are done because of that have to wait for the next turn. */
-static void conclude_calls(lua_State *L, struct lua_client *client, int anchors) {
-  struct held_call *call;
+static void conclude_calls(lua_State *L, struct client_userdata *client, int anchors) {
+  struct held *call;
   size_t count = crank_finished_count(&client->crank);
   while (count-- > 0 && (call = crank_finished(&client->crank))) {
     compat_rawgetp(L, anchors, call);
-    if (!lua_call_conclude(L, call)) {
+    if (!held_conclude(L, call)) {
       lua_replace(L, anchors + 1);
       crank_put_back(&client->crank, call);
       lua_settop(L, anchors + 1);
@@ -187,7 +187,7 @@ static void conclude_calls(lua_State *L, struct lua_client *client, int anchors)
 }
 
 /* Closes a client whose crank stands; the table of anchors is at this stack index, with a slot above it. */
-static void close_and_conclude(lua_State *L, struct lua_client *client, int anchors) {
+static void close_and_conclude(lua_State *L, struct client_userdata *client, int anchors) {
   client->closing = true;
   if (client->driver) crank_end_all(&client->crank);
   conclude_calls(L, client, anchors);
@@ -197,7 +197,7 @@ static void close_and_conclude(lua_State *L, struct lua_client *client, int anch
 
 /* Turns the crank; the table of anchors is on top of the stack. False when it is being turned already. An interrupt of the
  * host's goes on its way. */
-static bool turn(lua_State *L, struct lua_client *client, double seconds) {
+static bool turn(lua_State *L, struct client_userdata *client, double seconds) {
   int anchors = lua_gettop(L);
   lua_pushnil(L);
   if (!crank_turn(L, &client->crank, anchors, seconds)) return false;
@@ -213,9 +213,9 @@ static bool turn(lua_State *L, struct lua_client *client, double seconds) {
 
 /* Makes a call of the arguments that follow the client on the stack, and puts it between the two. NULL: a value is
  * refused. */
-static struct held_call *make_call(lua_State *L, struct lua_client *client, const struct operation *operation,
-                                   int position, const char *function, struct error *error) {
-  struct held_call *call = lua_call_push(L, 1, &client->client, operation);
+static struct held *make_call(lua_State *L, struct client_userdata *client, const struct operation *operation,
+                              int position, const char *function, struct error *error) {
+  struct held *call = held_push(L, 1, &client->client, operation);
   lua_insert(L, 2);
   bool good = arguments_read(L, 3, position, function, &call->call, error);
   lua_settop(L, 2);
@@ -224,7 +224,7 @@ static struct held_call *make_call(lua_State *L, struct lua_client *client, cons
 
 /* Has the crank drive a call, which is at stack index 2. Pushes the table that keeps it alive. False when a finalizer of
  * the host's has closed the client meanwhile: memory was taken, and so they may have run. */
-static bool start_call(lua_State *L, struct lua_client *client, struct held_call *call) {
+static bool start_call(lua_State *L, struct client_userdata *client, struct held *call) {
   compat_getuservalue(L, 1);
   lua_pushvalue(L, 2);
   compat_rawsetp(L, 3, call);
@@ -239,7 +239,7 @@ static bool start_call(lua_State *L, struct lua_client *client, struct held_call
 
 /* A host that wants to stop a script (Ctrl-C in lua.c, a debugger, a watchdog) sets a hook that raises, and hooks run
  * when functions are called: so one is called. If it raises, the call ends and the error goes on its way. */
-static void check_interrupt(lua_State *L, struct held_call *call) {
+static void check_interrupt(lua_State *L, struct held *call) {
   compat_rawgetp(L, LUA_REGISTRYINDEX, &NOTHING_KEY);
   if (lua_pcall(L, 0, 0, 0) == 0) return;
   crank_end(call, FAILURE_CANCELED, "interrupted");
@@ -248,7 +248,7 @@ static void check_interrupt(lua_State *L, struct held_call *call) {
 
 /* Drives a call, which is at stack index 2 behind its client, and turns the crank until it is done. False, when the
  * client is closed. Leaves a table on the stack. */
-static bool run_call(lua_State *L, struct lua_client *client, struct held_call *call) {
+static bool run_call(lua_State *L, struct client_userdata *client, struct held *call) {
   if (!start_call(L, client, call)) return false;
   while (call->call.state != CALL_FINISHED) {
     if (!turn(L, client, BLOCKING_WAIT)) {
@@ -263,15 +263,15 @@ static bool run_call(lua_State *L, struct lua_client *client, struct held_call *
 /* Every operation's method: makes a call, and turns the crank until it is done. Without a driver the call is the result. */
 static int m_operation(lua_State *L) {
   const struct operation *operation = lua_touserdata(L, lua_upvalueindex(1));
-  struct lua_client *client = check_client(L);
+  struct client_userdata *client = check_client(L);
   struct error error;
   if (!is_open(client)) return return_closed(L, operation->name);
-  struct held_call *call = make_call(L, client, operation, 1, operation->name, &error);
+  struct held *call = make_call(L, client, operation, 1, operation->name, &error);
   if (!call) return values_return_error(L, &error, operation->name);
   if (!client->driver) return 1;
   if (!run_call(L, client, call)) return return_closed(L, operation->name);
   lua_settop(L, 2);
-  return lua_call_push_result(L, call);
+  return held_push_result(L, call);
 }
 
 /* Takes the name of an operation, the first argument, off the stack. */
@@ -284,8 +284,8 @@ static const struct operation *check_operation(lua_State *L, const char *functio
 }
 
 /* What start and prepare have in common: the operation's name, then its arguments. Leaves client and call. */
-static struct held_call *make_named_call(lua_State *L, struct lua_client *client, const char *function,
-                                         const struct operation **operation, struct error *error) {
+static struct held *make_named_call(lua_State *L, struct client_userdata *client, const char *function,
+                                    const struct operation **operation, struct error *error) {
   *operation = check_operation(L, function);
   return make_call(L, client, *operation, 2, function, error);
 }
@@ -311,12 +311,12 @@ static void set_index(lua_State *L, int index) {
 }
 
 /* Fetches the next page in place of the one that is used up; client and call are all that is on the stack. */
-static void fetch_page(lua_State *L, struct lua_client *client, struct held_call *call) {
+static void fetch_page(lua_State *L, struct client_userdata *client, struct held *call) {
   const char *operation = call->call.operation->name;
   if (!is_open(client)) raise_closed(L, operation);
   if (call->crank) luaL_error(L, "'%s': the iterator is at work, and cannot be used from within", operation);
   set_index(L, 0);
-  lua_call_drop_items(L, 2);
+  held_drop_items(L, 2);
   call_resume(&call->call);
   if (!run_call(L, client, call)) raise_closed(L, operation);
   lua_settop(L, 2);
@@ -327,14 +327,14 @@ static int next_item(lua_State *L) {
   lua_settop(L, 0);
   lua_pushvalue(L, lua_upvalueindex(EACH_CLIENT));
   lua_pushvalue(L, lua_upvalueindex(EACH_CALL));
-  struct lua_client *client = lua_touserdata(L, 1);
-  struct held_call *call = lua_touserdata(L, 2);
+  struct client_userdata *client = lua_touserdata(L, 1);
+  struct held *call = lua_touserdata(L, 2);
   int index = (int)lua_tointeger(L, lua_upvalueindex(EACH_INDEX));
   for (;;) {
     const struct error *error = &call->call.error;
     if (call->call.state == CALL_FINISHED) {
       if (error->kind != ERROR_NONE) return raise_error(L, error, call->call.operation->name);
-      lua_call_push_item(L, 2, ++index);
+      held_push_item(L, 2, ++index);
       if (!lua_isnil(L, -1) || !call->call.more) break;
       lua_settop(L, 2);
     }
@@ -359,14 +359,14 @@ static int next_item(lua_State *L) {
 function Client:each(operation, ...) end
 */
 static int m_each(lua_State *L) {
-  struct lua_client *client = check_client(L);
+  struct client_userdata *client = check_client(L);
   struct error error;
   if (!is_open(client)) return raise_closed(L, "each");
   const struct operation *operation = check_operation(L, "each");
   if (operation->answer != ANSWER_LIST && operation->answer != ANSWER_ARRAY) {
     values_raise(L, 1, "each", "operation: one that returns a list expected, got \"%s\"", operation->name);
   }
-  struct held_call *call = make_call(L, client, operation, 2, "each", &error);
+  struct held *call = make_call(L, client, operation, 2, "each", &error);
   if (!call) return raise_error(L, &error, operation->name);
   call->call.by_page = true;
   if (!client->driver) return 1;
@@ -384,12 +384,12 @@ static int m_each(lua_State *L) {
 function Client:start(operation, ...) end
 */
 static int m_start(lua_State *L) {
-  struct lua_client *client = check_client(L);
+  struct client_userdata *client = check_client(L);
   const struct operation *operation;
   struct error error;
   if (!is_open(client)) return return_closed(L, "start");
   check_driver(L, client, "start");
-  struct held_call *call = make_named_call(L, client, "start", &operation, &error);
+  struct held *call = make_named_call(L, client, "start", &operation, &error);
   if (!call) return values_return_error(L, &error, operation->name);
   if (!start_call(L, client, call)) return return_closed(L, operation->name);
   lua_settop(L, 2);
@@ -405,7 +405,7 @@ static int m_start(lua_State *L) {
 function Client:prepare(operation, ...) end
 */
 static int m_prepare(lua_State *L) {
-  struct lua_client *client = check_client(L);
+  struct client_userdata *client = check_client(L);
   const struct operation *operation;
   struct error error;
   if (!is_open(client)) return return_closed(L, "prepare");
@@ -421,7 +421,7 @@ static int m_prepare(lua_State *L) {
 function Client:step(seconds) end
 */
 static int m_step(lua_State *L) {
-  struct lua_client *client = check_client(L);
+  struct client_userdata *client = check_client(L);
   double seconds = 0;
   if (!lua_isnoneornil(L, 2)) {
     seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
@@ -445,11 +445,11 @@ static int m_step(lua_State *L) {
 function Client:pollfd() end
 */
 static int m_pollfd(lua_State *L) {
-  struct lua_client *client = check_client(L);
+  struct client_userdata *client = check_client(L);
   if (!is_open(client)) return 0;
   check_driver(L, client, "pollfd");
   crank_look_for_fork(&client->crank);
-  int descriptor = curl_driver_descriptor(client->driver);
+  int descriptor = driver_descriptor(client->driver);
   if (descriptor < 0) return 0;
   lua_pushinteger(L, descriptor);
   return 1;
@@ -472,13 +472,13 @@ static int m_events(lua_State *L) {
 function Client:timeout() end
 */
 static int m_timeout(lua_State *L) {
-  struct lua_client *client = check_client(L);
+  struct client_userdata *client = check_client(L);
   if (!is_open(client)) return 0;
   check_driver(L, client, "timeout");
   crank_look_for_fork(&client->crank);
   double seconds = crank_timeout(&client->crank, clock_seconds());
   if (seconds == HUGE_VAL) return 0;
-  lua_pushnumber(L, curl_driver_descriptor(client->driver) < 0 ? fmin(seconds, LOOK) : seconds);
+  lua_pushnumber(L, driver_descriptor(client->driver) < 0 ? fmin(seconds, LOOK) : seconds);
   return 1;
 }
 
@@ -487,7 +487,7 @@ static int m_timeout(lua_State *L) {
 function Client:close() end
 */
 static int m_close(lua_State *L) {
-  struct lua_client *client = check_client(L);
+  struct client_userdata *client = check_client(L);
   lua_settop(L, 1);
   compat_getuservalue(L, 1);
   if (client->crank.turning) {
@@ -502,14 +502,14 @@ static int m_close(lua_State *L) {
 
 /* Nobody holds the client any more, or the state is being closed, even from within a turn that will never go on. */
 static int m_gc(lua_State *L) {
-  struct lua_client *client = check_client(L);
+  struct client_userdata *client = check_client(L);
   client->crank.turning = false;
   close_client(client);
   return 0;
 }
 
 static int m_tostring(lua_State *L) {
-  const struct lua_client *client = check_client(L);
+  const struct client_userdata *client = check_client(L);
   lua_pushfstring(L, "auth0perm client (%s)", is_open(client) ? client->client.domain.data : "closed");
   return 1;
 }
@@ -529,7 +529,7 @@ static void set_operations(lua_State *L) {
   }
 }
 
-void lua_client_open(lua_State *L) {
+void client_register(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"each", m_each},     {"start", m_start},     {"prepare", m_prepare}, {"step", m_step}, {"pollfd", m_pollfd},
       {"events", m_events}, {"timeout", m_timeout}, {"close", m_close},     {NULL, NULL},

@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-/* lua_call.c and others pass light userdata as keys of tables that only this module sees. */
+/* lua/call.c and others pass light userdata as keys of tables that only this module sees. */
 static inline void compat_rawgetp(lua_State *L, int table, const void *key) {
 #if LUA_VERSION_NUM >= 502
   lua_rawgetp(L, table, key);

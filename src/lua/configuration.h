@@ -1,4 +1,4 @@
-/* lua_configuration: what auth0perm.new is given. */
+/* configuration: what auth0perm.new is given. */
 #ifndef AUTH0PERM_LUA_CONFIGURATION_H
 #define AUTH0PERM_LUA_CONFIGURATION_H
 
@@ -10,7 +10,7 @@
 /* The core's options, and those of the driver. Texts belong to the table that they were read from. */
 struct configuration {
   struct client_options core;
-  struct curl_options curl;
+  struct driver_options curl;
   struct text driver;      /* who performs the requests; `data` is NULL where it was not given */
   const char *curl_option; /* the name of one in `curl` that was given; NULL when none was */
 };

@@ -1,4 +1,4 @@
-/* lua_crank: turns a client's calls and its curl driver. Blocking methods, start/step and event loops are three ways to
+/* crank: turns a client's calls and its curl driver. Blocking methods, start/step and event loops are three ways to
  * turn the same crank: each call that wants something gets it, each exchange that came back goes to its call. */
 #ifndef AUTH0PERM_LUA_CRANK_H
 #define AUTH0PERM_LUA_CRANK_H
@@ -16,10 +16,10 @@ struct leash;
 enum { CRANK_TOKEN = 1 };
 
 /* Where a call's userdata keeps Lua values, in the table that belongs to it; only answers that are read have items. */
-enum { LUA_CALL_CLIENT = 1, LUA_CALL_ITEMS = 2, LUA_CALL_LISTENERS = 3 };
+enum { HELD_CLIENT = 1, HELD_ITEMS = 2, HELD_LISTENERS = 3 };
 
 /* A call as Lua holds it, in a userdata. */
-struct held_call {
+struct held {
   struct call call;
   struct crank *crank;       /* whose it is; NULL when Lua drives the call itself, and when all is over */
   bool started;              /* the client drives it, or did */
@@ -30,17 +30,17 @@ struct held_call {
   bool answered, reused;     /* its newest request has come back; it left on a connection that was there before */
   double wake;               /* seconds, monotonic: when to ask a waiting call again */
   struct crank_list *list;   /* of the crank's, the one that it stands in */
-  struct held_call *previous, *next;
+  struct held *previous, *next;
 };
 
 /* Calls in order of arrival. */
 struct crank_list {
-  struct held_call *first, *last;
+  struct held *first, *last;
 };
 
 struct crank {
   const struct client *client; /* borrowed */
-  struct curl_driver *driver;  /* borrowed */
+  struct driver *driver;       /* borrowed */
   struct crank_list waiting;   /* calls that have something to ask for, now or later */
   struct crank_list sending;   /* calls with a request on its way */
   struct crank_list finished;  /* calls that are done, and not yet let go of */
@@ -48,24 +48,24 @@ struct crank {
   size_t capacity;             /* calls that may be in `sending`; the others wait for their turn */
   size_t sending_count;        /* calls in `sending` */
   double next_look; /* seconds, monotonic: when a waiting call has to be looked at, even if no connection is free */
-  struct held_call *upcoming; /* the waiting call to be looked at next, while they are looked at one after the other */
-  unsigned long changes;      /* of the client's that the waiting calls know of */
-  unsigned forks;             /* of the driver's that the calls know of */
-  bool stirred;               /* since a turn began a call came, or one ended and left its connection to others */
+  struct held *upcoming; /* the waiting call to be looked at next, while they are looked at one after the other */
+  unsigned long changes; /* of the client's that the waiting calls know of */
+  unsigned forks;        /* of the driver's that the calls know of */
+  bool stirred;          /* since a turn began a call came, or one ended and left its connection to others */
   bool turning;
 };
 
 /* A crank without calls. */
-void crank_open(struct crank *crank, const struct client *client, struct curl_driver *driver);
+void crank_open(struct crank *crank, const struct client *client, struct driver *driver);
 
 /* Adds a call; from now on it is the crank's to drive, and its deadline runs. */
-void crank_add(struct crank *crank, struct held_call *call, double now);
+void crank_add(struct crank *crank, struct held *call, double now);
 
 /* Ends a call, wherever it stands. Does nothing for one that is done, or on no crank. */
-void crank_end(struct held_call *call, enum failure_kind kind, const char *message);
+void crank_end(struct held *call, enum failure_kind kind, const char *message);
 
 /* The same for a call whose memory is about to go: no crank knows it afterwards. */
-void crank_forget(struct held_call *call);
+void crank_forget(struct held *call);
 
 /* In how many seconds the crank wants to be turned, if no socket has anything to do before; HUGE_VAL: not at all. */
 double crank_timeout(const struct crank *crank, double now);
@@ -83,10 +83,10 @@ bool crank_turn(lua_State *L, struct crank *crank, int anchors, double seconds);
 size_t crank_finished_count(const struct crank *crank);
 
 /* The next of them, which the crank then no longer knows; NULL when there is none. */
-struct held_call *crank_finished(struct crank *crank);
+struct held *crank_finished(struct crank *crank);
 
 /* Has the crank know such a call again. */
-void crank_put_back(struct crank *crank, struct held_call *call);
+void crank_put_back(struct crank *crank, struct held *call);
 
 /* Ends all calls that are in flight. */
 void crank_end_all(struct crank *crank);

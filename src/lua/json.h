@@ -1,4 +1,4 @@
-/* lua_json: a table of fields, as Lua gives it, becomes the JSON body of a request. The API checks names and values: what
+/* json: a table of fields, as Lua gives it, becomes the JSON body of a request. The API checks names and values: what
  * is refused here is what JSON cannot hold. */
 #ifndef AUTH0PERM_LUA_JSON_H
 #define AUTH0PERM_LUA_JSON_H

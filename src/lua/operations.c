@@ -143,7 +143,7 @@ static void push_operation(lua_State *L, const struct operation *operation) {
 ---@return auth0perm.Operation[] operations  a new table each time
 function auth0perm.operations() end
 */
-int lua_operations(lua_State *L) {
+int operations_list(lua_State *L) {
   const struct operation *operation;
   lua_newtable(L);
   for (int i = 0; (operation = operation_at((size_t)i)); i++) {

@@ -1,10 +1,10 @@
-/* lua_operations: tells Lua what operations there are, for tools. */
+/* operations: tells Lua what operations there are, for tools. */
 #ifndef AUTH0PERM_LUA_OPERATIONS_H
 #define AUTH0PERM_LUA_OPERATIONS_H
 
 #include <lua.h>
 
 /* The module's function `operations`. */
-int lua_operations(lua_State *L);
+int operations_list(lua_State *L);
 
 #endif

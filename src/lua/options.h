@@ -1,4 +1,4 @@
-/* lua_options: the options of one call, its last argument. */
+/* options: the options of one call, its last argument. */
 #ifndef AUTH0PERM_LUA_OPTIONS_H
 #define AUTH0PERM_LUA_OPTIONS_H
 

@@ -16,8 +16,8 @@ enum { HEADER_NAME_MOST = 256 };
 static const double ADDRESS_MOST = 9007199254740992.0;
 
 /* The call, if it is one that Lua drives; raises otherwise. */
-static struct held_call *check_own(lua_State *L, const char *method) {
-  struct held_call *call = lua_call_check(L);
+static struct held *check_own(lua_State *L, const char *method) {
+  struct held *call = held_check(L);
   if (call->started) luaL_error(L, "'%s': the client drives this call; client:step() moves it", method);
   return call;
 }
@@ -71,7 +71,7 @@ static void push_request(lua_State *L, const struct request *request) {
 }
 
 /* Pushes the step that tells of a fetch that is over. */
-static int push_shared(lua_State *L, const struct held_call *call, double now) {
+static int push_shared(lua_State *L, const struct held *call, double now) {
   double expires_in;
   struct text token = call_shared(&call->call, now, &expires_in);
   lua_pushliteral(L, "share");
@@ -98,7 +98,7 @@ static int push_shared(lua_State *L, const struct held_call *call, double now) {
 function Call:next(now) end
 */
 static int m_next(lua_State *L) {
-  struct held_call *call = check_own(L, "next");
+  struct held *call = check_own(L, "next");
   double now = check_now(L, 2, "next");
   bool sending = call->call.state == CALL_SENDING;
   if (sending && call->handed) {
@@ -160,7 +160,7 @@ static struct text check_response(lua_State *L, struct response *response) {
 }
 
 /* Raises where the driver was not asked to send anything. */
-static void check_sending(lua_State *L, const struct held_call *call, const char *method) {
+static void check_sending(lua_State *L, const struct held *call, const char *method) {
   if (call->call.state == CALL_DECIDING) luaL_error(L, "'%s': no request is on its way; ask call:next() first", method);
 }
 
@@ -171,13 +171,13 @@ static void check_sending(lua_State *L, const struct held_call *call, const char
 function Call:feed(response, now) end
 */
 static int m_feed(lua_State *L) {
-  struct held_call *call = check_own(L, "feed");
+  struct held *call = check_own(L, "feed");
   struct response response;
   check_sending(L, call, "feed");
   double now = check_now(L, 3, "feed");
   struct text body = check_response(L, &response);
   compat_getuservalue(L, 1);
-  lua_rawgeti(L, -1, LUA_CALL_ITEMS);
+  lua_rawgeti(L, -1, HELD_ITEMS);
   if (!values_feed(L, -1, &call->call, &response, body, now)) lua_error(L);
   return 0;
 }
@@ -206,7 +206,7 @@ static const struct {
 function Call:fail(kind, message, now) end
 */
 static int m_fail(lua_State *L) {
-  struct held_call *call = check_own(L, "fail");
+  struct held *call = check_own(L, "fail");
   struct text name = values_check_string(L, 2, 1, "fail", "kind");
   struct text message = {.data = name.data};
   if (!lua_isnoneornil(L, 3)) message = values_check_string(L, 3, 2, "fail", "message");
@@ -234,7 +234,7 @@ static int m_fail(lua_State *L) {
 function Call:authorize(token, expires_in, now) end
 */
 static int m_authorize(lua_State *L) {
-  struct held_call *call = check_own(L, "authorize");
+  struct held *call = check_own(L, "authorize");
   struct text token = values_check_string(L, 2, 1, "authorize", "token");
   double expires_in = HUGE_VAL;
   if (!lua_isnoneornil(L, 3)) {
@@ -265,7 +265,7 @@ static int m_fetch(lua_State *L) {
 function Call:defer(seconds, now) end
 */
 static int m_defer(lua_State *L) {
-  struct held_call *call = check_own(L, "defer");
+  struct held *call = check_own(L, "defer");
   double seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
   if (!(seconds > 0 && isfinite(seconds))) {
     values_raise(L, 1, "defer", "seconds: number above 0 expected, got %s", values_shown(L, 2));
@@ -281,10 +281,10 @@ static int m_defer(lua_State *L) {
 function Call:resume() end
 */
 static int m_resume(lua_State *L) {
-  struct held_call *call = check_own(L, "resume");
+  struct held *call = check_own(L, "resume");
   bool more = call->call.more;
   if (more) {
-    lua_call_drop_items(L, 1);
+    held_drop_items(L, 1);
     call_resume(&call->call);
   }
   lua_pushboolean(L, more);
@@ -294,10 +294,10 @@ static int m_resume(lua_State *L) {
 /* The request has ended, and with it whatever drove the call. */
 static void on_request_end(void *context) {
   struct leash *leash = context;
-  struct held_call *call = leash->call;
+  struct held *call = leash->call;
   if (!call) return;
-  lua_call_unleash(call);
-  lua_call_cancel(call, "the request that it was for has ended");
+  held_unleash(call);
+  held_cancel(call, "the request that it was for has ended");
 }
 
 /*---
@@ -308,12 +308,12 @@ static void on_request_end(void *context) {
 function Call:leash(address) end
 */
 static int m_leash(lua_State *L) {
-  struct held_call *call = check_own(L, "leash");
+  struct held *call = check_own(L, "leash");
   double address = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : 0;
   if (!(address >= 1 && address < ADDRESS_MOST) || fmod(address, sizeof(struct leash)) != 0) {
     values_raise(L, 1, "leash", "address: that of a pointer expected, got %s", values_shown(L, 2));
   }
-  lua_call_unleash(call);
+  held_unleash(call);
   if (((struct leash *)(uintptr_t)address)->call) values_raise(L, 1, "leash", "address: zeroed memory expected");
   call->leash = (struct leash *)(uintptr_t)address;
   call->leash->call = call;
@@ -321,13 +321,13 @@ static int m_leash(lua_State *L) {
   return 1;
 }
 
-void lua_prepared_open(lua_State *L) {
+void prepared_register(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"next", m_next},           {"feed", m_feed},   {"fail", m_fail},
       {"authorize", m_authorize}, {"fetch", m_fetch}, {"defer", m_defer},
       {"resume", m_resume},       {"leash", m_leash}, {NULL, NULL},
   };
-  lua_call_push_methods(L);
+  held_push_methods(L);
   compat_setfuncs(L, methods);
   lua_pop(L, 1);
 }

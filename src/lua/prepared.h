@@ -1,10 +1,10 @@
-/* lua_prepared: the methods of a call that Lua drives itself, for hosts with HTTP of their own. */
+/* prepared: the methods of a call that Lua drives itself, for hosts with HTTP of their own. */
 #ifndef AUTH0PERM_LUA_PREPARED_H
 #define AUTH0PERM_LUA_PREPARED_H
 
 #include <lua.h>
 
 /* Adds them to the methods that calls have. */
-void lua_prepared_open(lua_State *L);
+void prepared_register(lua_State *L);
 
 #endif

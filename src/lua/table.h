@@ -1,4 +1,4 @@
-/* lua_table: tables that users hand over, read without running a metamethod, and messages that name the place. */
+/* table: tables that users hand over, read without running a metamethod, and messages that name the place. */
 #ifndef AUTH0PERM_LUA_TABLE_H
 #define AUTH0PERM_LUA_TABLE_H
 

@@ -1,4 +1,4 @@
-/* lua_values: values between Lua and the core: answers into digests and items, errors into tables,
+/* values: values between Lua and the core: answers into digests and items, errors into tables,
  * and the checks that all arguments have in common. */
 #ifndef AUTH0PERM_LUA_VALUES_H
 #define AUTH0PERM_LUA_VALUES_H
