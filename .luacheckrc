@@ -1,7 +1,7 @@
 std = "max"
 max_line_length = 120
 files["spec"] = { max_line_length = 132 }
-files["spec/*_spec.lua"] = { std = "+busted" }
+files["spec/*/*_spec.lua"] = { std = "+busted" }
 files["spec/tenant/server"] = { std = "ngx_lua+luajit" }
 files["spec/openresty/inside.lua"] = { std = "ngx_lua+luajit" }
 files["src/auth0perm"] = { std = "ngx_lua+luajit" }

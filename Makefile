@@ -118,7 +118,7 @@ $(EMBED): $(BUILD)/examples/embed/host.o $(STATIC)
 $(HOST_PROGRAMS): $(BUILD)/%: $(BUILD)/spec/embed/%.o $(BUILD)/spec/embed/state.o $(BUILD)/spec/embed/slow_resolver.o $(STATIC)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
-# What spec/hosts_spec.lua runs.
+# What spec/embed/hosts_spec.lua runs.
 hosts: found $(HOST_PROGRAMS) $(EMBED)
 
 # To be built with -fsanitize=thread, see spec/run.
@@ -138,7 +138,7 @@ help:
 	@echo 'make demo            installs what is missing, then removes permissions from a user of a mock tenant'
 	@echo 'make demo-openresty  installs what is missing, then serves the permission desk for a mock tenant'
 	@echo 'make test            installs what is missing, then runs everything that can fail'
-	@echo 'make check           runs the specs of one Lua: make LUA=luajit check SPECS=spec/list_spec.lua'
+	@echo 'make check           runs the specs of one Lua: make LUA=luajit check SPECS=spec/module/list_spec.lua'
 	@echo 'make static          builds build/LUA/libauth0perm.a, for hosts that link the module in'
 	@echo 'make embed           runs such a host: two Lua states in a frame loop, against a mock tenant'
 	@echo 'make threads         runs states on threads of their own, for a build with -fsanitize=thread'
@@ -151,18 +151,18 @@ help:
 	@echo 'make clean           removes build/'
 
 demo:
-	@spec/install-packages $(DEMO_PACKAGES) $(LUA_PACKAGES)
+	@tools/install-packages $(DEMO_PACKAGES) $(LUA_PACKAGES)
 	@$(MAKE) --no-print-directory -s all
 	@LUA_CPATH='$(BUILD)/?.so;;' spec/tenant/run -- $(LUA) examples/demo.lua
 
 demo-openresty: LUA := luajit
 demo-openresty:
-	@spec/install-packages $(DEMO_PACKAGES) $(LUA_PACKAGES)
+	@tools/install-packages $(DEMO_PACKAGES) $(LUA_PACKAGES)
 	@$(MAKE) --no-print-directory -s LUA=luajit all
 	@spec/tenant/run -- examples/openresty/run || [ $$? = 130 ] # Ctrl-C
 
 test:
-	@spec/install-packages $(TEST_PACKAGES)
+	@tools/install-packages $(TEST_PACKAGES)
 	@spec/run
 
 SPECS ?= spec
@@ -182,7 +182,7 @@ pacing: $(PACING)
 # Compares with raw libcurl; LUAS are the Luas to measure.
 LUAS ?= lua5.4 luajit
 bench:
-	@spec/install-packages $(TEST_PACKAGES)
+	@tools/install-packages $(TEST_PACKAGES)
 	@for lua in lua5.4 luajit $(LUAS); do $(MAKE) --no-print-directory -s LUA=$$lua || exit 1; done
 	@mkdir -p build/bench
 	@$(CC) $(STANDARD) $(WARNINGS) $(CFLAGS) $(CURL_CFLAGS) -o build/bench/raw bench/raw.c $(CURL_LIBS)
@@ -196,10 +196,10 @@ tenant:
 
 reference:
 	@mkdir -p build/types
-	@$(LUA) types/generate.lua markdown auth0perm $(DOCUMENTED) >build/reference.md
-	@$(LUA) types/generate.lua types auth0perm $(DOCUMENTED) >build/types/auth0perm.d.lua
-	@$(LUA) types/generate.lua markdown auth0perm.openresty $(DOCUMENTED_OPENRESTY) >>build/reference.md
-	@$(LUA) types/generate.lua types auth0perm.openresty $(DOCUMENTED_OPENRESTY) >build/types/auth0perm.openresty.d.lua
+	@$(LUA) tools/reference.lua markdown auth0perm $(DOCUMENTED) >build/reference.md
+	@$(LUA) tools/reference.lua types auth0perm $(DOCUMENTED) >build/types/auth0perm.d.lua
+	@$(LUA) tools/reference.lua markdown auth0perm.openresty $(DOCUMENTED_OPENRESTY) >>build/reference.md
+	@$(LUA) tools/reference.lua types auth0perm.openresty $(DOCUMENTED_OPENRESTY) >build/types/auth0perm.openresty.d.lua
 
 rock:
 	@rm -rf $(BUILD)

@@ -1,7 +1,7 @@
 -- One spec for each fault that was found and mended, named after what went wrong.
 
 local socket = require "socket"
-local loops = require "spec.loops"
+local loops = require "spec.module.loops"
 local support = require "spec.support"
 local tenant = support.tenant
 

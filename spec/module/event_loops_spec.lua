@@ -1,7 +1,7 @@
 -- A client in event loops: cqueues, luv, and LuaSocket's select, each with the same demands.
 
 local socket = require "socket"
-local loops = require "spec.loops"
+local loops = require "spec.module.loops"
 local support = require "spec.support"
 local auth0perm, tenant = support.auth0perm, support.tenant
 
