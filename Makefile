@@ -35,7 +35,7 @@ OBJECTS := $(CORE_OBJECTS) $(CURL_OBJECTS) $(LUA_OBJECTS)
 MODULE := $(BUILD)/auth0perm.so
 # What holds documentation, in the order of the reference.
 DOCUMENTED := lua_auth0perm.c src/lua/client.c src/lua/configuration.c src/core/operation.c src/lua/call.c src/lua/prepared.c \
-  src/lua/operations.c src/lua/arguments.c src/lua/options.c src/lua/values.c
+  src/lua/operations.c src/lua/arguments.c src/lua/options.c src/lua/error.c
 DOCUMENTED_OPENRESTY := src/auth0perm/openresty.lua src/auth0perm/openresty/light_call.lua
 
 # Debian packages. The version of Lua that LUA names, as a package and as its headers.

@@ -1,12 +1,13 @@
 /* The module's door: what `require "auth0perm"` returns. The one symbol that the shared library exports; a host that
  * links the module statically sets package.preload.auth0perm to it. */
 #include "src/core/version.h"
+#include "src/lua/answer.h"
 #include "src/lua/call.h"
 #include "src/lua/client.h"
 #include "src/lua/compat.h"
+#include "src/lua/error.h"
 #include "src/lua/operations.h"
 #include "src/lua/prepared.h"
-#include "src/lua/values.h"
 
 #if defined(__GNUC__)
 #define EXPORT __attribute__((visibility("default")))
@@ -25,7 +26,8 @@ local auth0perm = {}
 */
 
 int luaopen_auth0perm(lua_State *L) {
-  values_open(L);
+  answer_open(L);
+  error_register(L);
   held_register(L);
   prepared_register(L);
   client_register(L);

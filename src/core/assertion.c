@@ -70,7 +70,7 @@ static const struct algorithm *find_algorithm(struct text name) {
   if (name.length == 0) return &ALGORITHMS[0];
   for (size_t i = 0; i < sizeof ALGORITHMS / sizeof *ALGORITHMS; i++) {
     const struct algorithm *algorithm = &ALGORITHMS[i];
-    if (name.length == strlen(algorithm->name) && memcmp(name.data, algorithm->name, name.length) == 0) {
+    if (text_equals(name, algorithm->name)) {
       return algorithm;
     }
   }
@@ -161,10 +161,6 @@ void assertion_key_free(struct assertion_key *key) {
 
 /* --- assertions */
 
-static struct text text_in(const struct buffer *buffer) {
-  return (struct text){.data = buffer->data, .length = buffer->length};
-}
-
 /* Whether everything fitted into a buffer. False: ERROR_MEMORY, or ERROR_INVALID with that message. */
 static bool check_fit(const struct buffer *buffer, const char *message, struct error *error) {
   if (buffer->state == BUFFER_GOOD) return true;
@@ -221,7 +217,7 @@ done:
 static bool append_signature(struct buffer *jwt, const struct assertion_key *key, struct error *error) {
   unsigned char signature[SIGNATURE_MOST];
   size_t length = sizeof signature;
-  if (!sign(key, text_in(jwt), signature, &length)) {
+  if (!sign(key, buffer_text(jwt), signature, &length)) {
     return error_set(error, ERROR_INVALID, "private_key: OpenSSL cannot sign with this key");
   }
   buffer_append(jwt, ".", 1);
@@ -239,12 +235,12 @@ static bool compose(struct buffer *jwt, struct buffer *json, const struct assert
   }
   append_header(json, key->algorithm);
   if (!check_fit(json, too_long, error)) return false;
-  encode_base64url(jwt, text_in(json));
+  encode_base64url(jwt, buffer_text(json));
   buffer_append(jwt, ".", 1);
   buffer_cut(json, 0);
   append_claims(json, client_id, audience, now, (struct text){.data = (const char *)random, .length = sizeof random});
   if (!check_fit(json, too_long, error)) return false;
-  encode_base64url(jwt, text_in(json));
+  encode_base64url(jwt, buffer_text(json));
   return check_fit(jwt, too_long, error) && append_signature(jwt, key, error) && check_fit(jwt, too_long, error);
 }
 

@@ -11,22 +11,6 @@ void buffer_wipe_memory(void *memory, size_t length) {
   if (memory) wipe(memory, 0, length);
 }
 
-bool text_equals(struct text text, const char *string) {
-  return text.length == strlen(string) && (text.length == 0 || memcmp(text.data, string, text.length) == 0);
-}
-
-uint32_t text_hash(struct text text) {
-  uint32_t hash = 2166136261U;
-  for (size_t i = 0; i < text.length; i++) hash = (hash ^ (unsigned char)text.data[i]) * 16777619U;
-  return hash;
-}
-
-size_t text_printable_length(struct text text) {
-  size_t length = 0;
-  while (length < text.length && text.data[length] > ' ' && text.data[length] <= '~') length++;
-  return length;
-}
-
 void buffer_open(struct buffer *buffer, struct allocator allocator, size_t limit) {
   *buffer = (struct buffer){.allocator = allocator, .limit = limit};
 }
@@ -78,6 +62,10 @@ void buffer_append_unsigned(struct buffer *buffer, unsigned long long number) {
     number /= 10;
   } while (number);
   buffer_append(buffer, digits + first, sizeof digits - first);
+}
+
+struct text buffer_text(const struct buffer *buffer) {
+  return (struct text){.data = buffer->data, .length = buffer->length};
 }
 
 void buffer_cut(struct buffer *buffer, size_t length) {

@@ -4,26 +4,8 @@
 #ifndef AUTH0PERM_CORE_BUFFER_H
 #define AUTH0PERM_CORE_BUFFER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "allocator.h"
-
-/* Bytes that belong to somebody else; not terminated. */
-struct text {
-  const char *data;
-  size_t length;
-};
-
-/* Whether the text is this string. */
-bool text_equals(struct text text, const char *string);
-
-/* A number that is the same for equal texts (FNV-1a); no protection from texts that are made to collide. */
-uint32_t text_hash(struct text text);
-
-/* How many bytes at the beginning are printable ASCII and no space. */
-size_t text_printable_length(struct text text);
+#include "text.h"
 
 enum buffer_state { BUFFER_GOOD, BUFFER_FULL, BUFFER_NO_MEMORY };
 
@@ -46,6 +28,9 @@ void buffer_reserve(struct buffer *buffer, size_t length);
 void buffer_append(struct buffer *buffer, const char *data, size_t length);
 void buffer_append_string(struct buffer *buffer, const char *string);
 void buffer_append_unsigned(struct buffer *buffer, unsigned long long number);
+
+/* What the buffer holds, until it changes. */
+struct text buffer_text(const struct buffer *buffer);
 
 /* Forgets (and wipes) what follows the first `length` bytes; the state becomes good again. */
 void buffer_cut(struct buffer *buffer, size_t length);

@@ -54,15 +54,11 @@ bool credentials_open(struct credentials *credentials, const struct credentials_
   return credentials->key != NULL;
 }
 
-static struct text contents(const struct buffer *buffer) {
-  return (struct text){.data = buffer->data ? buffer->data : "", .length = buffer->length};
-}
-
 static void write_member(struct buffer *body, const char *name, const struct buffer *value) {
   buffer_append_string(body, ",\"");
   buffer_append_string(body, name);
   buffer_append_string(body, "\":");
-  encode_json_string(body, contents(value));
+  encode_json_string(body, buffer_text(value));
 }
 
 bool credentials_write(const struct credentials *credentials, struct request *request, double epoch,
@@ -76,8 +72,8 @@ bool credentials_write(const struct credentials *credentials, struct request *re
     buffer_append_string(body,
                          ",\"client_assertion_type\":\"urn:ietf:params:oauth:client-assertion-type:jwt-bearer\""
                          ",\"client_assertion\":\"");
-    if (!assertion_append(body, credentials->key, contents(&credentials->client_id), contents(&credentials->issuer),
-                          epoch, error)) {
+    if (!assertion_append(body, credentials->key, buffer_text(&credentials->client_id),
+                          buffer_text(&credentials->issuer), epoch, error)) {
       return false;
     }
     buffer_append_string(body, "\"");
@@ -85,12 +81,12 @@ bool credentials_write(const struct credentials *credentials, struct request *re
     write_member(body, "client_secret", &credentials->client_secret);
   }
   buffer_append_string(body, "}");
-  request->body = contents(body);
+  request->body = buffer_text(body);
   return body->state == BUFFER_GOOD || error_set_memory(error);
 }
 
 struct text credentials_secret(const struct credentials *credentials) {
-  return contents(&credentials->client_secret);
+  return buffer_text(&credentials->client_secret);
 }
 
 void credentials_close(struct credentials *credentials) {

@@ -51,9 +51,10 @@ static void clean(char *field) {
   drop_broken_tail(field);
 }
 
+const struct quota QUOTA_UNKNOWN = {.per_hour = {-1, -1, -1}, .per_day = {-1, -1, -1}};
+
 bool error_set(struct error *error, enum error_kind kind, const char *format, ...) {
-  static const struct quota_span no_quota = {-1, -1, -1};
-  *error = (struct error){.kind = kind, .retry_after = -1, .quota = {no_quota, no_quota}};
+  *error = (struct error){.kind = kind, .retry_after = -1, .quota = QUOTA_UNKNOWN};
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(error->message, sizeof error->message, format, arguments);

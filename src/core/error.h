@@ -31,6 +31,9 @@ struct quota {
   } per_hour, per_day;
 };
 
+/* A quota of which nothing is known. */
+extern const struct quota QUOTA_UNKNOWN;
+
 struct error {
   enum error_kind kind;
   int status;         /* HTTP status; 0 when there was no answer */

@@ -13,7 +13,7 @@ struct request_page pages_next(const struct pages *pages, const struct operation
       .paging = operation->paging,
       .number = pages->received / pages->per_page,
       .per_page = pages->per_page,
-      .from = {.data = pages->from.data, .length = pages->from.length},
+      .from = buffer_text(&pages->from),
   };
 }
 
@@ -77,7 +77,7 @@ static enum pages_verdict take_checkpoint(struct pages *pages, const struct resp
   }
   pages->skip = 0;
   if (page->next.length > 0) {
-    struct text current = {.data = pages->from.data, .length = pages->from.length};
+    struct text current = buffer_text(&pages->from);
     bool stands = current.length > 0 && mark_of(current) == mark_of(page->next);
     if (stands || !note_checkpoint(pages, page->next)) {
       error_set(error, ERROR_PROTOCOL, "the list does not end: the checkpoint of the next page was there before");

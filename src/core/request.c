@@ -121,7 +121,7 @@ static struct text_range *find_slot(const struct request *request, struct text i
   for (;; i = (i + 1) & mask) {
     struct text_range *slot = &items->slots[i];
     if (slot->length == 0) return slot;
-    if (slot->length == item.length && memcmp(at_range(request, *slot).data, item.data, item.length) == 0) return slot;
+    if (text_same(at_range(request, *slot), item)) return slot;
   }
 }
 
@@ -215,7 +215,7 @@ bool request_end_list(struct request *request, struct error *error) {
 bool request_end_content(struct request *request, struct error *error) {
   struct buffer *content = &request->content;
   if (content->state != BUFFER_GOOD) return buffer_error(content, "the request body", error);
-  request->body = (struct text){.data = content->data, .length = content->length};
+  request->body = buffer_text(content);
   return true;
 }
 
@@ -316,8 +316,7 @@ bool request_address(struct request *request, const struct request_frame *frame,
   size_t client = append_header(head, "Auth0-Client: ", agent);
   size_t correlation = head->length;
   if (request->correlation.length > 0) {
-    append_header(head, CORRELATION,
-                  (struct text){.data = request->correlation.data, .length = request->correlation.length});
+    append_header(head, CORRELATION, buffer_text(&request->correlation));
   }
   if (head->state != BUFFER_GOOD) return buffer_error(head, "the URL and the token", error);
 
@@ -363,7 +362,7 @@ void request_describe_agent(struct buffer *buffer, struct text lua_version) {
   encode_json_string(&json, lua_version);
   buffer_append_string(&json, "}}");
   if (json.state == BUFFER_GOOD) {
-    encode_base64url(buffer, (struct text){.data = json.data, .length = json.length});
+    encode_base64url(buffer, buffer_text(&json));
   } else {
     buffer->state = json.state;
   }

@@ -12,7 +12,6 @@ enum {
 };
 
 void response_open(struct response *response, int status) {
-  static const struct quota_span no_quota = {-1, -1, -1};
   *response = (struct response){
       .status = status,
       .retry_seconds = -1,
@@ -21,7 +20,7 @@ void response_open(struct response *response, int status) {
       .limit_size = -1,
       .limit_remaining = -1,
       .limit_reset = -1,
-      .quota = {no_quota, no_quota},
+      .quota = QUOTA_UNKNOWN,
       .item_count = -1,
       .start = -1,
       .limit = -1,

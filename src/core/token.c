@@ -146,7 +146,7 @@ bool token_release(struct token *token, const void *caller) {
 }
 
 static bool is_value(const struct token *token, struct text value) {
-  return token->length == value.length && memcmp(token_value(token).data, value.data, value.length) == 0;
+  return text_same(token_value(token), value);
 }
 
 bool token_is_news(const struct token *token, struct text value) {

@@ -2,10 +2,11 @@
 
 #include <stdio.h>
 
+#include "../core/call.h"
+#include "checks.h"
 #include "compat.h"
 #include "json.h"
 #include "options.h"
-#include "table.h"
 
 enum { SHOWN_SIZE = 100 /* bytes of an identifier in a message */ };
 
@@ -13,7 +14,7 @@ enum { SHOWN_SIZE = 100 /* bytes of an identifier in a message */ };
 static void describe_list(char *place, struct text identifier) {
   char shown[SHOWN_SIZE];
   error_quote(shown, sizeof shown, identifier, (struct text){0});
-  snprintf(place, TABLE_PLACE_SIZE, "permissions[\"%s\"]", shown);
+  snprintf(place, CHECKS_PLACE_SIZE, "permissions[\"%s\"]", shown);
 }
 
 /* Adds one permission to the body; a refusal gets its place in front. */
@@ -41,16 +42,16 @@ static bool add_permission(const struct reading *reading, const char *place, con
  * that what list_user_permissions returns can be handed on as it is. */
 static bool read_item(const struct reading *reading, lua_Integer index) {
   lua_State *L = reading->L;
-  char place[TABLE_PLACE_SIZE];
+  char place[CHECKS_PLACE_SIZE];
   snprintf(place, sizeof place, "permissions[%lld]", (long long)index);
   if (!lua_istable(L, -1)) {
-    values_raise(L, reading->position, reading->function, "%s: table expected, got %s", place, values_typename(L, -1));
+    checks_raise(L, reading->position, reading->function, "%s: table expected, got %s", place, checks_typename(L, -1));
   }
-  table_push_member(L, "resource_server_identifier");
-  struct text identifier = table_check_string(reading, place, "resource_server_identifier");
+  checks_push_member(L, "resource_server_identifier");
+  struct text identifier = checks_member(reading, place, "resource_server_identifier");
   lua_insert(L, -2);
-  table_push_member(L, "permission_name");
-  struct text name = table_check_string(reading, place, "permission_name");
+  checks_push_member(L, "permission_name");
+  struct text name = checks_member(reading, place, "permission_name");
   bool added = add_permission(reading, place, ".", identifier, name);
   lua_pop(L, 1);
   lua_remove(L, -2);
@@ -60,21 +61,21 @@ static bool read_item(const struct reading *reading, lua_Integer index) {
 /* Reads { "read:reports", ... }, on top of the stack, the permissions of one resource server. */
 static bool read_names(const struct reading *reading, struct text identifier) {
   lua_State *L = reading->L;
-  char list[TABLE_PLACE_SIZE];
-  char place[TABLE_PLACE_SIZE + 24]; /* and the digits of an index */
+  char list[CHECKS_PLACE_SIZE];
+  char place[CHECKS_PLACE_SIZE + 24]; /* and the digits of an index */
   describe_list(list, identifier);
   if (!lua_istable(L, -1)) {
-    values_raise(L, reading->position, reading->function, "%s: a list of permission names expected, got %s", list,
-                 values_typename(L, -1));
+    checks_raise(L, reading->position, reading->function, "%s: a list of permission names expected, got %s", list,
+                 checks_typename(L, -1));
   }
-  lua_Integer count = table_count(reading, list);
+  lua_Integer count = checks_count(reading, list);
   if (count == 0) {
     return error_set(reading->error, ERROR_INVALID, "%s: at least 1 permission name expected, got none", list);
   }
   for (lua_Integer i = 1; i <= count; i++) {
     snprintf(place, sizeof place, "%s[%lld]", list, (long long)i);
     lua_rawgeti(L, -1, (int)i);
-    bool added = add_permission(reading, place, ": ", identifier, table_check_string(reading, place, NULL));
+    bool added = add_permission(reading, place, ": ", identifier, checks_member(reading, place, NULL));
     lua_pop(L, 1);
     if (!added) return false;
   }
@@ -83,7 +84,7 @@ static bool read_names(const struct reading *reading, struct text identifier) {
 
 static bool read_list_form(const struct reading *reading) {
   lua_State *L = reading->L;
-  lua_Integer count = table_count(reading, "permissions");
+  lua_Integer count = checks_count(reading, "permissions");
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, -1, (int)i);
     bool added = read_item(reading, i);
@@ -97,8 +98,8 @@ static bool read_list_form(const struct reading *reading) {
 static bool read_map_form(const struct reading *reading) {
   lua_State *L = reading->L;
   size_t count;
-  const struct text *keys =
-      table_push_keys(reading, "permissions", "either a list of tables or a table of lists expected, got both", &count);
+  const struct text *keys = checks_push_keys(reading, "permissions",
+                                             "either a list of tables or a table of lists expected, got both", &count);
   bool good = true;
   for (size_t i = 0; good && i < count; i++) {
     lua_pushlstring(L, keys[i].data, keys[i].length);
@@ -127,12 +128,12 @@ static bool read_permissions(const struct reading *reading) {
 static bool read_ids(const struct reading *reading) {
   lua_State *L = reading->L;
   const char *name = reading->call->operation->body_name;
-  char place[TABLE_PLACE_SIZE];
-  lua_Integer count = table_count(reading, name);
+  char place[CHECKS_PLACE_SIZE];
+  lua_Integer count = checks_count(reading, name);
   for (lua_Integer i = 1; i <= count; i++) {
     snprintf(place, sizeof place, "%s[%lld]", name, (long long)i);
     lua_rawgeti(L, -1, (int)i);
-    struct text id = table_check_string(reading, place, NULL);
+    struct text id = checks_member(reading, place, NULL);
     bool added = request_add_id(&reading->call->request, id, reading->error);
     lua_pop(L, 1);
     if (!added) {
@@ -176,25 +177,18 @@ static struct places find_places(const struct operation *operation, int first) {
 static void check_types(const struct reading *reading, const struct places *places, int shift) {
   lua_State *L = reading->L;
   const struct operation *operation = reading->call->operation;
-  if (places->id) values_check_string(L, places->id, places->id + shift, reading->function, operation->id_name);
+  if (places->id) checks_string(L, places->id, places->id + shift, reading->function, operation->id_name);
   if (places->query) {
-    values_check_string(L, places->query, places->query + shift, reading->function, operation->query_name);
+    checks_string(L, places->query, places->query + shift, reading->function, operation->query_name);
   }
   if (places->body && !lua_istable(L, places->body)) {
-    values_raise(L, places->body + shift, reading->function, "%s: table expected, got %s", operation->body_name,
-                 values_typename(L, places->body));
+    checks_raise(L, places->body + shift, reading->function, "%s: table expected, got %s", operation->body_name,
+                 checks_typename(L, places->body));
   }
   if (lua_gettop(L) > places->options) {
-    values_raise(L, places->options + 1 + shift, reading->function, "no argument expected, got %s",
-                 values_typename(L, places->options + 1));
+    checks_raise(L, places->options + 1 + shift, reading->function, "no argument expected, got %s",
+                 checks_typename(L, places->options + 1));
   }
-}
-
-/* The string at a stack index, where there is one. */
-static struct text string_at(lua_State *L, int index) {
-  struct text text;
-  text.data = lua_tolstring(L, index, &text.length);
-  return text;
 }
 
 bool arguments_read(lua_State *L, int first, int position, const char *function, struct call *call,
@@ -205,8 +199,8 @@ bool arguments_read(lua_State *L, int first, int position, const char *function,
   int shift = position - first;
   check_types(&reading, &places, shift);
   lua_settop(L, places.options);
-  if (places.id && !request_identify(&call->request, string_at(L, places.id), error)) return false;
-  if (places.query && !request_add_query(&call->request, operation->query_name, string_at(L, places.query), error)) {
+  if (places.id && !request_identify(&call->request, checks_text(L, places.id), error)) return false;
+  if (places.query && !request_add_query(&call->request, operation->query_name, checks_text(L, places.query), error)) {
     return false;
   }
   reading.position = places.body + shift;

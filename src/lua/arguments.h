@@ -4,7 +4,10 @@
 
 #include <lua.h>
 
-#include "../core/call.h"
+#include <stdbool.h>
+
+struct call;
+struct error;
 
 /* Reads the arguments of the call's operation, which begin at stack index `first` and have the user's position
  * `position`, into the call. Wrong types raise; wrong values return false. */

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "../curl/clock.h"
+#include "checks.h"
 #include "compat.h"
-#include "values.h"
+#include "error.h"
 
 static const char CALL_TYPE[] = "auth0perm.call";
 
@@ -55,7 +56,7 @@ void held_unleash(struct held *call) {
 
 int held_push_result(lua_State *L, const struct held *call) {
   const struct operation *operation = call->call.operation;
-  if (call->call.error.kind != ERROR_NONE) return values_return_error(L, &call->call.error, operation->name);
+  if (call->call.error.kind != ERROR_NONE) return error_return(L, &call->call.error, operation->name);
   if (operation->answer == ANSWER_NOTHING) {
     lua_pushboolean(L, 1);
     return 1;
@@ -127,7 +128,7 @@ static int m_cancel(lua_State *L) {
 static const char *push_message(lua_State *L) {
   if (luaL_callmeta(L, -1, "__tostring") && lua_isstring(L, -1)) return lua_tostring(L, -1);
   if (lua_isstring(L, -1)) return lua_tostring(L, -1);
-  return lua_pushfstring(L, "(an error object of type %s)", values_typename(L, -1));
+  return lua_pushfstring(L, "(an error object of type %s)", checks_typename(L, -1));
 }
 
 static void print_report(const struct held *call, const char *message) {
@@ -192,7 +193,7 @@ function Call:on_done(listener) end
 static int m_on_done(lua_State *L) {
   struct held *call = held_check(L);
   if (!lua_isfunction(L, 2))
-    values_raise(L, 1, "on_done", "listener: function expected, got %s", values_typename(L, 2));
+    checks_raise(L, 1, "on_done", "listener: function expected, got %s", checks_typename(L, 2));
   if (!call->started) luaL_error(L, "'on_done': only for calls of client:start(); you drive this one yourself");
   lua_settop(L, 2);
   compat_getuservalue(L, 1);

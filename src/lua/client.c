@@ -6,9 +6,10 @@
 #include "../curl/clock.h"
 #include "arguments.h"
 #include "call.h"
+#include "checks.h"
 #include "compat.h"
 #include "configuration.h"
-#include "values.h"
+#include "error.h"
 
 static const char CLIENT_TYPE[] = "auth0perm.client";
 
@@ -39,9 +40,7 @@ static struct text push_lua_version(lua_State *L) {
   lua_getfield(L, -1, "jit");
   if (lua_istable(L, -1)) lua_getfield(L, -1, "version");
   if (lua_type(L, -1) != LUA_TSTRING) lua_pushliteral(L, LUA_VERSION);
-  struct text version;
-  version.data = lua_tolstring(L, -1, &version.length);
-  return version;
+  return checks_text(L, -1);
 }
 
 /* A client that blocks would hold up all of an nginx worker's requests: says so in its log, once. */
@@ -111,7 +110,7 @@ int client_new(lua_State *L) {
   struct error error;
   struct allocator allocator;
   lua_settop(L, 1);
-  if (!lua_istable(L, 1)) values_raise(L, 1, "new", "options: table expected, got %s", values_typename(L, 1));
+  if (!lua_istable(L, 1)) checks_raise(L, 1, "new", "options: table expected, got %s", checks_typename(L, 1));
   allocator.reallocate = lua_getallocf(L, &allocator.context);
   given.core.lua_version = push_lua_version(L);
 
@@ -130,7 +129,7 @@ int client_new(lua_State *L) {
   given.core.epoch = clock_epoch;
   if (!open_client(client, &given, allocator, &error)) {
     close_client(client);
-    return values_return_error(L, &error, "new");
+    return error_return(L, &error, "new");
   }
   if (client->driver) warn_in_nginx(L);
   return 1;
@@ -147,7 +146,7 @@ static bool is_open(const struct client_userdata *client) {
 static int return_closed(lua_State *L, const char *operation) {
   struct error error;
   error_set(&error, ERROR_CLOSED, "the client is closed");
-  return values_return_error(L, &error, operation);
+  return error_return(L, &error, operation);
 }
 
 /* Raises where the host performs the requests. */
@@ -267,7 +266,7 @@ static int m_operation(lua_State *L) {
   struct error error;
   if (!is_open(client)) return return_closed(L, operation->name);
   struct held *call = make_call(L, client, operation, 1, operation->name, &error);
-  if (!call) return values_return_error(L, &error, operation->name);
+  if (!call) return error_return(L, &error, operation->name);
   if (!client->driver) return 1;
   if (!run_call(L, client, call)) return return_closed(L, operation->name);
   lua_settop(L, 2);
@@ -276,9 +275,9 @@ static int m_operation(lua_State *L) {
 
 /* Takes the name of an operation, the first argument, off the stack. */
 static const struct operation *check_operation(lua_State *L, const char *function) {
-  struct text name = values_check_string(L, 2, 1, function, "operation");
+  struct text name = checks_string(L, 2, 1, function, "operation");
   const struct operation *operation = strlen(name.data) == name.length ? operation_find(name.data) : NULL;
-  if (!operation) values_raise(L, 1, function, "operation: no such operation: \"%s\"", name.data);
+  if (!operation) checks_raise(L, 1, function, "operation: no such operation: \"%s\"", name.data);
   lua_remove(L, 2);
   return operation;
 }
@@ -295,7 +294,7 @@ enum { EACH_CLIENT = 1, EACH_CALL = 2, EACH_INDEX = 3 };
 
 /* Raises the error that the method would have returned. */
 static int raise_error(lua_State *L, const struct error *error, const char *operation) {
-  values_push_error(L, error, operation);
+  error_push(L, error, operation);
   return lua_error(L);
 }
 
@@ -364,7 +363,7 @@ static int m_each(lua_State *L) {
   if (!is_open(client)) return raise_closed(L, "each");
   const struct operation *operation = check_operation(L, "each");
   if (operation->answer != ANSWER_LIST && operation->answer != ANSWER_ARRAY) {
-    values_raise(L, 1, "each", "operation: one that returns a list expected, got \"%s\"", operation->name);
+    checks_raise(L, 1, "each", "operation: one that returns a list expected, got \"%s\"", operation->name);
   }
   struct held *call = make_call(L, client, operation, 2, "each", &error);
   if (!call) return raise_error(L, &error, operation->name);
@@ -390,7 +389,7 @@ static int m_start(lua_State *L) {
   if (!is_open(client)) return return_closed(L, "start");
   check_driver(L, client, "start");
   struct held *call = make_named_call(L, client, "start", &operation, &error);
-  if (!call) return values_return_error(L, &error, operation->name);
+  if (!call) return error_return(L, &error, operation->name);
   if (!start_call(L, client, call)) return return_closed(L, operation->name);
   lua_settop(L, 2);
   return 1;
@@ -410,7 +409,7 @@ static int m_prepare(lua_State *L) {
   struct error error;
   if (!is_open(client)) return return_closed(L, "prepare");
   if (make_named_call(L, client, "prepare", &operation, &error)) return 1;
-  return values_return_error(L, &error, operation->name);
+  return error_return(L, &error, operation->name);
 }
 
 /*---
@@ -425,7 +424,7 @@ static int m_step(lua_State *L) {
   double seconds = 0;
   if (!lua_isnoneornil(L, 2)) {
     seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
-    if (!(seconds >= 0)) values_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", values_shown(L, 2));
+    if (!(seconds >= 0)) checks_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", checks_shown(L, 2));
   }
   if (!is_open(client)) return return_closed(L, "step");
   check_driver(L, client, "step");

@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "checks.h"
 #include "compat.h"
-#include "values.h"
 
 enum option_type { TAKES_TEXT, TAKES_NUMBER, TAKES_FLAG };
 
@@ -99,22 +99,22 @@ static void raise_unknown(lua_State *L, const char *name) {
     luaL_addstring(&names, OPTIONS[i].name);
   }
   luaL_pushresult(&names);
-  values_raise(L, 1, "new", "%s: no such option; there are: %s", name, lua_tostring(L, -1));
+  checks_raise(L, 1, "new", "%s: no such option; there are: %s", name, lua_tostring(L, -1));
 }
 
 /* Takes an option's value, on top of the stack, to its place. A string belongs to the table of options. */
 static void take_value(lua_State *L, const struct option *option, void *place) {
   switch (option->type) {
-    case TAKES_TEXT: *(struct text *)place = values_check_string(L, -1, 1, "new", option->name); break;
+    case TAKES_TEXT: *(struct text *)place = checks_string(L, -1, 1, "new", option->name); break;
     case TAKES_NUMBER:
       if (lua_type(L, -1) != LUA_TNUMBER) {
-        values_raise(L, 1, "new", "%s: number expected, got %s", option->name, values_typename(L, -1));
+        checks_raise(L, 1, "new", "%s: number expected, got %s", option->name, checks_typename(L, -1));
       }
       *(double *)place = lua_tonumber(L, -1);
       break;
     case TAKES_FLAG:
       if (!lua_isboolean(L, -1)) {
-        values_raise(L, 1, "new", "%s: boolean expected, got %s", option->name, values_typename(L, -1));
+        checks_raise(L, 1, "new", "%s: boolean expected, got %s", option->name, checks_typename(L, -1));
       }
       *(bool *)place = lua_toboolean(L, -1);
   }
@@ -136,13 +136,11 @@ static void read_option(lua_State *L, struct text key, struct configuration *con
 void configuration_read(lua_State *L, int index, struct configuration *configuration) {
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
-      values_raise(L, 1, "new", "options: names expected as keys, got a %s", values_typename(L, -2));
+      checks_raise(L, 1, "new", "options: names expected as keys, got a %s", checks_typename(L, -2));
     }
-    struct text key;
-    key.data = lua_tolstring(L, -2, &key.length);
-    read_option(L, key, configuration);
+    read_option(L, checks_text(L, -2), configuration);
   }
-  if (!configuration->core.domain.data) values_raise(L, 1, "new", "domain: string expected, got nil");
+  if (!configuration->core.domain.data) checks_raise(L, 1, "new", "domain: string expected, got nil");
 }
 
 bool configuration_check(const struct configuration *configuration, struct error *error) {

@@ -3,8 +3,9 @@
 #include <math.h>
 
 #include "../curl/clock.h"
+#include "answer.h"
+#include "checks.h"
 #include "compat.h"
-#include "values.h"
 
 /* Seconds after which a step that does not wait leaves what else is ready to the next one: a TLS handshake takes
  * about a millisecond to compute, and many may be due at once. */
@@ -161,8 +162,7 @@ static void authorize(lua_State *L, struct held *call, int anchors, double now) 
         lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the token function returned no string";
     call_fail(&call->call, &(struct failure){.kind = FAILURE_TOKEN, .message = message}, now);
   } else {
-    struct text token;
-    token.data = lua_tolstring(L, -2, &token.length);
+    struct text token = checks_text(L, -2);
     double expires_in =
         lua_isnil(L, -1) ? HUGE_VAL : lua_tonumber(L, -1); /* 0, and so refused, for what is no number */
     call_authorize(&call->call, token, expires_in, now);
@@ -228,12 +228,12 @@ static void deliver(lua_State *L, struct held *call, struct exchange *exchange, 
     call_fail(&call->call, &exchange->failure, now);
     return;
   }
-  struct text body = {.data = exchange->body.data, .length = exchange->body.length};
+  struct text body = buffer_text(&exchange->body);
   int top = lua_gettop(L);
   compat_rawgetp(L, anchors, call);
   compat_getuservalue(L, -1);
   lua_rawgeti(L, -1, HELD_ITEMS);
-  if (!values_feed(L, -1, &call->call, &exchange->response, body, now)) lua_replace(L, anchors + 1);
+  if (!answer_feed(L, -1, &call->call, &exchange->response, body, now)) lua_replace(L, anchors + 1);
   lua_settop(L, top);
 }
 

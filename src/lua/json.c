@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/call.h"
 #include "../core/encode.h"
 #include "compat.h"
 
@@ -14,13 +15,10 @@ enum { DEPTH_MOST = 16 };
 
 enum { SHOWN_SIZE = 60 /* bytes of a key in a message */, NUMBER_SIZE = 40 /* bytes */, LEVEL_SLOTS = 8 };
 
-/* Whole numbers up to here are exact in a double, 2^53. */
-static const double WHOLE_MOST = 9007199254740992.0;
-
 struct writing {
   const struct reading *reading;
   struct buffer *content;
-  char place[TABLE_PLACE_SIZE]; /* of the value being written */
+  char place[CHECKS_PLACE_SIZE]; /* of the value being written */
   int depth;
 };
 
@@ -87,7 +85,7 @@ static bool write_number(struct writing *writing) {
   if (!isfinite(number)) {
     return error_set(writing->reading->error, ERROR_INVALID, "%s: a finite number expected", writing->place);
   }
-  if (number == floor(number) && fabs(number) <= WHOLE_MOST) {
+  if (checks_is_whole(number)) {
     snprintf(digits, sizeof digits, "%.0f", number + 0.0);
   } else {
     for (int precision = 15; precision <= 17; precision++) {
@@ -102,7 +100,7 @@ static bool write_number(struct writing *writing) {
 /* Writes the list on top of the stack. */
 static bool write_array(struct writing *writing) {
   lua_State *L = writing->reading->L;
-  lua_Integer count = table_count(writing->reading, writing->place);
+  lua_Integer count = checks_count(writing->reading, writing->place);
   buffer_append_string(writing->content, "[");
   for (lua_Integer i = 1; i <= count; i++) {
     if (i > 1) buffer_append_string(writing->content, ",");
@@ -127,8 +125,8 @@ static bool is_array_member(const struct writing *writing, struct text key) {
 static bool write_object(struct writing *writing) {
   lua_State *L = writing->reading->L;
   size_t count;
-  const struct text *keys = table_push_keys(writing->reading, writing->place,
-                                            "either a list or a table with names as keys expected, got both", &count);
+  const struct text *keys = checks_push_keys(writing->reading, writing->place,
+                                             "either a list or a table with names as keys expected, got both", &count);
   buffer_append_string(writing->content, "{");
   for (size_t i = 0; i < count; i++) {
     size_t length = enter_member(writing, keys[i]);
@@ -173,9 +171,8 @@ static bool write_table(struct writing *writing, bool array) {
 static bool write_value(struct writing *writing, bool array) {
   const struct reading *reading = writing->reading;
   lua_State *L = reading->L;
-  struct text text;
   switch (lua_type(L, -1)) {
-    case LUA_TSTRING: text.data = lua_tolstring(L, -1, &text.length); return write_string(writing, text);
+    case LUA_TSTRING: return write_string(writing, checks_text(L, -1));
     case LUA_TNUMBER: return write_number(writing);
     case LUA_TBOOLEAN: buffer_append_string(writing->content, lua_toboolean(L, -1) ? "true" : "false"); return true;
     case LUA_TTABLE: return write_table(writing, array);
@@ -186,16 +183,16 @@ static bool write_value(struct writing *writing, bool array) {
       return true;
     default: break;
   }
-  values_raise(L, reading->position, reading->function, "%s: string, number, boolean or table expected, got %s",
-               writing->place, values_typename(L, -1));
+  checks_raise(L, reading->position, reading->function, "%s: string, number, boolean or table expected, got %s",
+               writing->place, checks_typename(L, -1));
 }
 
 bool json_write_fields(const struct reading *reading, const char *place) {
   struct writing writing = {.reading = reading, .content = &reading->call->request.content};
-  table_check(reading, place);
+  checks_table(reading, place);
   enter(&writing, place);
   if (is_list(reading->L, false)) {
-    values_raise(reading->L, reading->position, reading->function,
+    checks_raise(reading->L, reading->position, reading->function,
                  "%s: a table with names as keys expected, got a list", place);
   }
   return write_table(&writing, false);

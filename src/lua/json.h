@@ -3,7 +3,7 @@
 #ifndef AUTH0PERM_LUA_JSON_H
 #define AUTH0PERM_LUA_JSON_H
 
-#include "table.h"
+#include "checks.h"
 
 /* Writes the table on top of the stack as an object into the request's content. Its place in messages is `place`. Wrong
  * types raise; wrong values return false, with an error of kind invalid. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../core/call.h"
 #include "compat.h"
 
 /*---
@@ -72,7 +73,7 @@ static void raise_unknown(const struct reading *reading, const char *name) {
     lua_rawgeti(L, -3, i);
     lua_concat(L, 3);
   }
-  values_raise(L, reading->position, reading->function, "options.%s: no such option; there are: %s", name,
+  checks_raise(L, reading->position, reading->function, "options.%s: no such option; there are: %s", name,
                lua_tostring(L, -1));
 }
 
@@ -88,7 +89,7 @@ static bool is_option(const struct operation *operation, const char *name) {
 static void check_names(const struct reading *reading) {
   lua_State *L = reading->L;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) raise_unknown(reading, values_typename(L, -2));
+    if (lua_type(L, -2) != LUA_TSTRING) raise_unknown(reading, checks_typename(L, -2));
     if (!is_option(reading->call->operation, lua_tostring(L, -2))) raise_unknown(reading, lua_tostring(L, -2));
   }
 }
@@ -97,8 +98,8 @@ static void check_names(const struct reading *reading) {
 static void check_type(const struct reading *reading, const char *name, int type) {
   lua_State *L = reading->L;
   if (lua_type(L, -1) == type) return;
-  values_raise(L, reading->position, reading->function, "options.%s: %s expected, got %s", name, lua_typename(L, type),
-               values_typename(L, -1));
+  checks_raise(L, reading->position, reading->function, "options.%s: %s expected, got %s", name, lua_typename(L, type),
+               checks_typename(L, -1));
 }
 
 /* Puts the place before a message about a wrong value. */
@@ -115,7 +116,7 @@ static bool read_timeout(const struct reading *reading) {
 
 static bool read_correlation_id(const struct reading *reading) {
   check_type(reading, CORRELATION_ID, LUA_TSTRING);
-  struct text id = table_check_string(reading, CORRELATION_ID, NULL);
+  struct text id = checks_member(reading, CORRELATION_ID, NULL);
   return request_correlate(&reading->call->request, id, reading->error) || refuse(reading);
 }
 
@@ -138,10 +139,10 @@ static bool add_query(const struct reading *reading, const char *name, struct te
 /* Reads a list of texts, each of which becomes a parameter of that name. */
 static bool read_texts(const struct reading *reading, const struct operation_option *option) {
   lua_State *L = reading->L;
-  char place[TABLE_PLACE_SIZE];
+  char place[CHECKS_PLACE_SIZE];
   snprintf(place, sizeof place, "options.%s", option->name);
-  table_check(reading, place);
-  lua_Integer count = table_count(reading, place);
+  checks_table(reading, place);
+  lua_Integer count = checks_count(reading, place);
   if (count < 1 || count > option->most) {
     error_set(reading->error, ERROR_INVALID, "%s: 1 to %d expected, got %lld", option->name, option->most,
               (long long)count);
@@ -150,7 +151,7 @@ static bool read_texts(const struct reading *reading, const struct operation_opt
   for (lua_Integer i = 1; i <= count; i++) {
     snprintf(place, sizeof place, "options.%s[%lld]", option->name, (long long)i);
     lua_rawgeti(L, -1, (int)i);
-    bool added = add_query(reading, option->name, table_check_string(reading, place, NULL));
+    bool added = add_query(reading, option->name, checks_member(reading, place, NULL));
     lua_pop(L, 1);
     if (!added) return false;
   }
@@ -162,7 +163,7 @@ static bool read_own(const struct reading *reading, const struct operation_optio
   switch (option->kind) {
     case OPTION_TEXT:
       check_type(reading, option->name, LUA_TSTRING);
-      return add_query(reading, option->name, table_check_string(reading, option->name, NULL));
+      return add_query(reading, option->name, checks_member(reading, option->name, NULL));
     case OPTION_TEXTS: return read_texts(reading, option);
     case OPTION_BOOLEAN: {
       check_type(reading, option->name, LUA_TBOOLEAN);
@@ -186,7 +187,7 @@ bool options_read(const struct reading *reading, int index) {
   lua_State *L = reading->L;
   if (lua_isnoneornil(L, index)) return true;
   lua_pushvalue(L, index);
-  table_check(reading, "options");
+  checks_table(reading, "options");
   check_names(reading);
   if (push_option(L, index, TIMEOUT) && !read_timeout(reading)) return false;
   if (push_option(L, index, CORRELATION_ID) && !read_correlation_id(reading)) return false;

@@ -2,7 +2,9 @@
 #ifndef AUTH0PERM_LUA_OPTIONS_H
 #define AUTH0PERM_LUA_OPTIONS_H
 
-#include "table.h"
+#include "checks.h"
+
+struct operation;
 
 /* Reads the table of options at a stack index, which may be missing, into the call. Wrong types and unknown options raise;
  * wrong values return false. */

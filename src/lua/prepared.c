@@ -5,15 +5,13 @@
 #include <string.h>
 
 #include "../curl/clock.h"
+#include "answer.h"
 #include "call.h"
+#include "checks.h"
 #include "compat.h"
-#include "values.h"
 
 /* The longest header name that a driver of the user's may feed, in bytes. */
 enum { HEADER_NAME_MOST = 256 };
-
-/* A Lua number is exact up to here, and so is every address that a process can have. */
-static const double ADDRESS_MOST = 9007199254740992.0;
 
 /* The call, if it is one that Lua drives; raises otherwise. */
 static struct held *check_own(lua_State *L, const char *method) {
@@ -26,7 +24,7 @@ static struct held *check_own(lua_State *L, const char *method) {
 static double check_now(lua_State *L, int index, const char *method) {
   if (lua_isnoneornil(L, index)) return clock_seconds();
   double now = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : NAN;
-  if (!isfinite(now)) values_raise(L, index - 1, method, "now: seconds expected, got %s", values_shown(L, index));
+  if (!isfinite(now)) checks_raise(L, index - 1, method, "now: seconds expected, got %s", checks_shown(L, index));
   return now;
 }
 
@@ -133,30 +131,29 @@ static void feed_header(lua_State *L, struct response *response) {
     lua_replace(L, -2);
   }
   if (!lua_isstring(L, -1)) return;
-  struct text name, value;
-  name.data = lua_tolstring(L, -2, &name.length);
-  value.data = lua_tolstring(L, -1, &value.length);
+  struct text name = checks_text(L, -2);
+  struct text value = checks_text(L, -1);
   if (name.length <= HEADER_NAME_MOST) response_header(response, name, value);
 }
 
 /* Reads { status =, headers =, body = } from stack index 2. The body belongs to Lua, on top of the stack. */
 static struct text check_response(lua_State *L, struct response *response) {
-  if (!lua_istable(L, 2)) values_raise(L, 1, "feed", "response: table expected, got %s", values_typename(L, 2));
+  if (!lua_istable(L, 2)) checks_raise(L, 1, "feed", "response: table expected, got %s", checks_typename(L, 2));
   lua_getfield(L, 2, "status");
   double status = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
   if (!(status >= 200 && status <= 999 && status == floor(status))) {
-    values_raise(L, 1, "feed", "response.status: a final HTTP status expected, got %s", values_shown(L, -1));
+    checks_raise(L, 1, "feed", "response.status: a final HTTP status expected, got %s", checks_shown(L, -1));
   }
   response_open(response, (int)status);
   lua_getfield(L, 2, "headers");
   if (lua_istable(L, -1)) {
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) feed_header(L, response);
   } else if (!lua_isnil(L, -1)) {
-    values_raise(L, 1, "feed", "response.headers: table expected, got %s", values_typename(L, -1));
+    checks_raise(L, 1, "feed", "response.headers: table expected, got %s", checks_typename(L, -1));
   }
   lua_getfield(L, 2, "body");
   if (lua_isnil(L, -1)) return (struct text){.data = "", .length = 0};
-  return values_check_string(L, -1, 1, "feed", "response.body");
+  return checks_string(L, -1, 1, "feed", "response.body");
 }
 
 /* Raises where the driver was not asked to send anything. */
@@ -178,7 +175,7 @@ static int m_feed(lua_State *L) {
   struct text body = check_response(L, &response);
   compat_getuservalue(L, 1);
   lua_rawgeti(L, -1, HELD_ITEMS);
-  if (!values_feed(L, -1, &call->call, &response, body, now)) lua_error(L);
+  if (!answer_feed(L, -1, &call->call, &response, body, now)) lua_error(L);
   return 0;
 }
 
@@ -207,9 +204,9 @@ function Call:fail(kind, message, now) end
 */
 static int m_fail(lua_State *L) {
   struct held *call = check_own(L, "fail");
-  struct text name = values_check_string(L, 2, 1, "fail", "kind");
+  struct text name = checks_string(L, 2, 1, "fail", "kind");
   struct text message = {.data = name.data};
-  if (!lua_isnoneornil(L, 3)) message = values_check_string(L, 3, 2, "fail", "message");
+  if (!lua_isnoneornil(L, 3)) message = checks_string(L, 3, 2, "fail", "message");
   double now = check_now(L, 4, "fail");
   for (size_t i = 0; i < sizeof FAILURES / sizeof *FAILURES; i++) {
     if (strcmp(name.data, FAILURES[i].name) != 0) continue;
@@ -218,7 +215,7 @@ static int m_fail(lua_State *L) {
     call_fail(&call->call, &failure, now);
     return 0;
   }
-  values_raise(L, 1, "fail",
+  checks_raise(L, 1, "fail",
                "kind: connect, tls, timeout, transport, protocol, token, canceled, closed or connect_timeout expected, "
                "got \"%s\"",
                name.data);
@@ -235,12 +232,12 @@ function Call:authorize(token, expires_in, now) end
 */
 static int m_authorize(lua_State *L) {
   struct held *call = check_own(L, "authorize");
-  struct text token = values_check_string(L, 2, 1, "authorize", "token");
+  struct text token = checks_string(L, 2, 1, "authorize", "token");
   double expires_in = HUGE_VAL;
   if (!lua_isnoneornil(L, 3)) {
     expires_in = lua_type(L, 3) == LUA_TNUMBER ? lua_tonumber(L, 3) : NAN;
     if (!(expires_in > 0)) {
-      values_raise(L, 2, "authorize", "expires_in: seconds above 0 expected, got %s", values_shown(L, 3));
+      checks_raise(L, 2, "authorize", "expires_in: seconds above 0 expected, got %s", checks_shown(L, 3));
     }
   }
   double now = check_now(L, 4, "authorize");
@@ -268,7 +265,7 @@ static int m_defer(lua_State *L) {
   struct held *call = check_own(L, "defer");
   double seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
   if (!(seconds > 0 && isfinite(seconds))) {
-    values_raise(L, 1, "defer", "seconds: number above 0 expected, got %s", values_shown(L, 2));
+    checks_raise(L, 1, "defer", "seconds: number above 0 expected, got %s", checks_shown(L, 2));
   }
   call_defer(&call->call, seconds, check_now(L, 3, "defer"));
   return 0;
@@ -310,11 +307,11 @@ function Call:leash(address) end
 static int m_leash(lua_State *L) {
   struct held *call = check_own(L, "leash");
   double address = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : 0;
-  if (!(address >= 1 && address < ADDRESS_MOST) || fmod(address, sizeof(struct leash)) != 0) {
-    values_raise(L, 1, "leash", "address: that of a pointer expected, got %s", values_shown(L, 2));
+  if (!(address >= 1 && address < CHECKS_WHOLE_MAX) || fmod(address, sizeof(struct leash)) != 0) {
+    checks_raise(L, 1, "leash", "address: that of a pointer expected, got %s", checks_shown(L, 2));
   }
   held_unleash(call);
-  if (((struct leash *)(uintptr_t)address)->call) values_raise(L, 1, "leash", "address: zeroed memory expected");
+  if (((struct leash *)(uintptr_t)address)->call) checks_raise(L, 1, "leash", "address: zeroed memory expected");
   call->leash = (struct leash *)(uintptr_t)address;
   call->leash->call = call;
   lua_pushlightuserdata(L, (void *)(uintptr_t)on_request_end);

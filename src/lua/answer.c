@@ -1,12 +1,11 @@
-#include "values.h"
+#include "answer.h"
 
-#include <math.h>
-#include <stdarg.h>
+#include <lauxlib.h>
 #include <string.h>
 
+#include "../core/call.h"
+#include "checks.h"
 #include "compat.h"
-
-static const char ERROR_TYPE[] = "auth0perm.error";
 
 /* Keys of the registry. */
 static const char DECODE_KEY = 0; /* the private decoder */
@@ -18,38 +17,6 @@ enum { DEPTH_MOST = 32 };
 
 /* Stack slots for reading an answer: lua-cjson and `tidy` take a few for each level. */
 enum { STACK_MOST = 8 * DEPTH_MOST + LUA_MINSTACK };
-
-/* Whole numbers up to here are exact in a double, 2^53. */
-static const double WHOLE_MOST = 9007199254740992.0;
-
-void values_raise(lua_State *L, int position, const char *function, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  lua_pushvfstring(L, format, arguments);
-  va_end(arguments);
-  luaL_error(L, "bad argument #%d to '%s' (%s)", position, function, lua_tostring(L, -1));
-  for (;;) { /* luaL_error does not return */
-  }
-}
-
-const char *values_typename(lua_State *L, int index) {
-  return lua_isnoneornil(L, index) ? "nil" : luaL_typename(L, index);
-}
-
-const char *values_shown(lua_State *L, int index) {
-  if (lua_type(L, index) != LUA_TNUMBER) return values_typename(L, index);
-  lua_pushvalue(L, index);
-  return lua_tostring(L, -1);
-}
-
-struct text values_check_string(lua_State *L, int index, int position, const char *function, const char *name) {
-  if (lua_type(L, index) != LUA_TSTRING) {
-    values_raise(L, position, function, "%s: string expected, got %s", name, values_typename(L, index));
-  }
-  struct text text;
-  text.data = lua_tolstring(L, index, &text.length);
-  return text;
-}
 
 /* Whether the value is what the decoder makes of null. */
 static bool is_null(lua_State *L, int index) {
@@ -75,7 +42,7 @@ static void tidy(lua_State *L) {
       lua_rawset(L, null - 1);
     } else if (lua_type(L, -1) == LUA_TNUMBER) {
       double number = lua_tonumber(L, -1);
-      if (number == floor(number) && fabs(number) <= WHOLE_MOST) {
+      if (checks_is_whole(number)) {
         lua_pushvalue(L, -2);
         compat_pushwhole(L, number);
         lua_rawset(L, null - 1);
@@ -90,7 +57,7 @@ static void tidy(lua_State *L) {
 static struct text string_member(lua_State *L, const char *name) {
   struct text text = {.data = "", .length = 0};
   lua_getfield(L, -1, name);
-  if (lua_type(L, -1) == LUA_TSTRING) text.data = lua_tolstring(L, -1, &text.length);
+  if (lua_type(L, -1) == LUA_TSTRING) text = checks_text(L, -1);
   lua_pop(L, 1);
   return text;
 }
@@ -101,7 +68,7 @@ static long long count_member(lua_State *L, const char *name) {
   lua_getfield(L, -1, name);
   if (lua_type(L, -1) == LUA_TNUMBER) {
     double number = lua_tonumber(L, -1);
-    if (number >= 0 && number <= WHOLE_MOST && number == floor(number)) count = (long long)number;
+    if (number >= 0 && checks_is_whole(number)) count = (long long)number;
   }
   lua_pop(L, 1);
   return count;
@@ -199,7 +166,7 @@ static char first_byte(struct text body) {
   return i < body.length ? body.data[i] : '\0';
 }
 
-/* What values_feed does, protected. The feeding is where its upvalue points; the table of items is the argument. */
+/* What answer_feed does, protected. The feeding is where its upvalue points; the table of items is the argument. */
 static int feed(lua_State *L) {
   struct feeding *feeding = *(struct feeding **)lua_touserdata(L, lua_upvalueindex(1));
   struct response *response = feeding->response;
@@ -234,7 +201,7 @@ static struct feeding **push_feed(lua_State *L) {
   return place;
 }
 
-bool values_feed(lua_State *L, int items, struct call *call, struct response *response, struct text body, double now) {
+bool answer_feed(lua_State *L, int items, struct call *call, struct response *response, struct text body, double now) {
   struct feeding feeding = {.call = call, .response = response, .body = body, .now = now};
   lua_pushvalue(L, items);
   struct feeding **place = push_feed(L);
@@ -263,110 +230,6 @@ static void open_feed(lua_State *L) {
   compat_rawsetp(L, LUA_REGISTRYINDEX, &FEED_KEY);
 }
 
-/* Sets a member of the table on top of the stack, where there is something to say. */
-static void set_string(lua_State *L, const char *name, const char *value) {
-  if (!value || !*value) return;
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, name);
-}
-
-/* Sets `name` in the table on top of the stack to what is left of one span of a quota, if that is known. */
-static void set_span(lua_State *L, const char *name, const struct quota_span *span) {
-  if (span->quota < 0) return;
-  lua_createtable(L, 0, 3);
-  compat_pushwhole(L, (double)span->quota);
-  lua_setfield(L, -2, "quota");
-  compat_pushwhole(L, (double)span->remaining);
-  lua_setfield(L, -2, "remaining");
-  compat_pushwhole(L, (double)span->reset);
-  lua_setfield(L, -2, "reset");
-  lua_setfield(L, -2, name);
-}
-
-/* Sets the quota of tokens in the error on top of the stack. */
-static void push_quota(lua_State *L, const struct quota *quota) {
-  if (quota->per_hour.quota < 0 && quota->per_day.quota < 0) return;
-  lua_createtable(L, 0, 2);
-  set_span(L, "per_hour", &quota->per_hour);
-  set_span(L, "per_day", &quota->per_day);
-  lua_setfield(L, -2, "quota");
-}
-
-/*---
---- What went wrong. `tostring(err)` is a line for people. No field ever holds a secret.
----@class auth0perm.Error
---- `invalid` (a value that the API could never accept; nothing was sent), `token` (no access token, or the tenant does not take
---- it: 401, and the 400 for what is no JWT), `api` (the tenant answered with an error status), `limit` (429), `timeout`,
---- `transport` (no connection, or it broke), `protocol` (an answer that is not what the API answers), `memory`, `canceled`,
---- `closed`.
----@field kind "invalid"|"token"|"api"|"limit"|"timeout"|"transport"|"protocol"|"memory"|"canceled"|"closed"
---- The operation's name, or `"new"`, `"start"`, `"prepare"`, `"step"`.
----@field operation string
---- The HTTP status, where there was an answer.
----@field status? integer
---- Auth0's `errorCode`, where the answer has one.
----@field code? string
---- For people; what the tenant said, where it said something.
----@field message string
---- Requests that left; for a list, for the page that failed.
----@field attempts integer
---- Seconds to wait before trying again, where the tenant said so (RFC 9110, section 10.2.3).
----@field retry_after? number
---- Whether an operation that changes something may have reached the tenant all the same.
----@field maybe_applied boolean
---- How many tokens the client may still fetch, where the token endpoint said so: `quota` and `remaining` tokens, `reset` in
---- seconds, for `per_hour` and `per_day`.
----@field quota? table<"per_hour"|"per_day", { quota: integer, remaining: integer, reset: integer }>
-*/
-
-void values_push_error(lua_State *L, const struct error *error, const char *operation) {
-  lua_createtable(L, 0, 8);
-  set_string(L, "kind", error_kind_name(error->kind));
-  set_string(L, "operation", operation);
-  set_string(L, "code", error->code);
-  set_string(L, "message", error->message);
-  if (error->status) {
-    lua_pushinteger(L, error->status);
-    lua_setfield(L, -2, "status");
-  }
-  lua_pushinteger(L, error->attempts);
-  lua_setfield(L, -2, "attempts");
-  if (error->retry_after >= 0) {
-    lua_pushnumber(L, error->retry_after);
-    lua_setfield(L, -2, "retry_after");
-  }
-  lua_pushboolean(L, error->maybe_applied);
-  lua_setfield(L, -2, "maybe_applied");
-  push_quota(L, &error->quota);
-  compat_setmetatable(L, ERROR_TYPE);
-}
-
-int values_return_error(lua_State *L, const struct error *error, const char *operation) {
-  lua_pushnil(L);
-  values_push_error(L, error, operation);
-  return 2;
-}
-
-/* A member of the error at index 1 as text, "" when it is not there. */
-static const char *shown(lua_State *L, const char *name) {
-  lua_getfield(L, 1, name);
-  const char *value = lua_tostring(L, -1);
-  return value ? value : "";
-}
-
-/* tostring(err): "remove_user_permissions: api 404 inexistent_user: The user does not exist." */
-static int error_tostring(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  const char *operation = shown(L, "operation");
-  const char *kind = shown(L, "kind");
-  const char *status = shown(L, "status");
-  const char *code = shown(L, "code");
-  const char *message = shown(L, "message");
-  lua_pushfstring(L, "%s%s%s%s%s%s%s: %s", operation, *operation ? ": " : "", kind, *status ? " " : "", status,
-                  *code ? " " : "", code, message);
-  return 1;
-}
-
 /* A decoder of our own: the options of cjson.decode belong to the whole program. */
 static void open_decoder(lua_State *L) {
   lua_getglobal(L, "require");
@@ -391,13 +254,7 @@ static void open_decoder(lua_State *L) {
   lua_pop(L, 2);
 }
 
-void values_open(lua_State *L) {
+void answer_open(lua_State *L) {
   open_decoder(L);
   open_feed(L);
-  luaL_newmetatable(L, ERROR_TYPE); /* filled each time: the time before may have been short of memory */
-  lua_pushcfunction(L, error_tostring);
-  lua_setfield(L, -2, "__tostring");
-  lua_pushstring(L, ERROR_TYPE);
-  lua_setfield(L, -2, "__name");
-  lua_pop(L, 1);
 }

@@ -1,0 +1,110 @@
+#include "checks.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "compat.h"
+
+const double CHECKS_WHOLE_MAX = 9007199254740992.0;
+
+bool checks_is_whole(double number) {
+  return number == floor(number) && fabs(number) <= CHECKS_WHOLE_MAX;
+}
+
+struct text checks_text(lua_State *L, int index) {
+  struct text text;
+  text.data = lua_tolstring(L, index, &text.length);
+  return text;
+}
+
+void checks_raise(lua_State *L, int position, const char *function, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
+  luaL_error(L, "bad argument #%d to '%s' (%s)", position, function, lua_tostring(L, -1));
+  for (;;) { /* luaL_error does not return */
+  }
+}
+
+const char *checks_typename(lua_State *L, int index) {
+  return lua_isnoneornil(L, index) ? "nil" : luaL_typename(L, index);
+}
+
+const char *checks_shown(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TNUMBER) return checks_typename(L, index);
+  lua_pushvalue(L, index);
+  return lua_tostring(L, -1);
+}
+
+struct text checks_string(lua_State *L, int index, int position, const char *function, const char *name) {
+  if (lua_type(L, index) != LUA_TSTRING) {
+    checks_raise(L, position, function, "%s: string expected, got %s", name, checks_typename(L, index));
+  }
+  return checks_text(L, index);
+}
+
+void checks_table(const struct reading *reading, const char *place) {
+  if (lua_istable(reading->L, -1)) return;
+  checks_raise(reading->L, reading->position, reading->function, "%s: table expected, got %s", place,
+               checks_typename(reading->L, -1));
+}
+
+struct text checks_member(const struct reading *reading, const char *place, const char *field) {
+  lua_State *L = reading->L;
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    checks_raise(L, reading->position, reading->function, "%s%s%s: string expected, got %s", place, field ? "." : "",
+                 field ? field : "", checks_typename(L, -1));
+  }
+  return checks_text(L, -1);
+}
+
+void checks_push_member(lua_State *L, const char *name) {
+  lua_pushstring(L, name);
+  lua_rawget(L, -2);
+}
+
+lua_Integer checks_count(const struct reading *reading, const char *place) {
+  lua_State *L = reading->L;
+  lua_Integer count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TNUMBER) {
+      checks_raise(L, reading->position, reading->function, "%s: a list expected, got a table with a %s as a key",
+                   place, checks_typename(L, -1));
+    }
+    count++;
+  }
+  return count;
+}
+
+static int compare_texts(const void *left, const void *right) {
+  return text_compare(*(const struct text *)left, *(const struct text *)right);
+}
+
+const struct text *checks_push_keys(const struct reading *reading, const char *place, const char *complaint,
+                                    size_t *count) {
+  lua_State *L = reading->L;
+  int held = 0;
+  lua_newtable(L); /* keeps the strings, whatever a finalizer of the host's does to the table meanwhile */
+  for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+      checks_raise(L, reading->position, reading->function, "%s: %s", place, complaint);
+    }
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -4, ++held);
+  }
+  *count = (size_t)held;
+  struct text *keys = compat_newuserdata(L, *count * sizeof *keys);
+  for (int i = 0; i < held; i++) {
+    lua_rawgeti(L, -2, i + 1);
+    keys[i] = checks_text(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_insert(L, -2);
+  compat_setuservalue(L, -2);
+  qsort(keys, *count, sizeof *keys, compare_texts);
+  return keys;
+}

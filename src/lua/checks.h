@@ -1,0 +1,67 @@
+/* checks: what all arguments have in common: the types that are expected, messages that name the place, and tables of the
+ * user's, read without running a metamethod. */
+#ifndef AUTH0PERM_LUA_CHECKS_H
+#define AUTH0PERM_LUA_CHECKS_H
+
+#include <lua.h>
+
+#include "../core/text.h"
+
+struct call;
+struct error;
+
+/* The largest whole number up to which every whole number is exact in a double: 2^53. */
+extern const double CHECKS_WHOLE_MAX;
+
+/* Whether a number is whole and exact in a double. */
+bool checks_is_whole(double number);
+
+/* The string at a stack index, which belongs to Lua. A number there becomes a string. */
+struct text checks_text(lua_State *L, int index);
+
+/* Raises "bad argument #position to 'function' (message)". Positions are the user's: without `self`. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 4, 5), noreturn))
+#endif
+void checks_raise(lua_State *L, int position, const char *function, const char *format, ...);
+
+/* The name of a value's type; nil also where there is no value. */
+const char *checks_typename(lua_State *L, int index);
+
+/* A number as text, or the name of another value's type. The text lives on the stack. */
+const char *checks_shown(lua_State *L, int index);
+
+/* The string at a stack index; anything else, a number too, raises and names the argument. The string belongs to Lua. */
+struct text checks_string(lua_State *L, int index, int position, const char *function, const char *name);
+
+enum { CHECKS_PLACE_SIZE = 160 /* bytes of "permissions[3].permission_name" and the like */ };
+
+/* Where an argument is being read. */
+struct reading {
+  lua_State *L;
+  int position; /* the user's, of the argument */
+  const char *function;
+  struct call *call;
+  struct error *error;
+};
+
+/* Raises where the value on top of the stack is no table. */
+void checks_table(const struct reading *reading, const char *place);
+
+/* The string on top of the stack, which stays there; anything else raises. `field` is a member of the place, or NULL. */
+struct text checks_member(const struct reading *reading, const char *place, const char *field);
+
+/* Pushes a member of the table on top of the stack. */
+void checks_push_member(lua_State *L, const char *name);
+
+/* The length of the list on top of the stack is the number of its members, so that one behind a hole is missed by nobody.
+ * Raises where a key is no number. */
+lua_Integer checks_count(const struct reading *reading, const char *place);
+
+/* Pushes the keys of the table on top of the stack, sorted: a table has no order of its own, and the same values are to
+ * make the same body each time. The strings belong to the table. Raises `complaint`, behind the place, where a key is no
+ * string. */
+const struct text *checks_push_keys(const struct reading *reading, const char *place, const char *complaint,
+                                    size_t *count);
+
+#endif
