@@ -45,7 +45,7 @@ DEMO_PACKAGES := $(BUILD_PACKAGES) nginx libnginx-mod-http-lua lua-resty-core op
 # Who has a npm that is not Debian's keeps it: the packages of others conflict with Debian's.
 NODE_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 TEST_PACKAGES := $(DEMO_PACKAGES) lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev lua5.3 liblua5.3-dev lua5.2 \
-  liblua5.2-dev lua5.1 liblua5.1-0-dev lua-busted lua-socket lua-cqueues lua-luv binutils lua-check luarocks libcmocka-dev tinyproxy gcc clang clang-format curl \
+  liblua5.2-dev lua5.1 liblua5.1-0-dev lua-busted lua-socket lua-cqueues lua-sec lua-luv binutils lua-check luarocks libcmocka-dev tinyproxy gcc clang clang-format curl \
   procps chromium $(NODE_PACKAGES)
 
 all: found $(MODULE)

@@ -1,0 +1,69 @@
+-- The server that plays scripts does what they say: the specs that build on it show nothing otherwise.
+
+local support = require "spec.support"
+local wire = require "spec.wire.wire"
+
+describe("a script", function()
+  local server
+
+  setup(function() server = wire.start() end)
+  teardown(function() server:stop() end)
+
+  -- What curl says of a request: its exit status, and what it printed.
+  local function curl(options)
+    local output, status = support.run(("LD_PRELOAD= curl -sS --max-time 20 --cacert %s %s https://%s/x")
+      :format(support.tenant.ca_file, options or "", server.domain))
+    return status, output
+  end
+
+  it("is played to the byte, after the request", function()
+    server:play { wire.REQUEST, "HTTP/1.1 200 ", 0.01, "OK\r\nContent-Length: 2\r\n\r", 0.01, "\nab" }
+    assert.same({ 0, "ab" }, { curl "--data hello" })
+    local requests, connections = server:requests()
+    assert.equal(1, connections)
+    assert.equal("hello", requests[1].body)
+    assert.matches("^POST /x HTTP/1.1\r\n.*\r\n\r\n$", requests[1].head)
+  end)
+
+  -- What OpenSSL's client says of the end of a connection on which it sent a request.
+  local function end_of_connection()
+    return (support.run(("(echo 'GET / HTTP/1.1'; echo) | LD_PRELOAD= openssl s_client -crlf -ign_eof -state -connect %s")
+      :format(server.address)))
+  end
+
+  it("ends its connection with a goodbye, without one, or with a reset", function()
+    for expected, script in pairs {
+      ["SSL3 alert read:warning:close notify"] = { wire.REQUEST, "bye" },
+      ["close notify"] = { wire.REQUEST, "bye", wire.GOODBYE },
+      ["unexpected eof"] = { wire.REQUEST, "bye", wire.FIN },
+      ["errno=104"] = { wire.REQUEST, "bye", 0.1, wire.RESET },
+    } do
+      server:play(script)
+      assert.is_truthy(end_of_connection():find(expected, 1, true))
+    end
+  end)
+
+  it("of its own is played on each connection, the last one on all further ones", function()
+    server:play({ wire.REQUEST, wire.response("200 OK", "1") }, { wire.REQUEST, wire.response("200 OK", "2") })
+    local bodies = {}
+    for i = 1, 3 do bodies[i] = select(2, curl()) end
+    assert.same({ "1", "2", "2" }, bodies)
+  end)
+
+  it("can speak without TLS, or choose HTTP/2", function()
+    server:play { plain = true, wire.BYTES, "this is not TLS" }
+    assert.equal(35, (curl()))
+    server:play { protocol = "h2", wire.BYTES, "this is not HTTP/2" }
+    assert.matches("HTTP/2", select(2, curl "--http2"))
+  end)
+
+  it("does not outlive who started it", function()
+    local output = support.run_lua [[
+      local server = require "spec.wire.wire".start()
+      print(server.port)
+      os.exit(false, false)
+    ]]
+    local port = tonumber(output:match "%d+")
+    support.wait_until(function() return not require "socket".connect("127.0.0.1", port) end)
+  end)
+end)
