@@ -31,7 +31,7 @@ static void open_client(struct text token, const struct credentials_options *cre
 void open_another(struct call *another, const struct operation *operation, const char *user) {
   struct error error;
   call_open(another, &client, operation);
-  if (operation->id_name) assert_true(request_identify(&another->request, text_of(user), &error));
+  if (strchr(operation->path, '{')) assert_true(request_identify(&another->request, "user_id", text_of(user), &error));
   if (operation->body == BODY_PERMISSIONS) {
     struct request *request = &another->request;
     assert_true(request_add_permission(request, TEXT("https://api.example.com/"), TEXT("read:reports"), &error));

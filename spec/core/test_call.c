@@ -450,7 +450,7 @@ static bool live(const char *name, struct allocator allocator, struct error *err
   options.lua_version = TEXT("5.4");
   if ((good = client_open(&lived, &options, allocator, error))) {
     call_open(&call, &lived, operation_find(name));
-    good = request_identify(&call.request, TEXT("auth0|1"), error);
+    good = request_identify(&call.request, "user_id", TEXT("auth0|1"), error);
     if (good && call.operation->body == BODY_PERMISSIONS) {
       good =
           request_add_permission(&call.request, TEXT("a"), TEXT("b"), error) && request_end_list(&call.request, error);

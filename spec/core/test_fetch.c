@@ -674,7 +674,7 @@ static bool live_fetching(struct allocator allocator, struct error *error) {
     double now = BEGIN;
     int answers = 0;
     call_open(&removal, &lived, operation_find("remove_user_permissions"));
-    good = request_identify(&removal.request, TEXT("auth0|1"), error) &&
+    good = request_identify(&removal.request, "user_id", TEXT("auth0|1"), error) &&
            request_add_permission(&removal.request, TEXT("a"), TEXT("b"), error) &&
            request_end_list(&removal.request, error);
     while (good && removal.state != CALL_FINISHED) {

@@ -12,8 +12,9 @@ static void check_row(const char *name, const char *method, const char *scope, e
   assert_non_null(operation);
   assert_string_equal(operation->name, name);
   assert_string_equal(operation->method, method);
-  assert_string_equal(operation->path, "/users/{id}/permissions");
-  assert_string_equal(operation->id_name, "user_id");
+  assert_string_equal(operation->path, "/users/{user_id}/permissions");
+  assert_string_equal(operation->arguments[0].name, "user_id");
+  assert_int_equal(operation->arguments[0].place, IN_PATH);
   assert_string_equal(operation->scope, scope);
   assert_int_equal(operation->body, body);
   assert_int_equal(operation->answer, answer);
@@ -50,14 +51,29 @@ TEST(the_rows_end_and_each_is_found_by_its_name) {
   assert_null(operation_at(SIZE_MAX));
 }
 
+/* Each name in braces in the path is an argument that goes there, in the same order, and no other argument does. */
+static void check_arguments(const struct operation *operation) {
+  const char *rest = operation->path;
+  assert_null(operation->arguments[OPERATION_ARGUMENTS_MAX].name);
+  for (const struct operation_argument *argument = operation->arguments; argument->name; argument++) {
+    if (argument->place != IN_PATH) continue;
+    const char *brace = strchr(rest, '{');
+    assert_non_null(brace);
+    assert_memory_equal(brace + 1, argument->name, strlen(argument->name));
+    assert_int_equal(brace[1 + strlen(argument->name)], '}');
+    rest = brace + 1;
+  }
+  assert_null(strchr(rest, '{'));
+}
+
 TEST(every_row_is_complete) {
   const struct operation *operation;
   for (size_t i = 0; (operation = operation_at(i)); i++) {
     assert_non_null(operation->scope);
     assert_int_equal(operation->path[0], '/');
-    assert_true(!strstr(operation->path, "{id}") == !operation->id_name);
+    check_arguments(operation);
     assert_true((operation->answer == ANSWER_LIST) == (operation->list_name != NULL));
-    assert_true((operation->body != BODY_NONE) == (operation->body_name != NULL));
+    assert_true((operation->body != BODY_NONE) == (operation_body_name(operation) != NULL));
     assert_null(operation->options[OPERATION_OPTIONS_MOST].name);
     assert_null(operation->arrays[OPERATION_ARRAYS_MOST]);
     assert_true(operation->paging == PAGING_NUMBER || operation->answer == ANSWER_LIST);

@@ -66,7 +66,7 @@ static void assert_body(const char *expected) {
 }
 
 TEST(the_request_of_the_guide_is_right_to_the_last_byte) {
-  assert_true(request_identify(&request, TEXT("auth0|5f7c8ec7c33c6c004bbafe82"), &error));
+  assert_true(request_identify(&request, "user_id", TEXT("auth0|5f7c8ec7c33c6c004bbafe82"), &error));
   assert_true(add(text_of(API), TEXT("read:reports")));
   assert_true(request_end_list(&request, &error));
   assert_true(request_address(&request, &FRAME, NULL, &error));
@@ -86,7 +86,7 @@ TEST(the_request_of_the_guide_is_right_to_the_last_byte) {
 
 TEST(a_list_asks_for_a_page_with_totals_and_has_no_body) {
   struct request_page page = {.number = 3, .per_page = 50};
-  assert_true(request_identify(&request, TEXT("auth0|1"), &error));
+  assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   assert_true(request_address(&request, &FRAME, &page, &error));
   assert_string_equal(request.method, "GET");
   assert_string_equal(request.url,
@@ -102,7 +102,7 @@ TEST(a_list_asks_for_a_page_with_totals_and_has_no_body) {
 TEST(a_request_can_be_addressed_again_and_wipes_the_token_of_before) {
   struct request_page page = {.number = 0, .per_page = 100};
   struct request_frame frame = FRAME;
-  assert_true(request_identify(&request, TEXT("auth0|1"), &error));
+  assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   assert_true(request_address(&request, &frame, &page, &error));
   page.number = 1;
   frame.token = TEXT("x");
@@ -120,7 +120,7 @@ TEST(the_token_is_sent_as_a_bearer_token_and_told_as_the_secret) {
   assert_text(request.secret, "");
   token.length = 6;
   frame.token = token;
-  assert_true(request_identify(&request, TEXT("auth0|1"), &error));
+  assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   assert_true(request_address(&request, &frame, NULL, &error));
   text_free(token);
   assert_string_equal(request.headers[0], "Authorization: Bearer s3cr3t");
@@ -132,7 +132,7 @@ TEST(a_request_is_addressed_with_a_single_block) {
   struct text agent = text_repeat("a", 1000);
   struct request_frame frame = {.domain = "acme.eu.auth0.com", .agent = agent.data, .token = token};
   struct request_page page = {.number = LLONG_MAX, .per_page = LLONG_MAX};
-  assert_true(request_identify(&request, TEXT("auth0|1"), &error));
+  assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   size_t before = memory.requests;
   assert_true(request_address(&request, &frame, &page, &error));
   assert_int_equal(memory.requests, before + 1);
@@ -141,7 +141,7 @@ TEST(a_request_is_addressed_with_a_single_block) {
 }
 
 TEST(a_request_that_could_not_be_addressed_can_be_again) {
-  assert_true(request_identify(&request, TEXT("auth0|1"), &error));
+  assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   memory.fail_at = memory.requests + 1;
   assert_false(request_address(&request, &FRAME, NULL, &error));
   assert_int_equal(error.kind, ERROR_MEMORY);
@@ -150,7 +150,7 @@ TEST(a_request_that_could_not_be_addressed_can_be_again) {
 }
 
 TEST(a_closed_request_leaves_nothing_and_can_be_closed_again) {
-  assert_true(request_identify(&request, TEXT("auth0|1"), &error));
+  assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   assert_true(add(text_of(API), TEXT("read:reports")));
   assert_true(request_end_list(&request, &error));
   assert_true(request_address(&request, &FRAME, NULL, &error));
@@ -168,7 +168,7 @@ static void check_path(struct text id, const char *segment) {
   char expected[300];
   struct text copy = text_copy(id);
   request_close(&request);
-  assert_true(request_identify(&request, copy, &error));
+  assert_true(request_identify(&request, "user_id", copy, &error));
   snprintf(expected, sizeof expected, "/api/v2/users/%s/permissions", segment);
   assert_buffer(&request.path, expected);
   text_free(copy);
@@ -192,9 +192,36 @@ TEST(dots_that_are_no_dot_segment_are_an_id) {
   check_path(TEXT("a.."), "a..");
 }
 
+TEST(a_row_may_have_several_ids_in_its_path) {
+  static const struct operation row = {
+      .name = "list_organization_member_roles",
+      .method = "GET",
+      .path = "/organizations/{organization_id}/members/{user_id}/roles",
+      .arguments = {{"organization_id", IN_PATH}, {"user_id", IN_PATH}},
+      .answer = ANSWER_LIST,
+      .list_name = "roles",
+      .success = 200,
+  };
+  request_close(&request);
+  request_open(&request, &row, memory_allocator(&memory));
+  assert_true(request_identify(&request, "organization_id", TEXT("org_1/2"), &error));
+  assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
+  assert_buffer(&request.path, "/api/v2/organizations/org_1%2F2/members/auth0%7C1/roles");
+  assert_text(request_subject(&request), "/api/v2/organizations/org_1%2F2/members/auth0%7C1");
+}
+
+TEST(the_second_id_is_checked_like_the_first_and_named) {
+  static const struct operation row = {.method = "GET", .path = "/a/{first}/b/{second}"};
+  request_close(&request);
+  request_open(&request, &row, memory_allocator(&memory));
+  assert_true(request_identify(&request, "first", TEXT("1"), &error));
+  assert_false(request_identify(&request, "second", TEXT(".."), &error));
+  assert_invalid("second: an id expected, got \"..\"");
+}
+
 static void check_id_refused(struct text id, const char *message) {
   struct text copy = text_copy(id);
-  assert_false(request_identify(&request, copy, &error));
+  assert_false(request_identify(&request, "user_id", copy, &error));
   assert_invalid(message);
   assert_null(request.path.data);
   text_free(copy);
@@ -223,18 +250,18 @@ TEST(an_id_that_is_no_utf8_is_refused) {
 
 TEST(an_id_that_no_url_can_hold_is_refused) {
   struct text id = text_repeat("|", 8000);
-  assert_false(request_identify(&request, id, &error));
+  assert_false(request_identify(&request, "user_id", id, &error));
   assert_invalid("user_id: too long for a URL, whose path has at most 8000 bytes");
   text_free(id);
 }
 
 TEST(the_longest_path_is_taken_and_a_longer_one_refused) {
   struct text id = text_repeat("x", 8000 - strlen("/api/v2/users//permissions") + 1);
-  assert_false(request_identify(&request, id, &error));
+  assert_false(request_identify(&request, "user_id", id, &error));
   assert_int_equal(error.kind, ERROR_INVALID);
   request_close(&request);
   id.length--;
-  assert_true(request_identify(&request, id, &error));
+  assert_true(request_identify(&request, "user_id", id, &error));
   assert_int_equal(request.path.length, 8000);
   text_free(id);
 }
@@ -436,7 +463,7 @@ TEST(an_id_in_a_body_is_checked_like_one_in_a_path) {
 
 TEST(a_checkpoint_and_an_argument_of_the_query_are_percent_encoded) {
   struct request_page page = {.paging = PAGING_CHECKPOINT, .per_page = 100};
-  assert_true(request_identify(&request, TEXT("auth0|1"), &error));
+  assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   assert_true(request_add_query(&request, "resource_server_identifier", TEXT("https://a/?b&c"), &error));
   assert_true(request_address(&request, &FRAME, &page, &error));
   assert_string_equal(request.url,
@@ -518,7 +545,7 @@ TEST(an_agent_that_does_not_fit_leaves_a_failed_buffer) {
 static bool build(struct allocator allocator, struct error *failure) {
   struct request built;
   request_open(&built, operation_find("assign_user_permissions"), allocator);
-  bool good = request_identify(&built, TEXT("auth0|1"), failure);
+  bool good = request_identify(&built, "user_id", TEXT("auth0|1"), failure);
   for (int i = 0; good && i < 60; i++) {
     char name[20];
     snprintf(name, sizeof name, "n%d", i % 50);
@@ -539,7 +566,7 @@ static bool build_list(struct allocator allocator, struct error *failure) {
   struct request_page page = {.paging = PAGING_CHECKPOINT, .per_page = 100, .from = TEXT("next")};
   struct text filter = text_repeat("x", 700);
   request_open(&built, operation_find("list_effective_user_permissions"), allocator);
-  bool good = request_identify(&built, TEXT("auth0|1"), failure) &&
+  bool good = request_identify(&built, "user_id", TEXT("auth0|1"), failure) &&
               request_add_query(&built, "resource_server_identifier", filter, failure) &&
               request_correlate(&built, TEXT("job-7"), failure) && request_address(&built, &FRAME, &page, failure);
   text_free(filter);
@@ -582,6 +609,8 @@ int test_request(void) {
       REMOVAL(a_closed_request_leaves_nothing_and_can_be_closed_again),
       LIST(an_id_is_one_path_segment_whatever_is_in_it),
       LIST(dots_that_are_no_dot_segment_are_an_id),
+      LIST(a_row_may_have_several_ids_in_its_path),
+      LIST(the_second_id_is_checked_like_the_first_and_named),
       LIST(an_empty_id_is_refused),
       LIST(dot_segments_are_refused),
       LIST(an_id_with_control_characters_is_refused),

@@ -17,10 +17,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "remove_user_permissions",
         .method = "DELETE",
-        .path = "/users/{id}/permissions",
+        .path = "/users/{user_id}/permissions",
         .scope = "update:users",
-        .id_name = "user_id",
-        .body_name = "permissions",
+        .arguments = {{"user_id", IN_PATH}, {"permissions", IN_BODY}},
         .body = BODY_PERMISSIONS,
         .answer = ANSWER_NOTHING,
         .success = 204,
@@ -38,10 +37,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "assign_user_permissions",
         .method = "POST",
-        .path = "/users/{id}/permissions",
+        .path = "/users/{user_id}/permissions",
         .scope = "update:users",
-        .id_name = "user_id",
-        .body_name = "permissions",
+        .arguments = {{"user_id", IN_PATH}, {"permissions", IN_BODY}},
         .body = BODY_PERMISSIONS,
         .answer = ANSWER_NOTHING,
         .success = 201,
@@ -58,9 +56,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "list_user_permissions",
         .method = "GET",
-        .path = "/users/{id}/permissions",
+        .path = "/users/{user_id}/permissions",
         .scope = "read:users",
-        .id_name = "user_id",
+        .arguments = {{"user_id", IN_PATH}},
         .answer = ANSWER_LIST,
         .list_name = "permissions",
         .success = 200,
@@ -80,10 +78,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "list_effective_user_permissions",
         .method = "GET",
-        .path = "/users/{id}/effective-permissions",
+        .path = "/users/{user_id}/effective-permissions",
         .scope = "read:user_effective_permissions",
-        .id_name = "user_id",
-        .query_name = "resource_server_identifier",
+        .arguments = {{"user_id", IN_PATH}, {"resource_server_identifier", IN_QUERY}},
         .answer = ANSWER_LIST,
         .paging = PAGING_CHECKPOINT,
         .list_name = "permissions",
@@ -102,9 +99,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "list_user_roles",
         .method = "GET",
-        .path = "/users/{id}/roles",
+        .path = "/users/{user_id}/roles",
         .scope = "read:users",
-        .id_name = "user_id",
+        .arguments = {{"user_id", IN_PATH}},
         .answer = ANSWER_LIST,
         .list_name = "roles",
         .success = 200,
@@ -122,10 +119,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "assign_user_roles",
         .method = "POST",
-        .path = "/users/{id}/roles",
+        .path = "/users/{user_id}/roles",
         .scope = "update:users create:role_members",
-        .id_name = "user_id",
-        .body_name = "roles",
+        .arguments = {{"user_id", IN_PATH}, {"roles", IN_BODY}},
         .body = BODY_IDS,
         .answer = ANSWER_NOTHING,
         .success = 204,
@@ -144,10 +140,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "remove_user_roles",
         .method = "DELETE",
-        .path = "/users/{id}/roles",
+        .path = "/users/{user_id}/roles",
         .scope = "update:users delete:role_members",
-        .id_name = "user_id",
-        .body_name = "roles",
+        .arguments = {{"user_id", IN_PATH}, {"roles", IN_BODY}},
         .body = BODY_IDS,
         .answer = ANSWER_NOTHING,
         .success = 204,
@@ -164,9 +159,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "list_role_permissions",
         .method = "GET",
-        .path = "/roles/{id}/permissions",
+        .path = "/roles/{role_id}/permissions",
         .scope = "read:roles",
-        .id_name = "role_id",
+        .arguments = {{"role_id", IN_PATH}},
         .answer = ANSWER_LIST,
         .list_name = "permissions",
         .success = 200,
@@ -184,10 +179,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "add_role_permissions",
         .method = "POST",
-        .path = "/roles/{id}/permissions",
+        .path = "/roles/{role_id}/permissions",
         .scope = "update:roles",
-        .id_name = "role_id",
-        .body_name = "permissions",
+        .arguments = {{"role_id", IN_PATH}, {"permissions", IN_BODY}},
         .body = BODY_PERMISSIONS,
         .answer = ANSWER_NOTHING,
         .success = 201,
@@ -206,10 +200,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "remove_role_permissions",
         .method = "DELETE",
-        .path = "/roles/{id}/permissions",
+        .path = "/roles/{role_id}/permissions",
         .scope = "update:roles",
-        .id_name = "role_id",
-        .body_name = "permissions",
+        .arguments = {{"role_id", IN_PATH}, {"permissions", IN_BODY}},
         .body = BODY_PERMISSIONS,
         .answer = ANSWER_NOTHING,
         .success = 204,
@@ -228,9 +221,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "list_role_users",
         .method = "GET",
-        .path = "/roles/{id}/users",
+        .path = "/roles/{role_id}/users",
         .scope = "read:users read:roles",
-        .id_name = "role_id",
+        .arguments = {{"role_id", IN_PATH}},
         .answer = ANSWER_LIST,
         .paging = PAGING_CHECKPOINT, /* page by page it ends at the 1000th (OpenAPI, `get_role_user`) */
         .list_name = "users",
@@ -249,10 +242,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "assign_role_users",
         .method = "POST",
-        .path = "/roles/{id}/users",
+        .path = "/roles/{role_id}/users",
         .scope = "update:roles create:role_members",
-        .id_name = "role_id",
-        .body_name = "users",
+        .arguments = {{"role_id", IN_PATH}, {"users", IN_BODY}},
         .body = BODY_IDS,
         .answer = ANSWER_NOTHING,
         .success = 200,
@@ -287,9 +279,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "get_role",
         .method = "GET",
-        .path = "/roles/{id}",
+        .path = "/roles/{role_id}",
         .scope = "read:roles",
-        .id_name = "role_id",
+        .arguments = {{"role_id", IN_PATH}},
         .answer = ANSWER_OBJECT,
         .success = 200,
     },
@@ -307,7 +299,7 @@ static const struct operation OPERATIONS[] = {
         .method = "POST",
         .path = "/roles",
         .scope = "create:roles",
-        .body_name = "fields",
+        .arguments = {{"fields", IN_BODY}},
         .body = BODY_FIELDS,
         .answer = ANSWER_OBJECT,
         .success = 200,
@@ -326,10 +318,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "update_role",
         .method = "PATCH",
-        .path = "/roles/{id}",
+        .path = "/roles/{role_id}",
         .scope = "update:roles",
-        .id_name = "role_id",
-        .body_name = "fields",
+        .arguments = {{"role_id", IN_PATH}, {"fields", IN_BODY}},
         .body = BODY_FIELDS,
         .answer = ANSWER_OBJECT,
         .success = 200,
@@ -346,9 +337,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "delete_role",
         .method = "DELETE",
-        .path = "/roles/{id}",
+        .path = "/roles/{role_id}",
         .scope = "delete:roles",
-        .id_name = "role_id",
+        .arguments = {{"role_id", IN_PATH}},
         .answer = ANSWER_NOTHING,
         .success = 200,
         .also_success = 204,
@@ -365,9 +356,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "get_user",
         .method = "GET",
-        .path = "/users/{id}",
+        .path = "/users/{user_id}",
         .scope = "read:users",
-        .id_name = "user_id",
+        .arguments = {{"user_id", IN_PATH}},
         .options = {{.name = "fields", .kind = OPTION_TEXT}, {.name = "include_fields", .kind = OPTION_BOOLEAN}},
         .answer = ANSWER_OBJECT,
         .success = 200,
@@ -387,7 +378,7 @@ static const struct operation OPERATIONS[] = {
         .method = "GET",
         .path = "/users-by-email",
         .scope = "read:users",
-        .query_name = "email",
+        .arguments = {{"email", IN_QUERY}},
         .options = {{.name = "fields", .kind = OPTION_TEXT}, {.name = "include_fields", .kind = OPTION_BOOLEAN}},
         .answer = ANSWER_ARRAY,
         .success = 200,
@@ -423,9 +414,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "get_resource_server",
         .method = "GET",
-        .path = "/resource-servers/{id}",
+        .path = "/resource-servers/{resource_server}",
         .scope = "read:resource_servers",
-        .id_name = "resource_server",
+        .arguments = {{"resource_server", IN_PATH}},
         .options = {{.name = "include_fields", .kind = OPTION_BOOLEAN}},
         .answer = ANSWER_OBJECT,
         .success = 200,
@@ -446,10 +437,9 @@ static const struct operation OPERATIONS[] = {
     {
         .name = "update_resource_server",
         .method = "PATCH",
-        .path = "/resource-servers/{id}",
+        .path = "/resource-servers/{resource_server}",
         .scope = "update:resource_servers",
-        .id_name = "resource_server",
-        .body_name = "fields",
+        .arguments = {{"resource_server", IN_PATH}, {"fields", IN_BODY}},
         .body = BODY_FIELDS,
         .arrays = {"scopes", "authorization_details"},
         .answer = ANSWER_OBJECT,
@@ -468,6 +458,12 @@ const struct operation *operation_find(const char *name) {
     if (strcmp(operation->name, name) == 0) return operation;
   }
   return NULL;
+}
+
+const char *operation_body_name(const struct operation *operation) {
+  const struct operation_argument *argument = operation->arguments;
+  while (argument->name && argument->place != IN_BODY) argument++;
+  return argument->name;
 }
 
 bool operation_writes(const struct operation *operation) {

@@ -25,6 +25,18 @@ enum operation_paging {
   PAGING_CHECKPOINT /* `from` and `take`; each page but the last tells `next` */
 };
 
+/* Where an argument goes. */
+enum operation_place {
+  IN_PATH,  /* an id, in place of its name in braces */
+  IN_QUERY, /* a text, under its name */
+  IN_BODY   /* what `body` says */
+};
+
+struct operation_argument {
+  const char *name; /* NULL marks the end of the arguments */
+  enum operation_place place;
+};
+
 /* A filter, or something like it: an option of the call that becomes part of the query. */
 enum operation_option_kind { OPTION_TEXT, OPTION_TEXTS, OPTION_BOOLEAN };
 
@@ -37,21 +49,14 @@ struct operation_option {
 /* What all paths begin with. */
 #define OPERATION_API_PATH "/api/v2"
 
-enum {
-  OPERATION_OPTIONS_MOST = 2,
-  OPERATION_ARRAYS_MOST = 2,
-  OPERATION_ARGUMENTS_MOST = 3 /* id, query and body */
-};
+enum { OPERATION_OPTIONS_MOST = 2, OPERATION_ARRAYS_MOST = 2, OPERATION_ARGUMENTS_MAX = 4 };
 
-/* Arguments come in this order: id, query, body, options. */
 struct operation {
-  const char *name;       /* the method that Lua sees */
-  const char *method;     /* HTTP */
-  const char *path;       /* below /api/v2; {id} stands for the id */
-  const char *scope;      /* what the access token must hold; where it is several, with spaces between */
-  const char *id_name;    /* the argument that goes into the path; NULL where there is none */
-  const char *query_name; /* the argument that goes into the query, under this name; NULL where there is none */
-  const char *body_name;  /* the argument that makes the body */
+  const char *name;   /* the method that Lua sees */
+  const char *method; /* HTTP */
+  const char *path;   /* below /api/v2, with the name of each IN_PATH argument in braces, in their order */
+  const char *scope;  /* what the access token must hold; where it is several, with spaces between */
+  struct operation_argument arguments[OPERATION_ARGUMENTS_MAX + 1]; /* in the order of the caller's; options follow */
   enum operation_body body;
   const char *arrays[OPERATION_ARRAYS_MOST + 1]; /* BODY_FIELDS: members that are arrays also when they are empty */
   struct operation_option options[OPERATION_OPTIONS_MOST + 1]; /* of this operation alone */
@@ -68,6 +73,9 @@ const struct operation *operation_find(const char *name);
 
 /* The row at this index, counted from 0; NULL past the last. */
 const struct operation *operation_at(size_t index);
+
+/* The name of the argument that makes the body; NULL where there is none. */
+const char *operation_body_name(const struct operation *operation);
 
 /* Whether the operation changes something at the tenant. */
 bool operation_writes(const struct operation *operation);

@@ -27,7 +27,6 @@ struct text_range {
 };
 
 static const char API_PATH[] = OPERATION_API_PATH;
-static const char ID_MARK[] = "{id}";
 static const char CORRELATION[] = "X-Correlation-ID: ";
 static const char AUTHORIZATION[] = "Authorization: Bearer ";
 
@@ -40,7 +39,7 @@ static void open_buffers(struct request *request, struct allocator allocator) {
 }
 
 void request_open(struct request *request, const struct operation *operation, struct allocator allocator) {
-  *request = (struct request){.method = operation->method, .operation = operation};
+  *request = (struct request){.method = operation->method, .operation = operation, .template = operation->path};
   open_buffers(request, allocator);
 }
 
@@ -76,21 +75,33 @@ static bool check_id(struct text id, struct error *error) {
   return true;
 }
 
-bool request_identify(struct request *request, struct text id, struct error *error) {
-  const struct operation *operation = request->operation;
+/* Appends the path's template from where it stands to the next name in braces, and steps over that. */
+static void append_template(struct request *request) {
+  const char *brace = strchr(request->template, '{');
+  if (brace) {
+    buffer_append(&request->path, request->template, (size_t)(brace - request->template));
+    request->template = strchr(brace, '}') + 1;
+  } else {
+    buffer_append_string(&request->path, request->template);
+    request->template = "";
+  }
+}
+
+bool request_identify(struct request *request, const char *name, struct text id, struct error *error) {
   if (!check_id(id, error)) {
-    error_locate(error, operation->id_name, ": ");
+    error_locate(error, name, ": ");
     return false;
   }
-  const char *mark = strstr(operation->path, ID_MARK);
-  buffer_append_string(&request->path, API_PATH);
-  buffer_append(&request->path, operation->path, (size_t)(mark - operation->path));
+  if (request->path.length == 0) {
+    buffer_append_string(&request->path, API_PATH);
+    append_template(request);
+  }
   encode_percent(&request->path, id);
   request->subject_length = request->path.length;
-  buffer_append_string(&request->path, mark + strlen(ID_MARK));
+  append_template(request);
   if (request->path.state == BUFFER_FULL) {
-    return error_set(error, ERROR_INVALID, "%s: too long for a URL, whose path has at most %d bytes",
-                     operation->id_name, (int)PATH_MOST);
+    return error_set(error, ERROR_INVALID, "%s: too long for a URL, whose path has at most %d bytes", name,
+                     (int)PATH_MOST);
   }
   return request->path.state == BUFFER_GOOD || error_set_memory(error);
 }
@@ -153,7 +164,7 @@ static size_t begin_item(struct request *request) {
   struct buffer *content = &request->content;
   if (content->length == 0) {
     buffer_append_string(content, "{\"");
-    buffer_append_string(content, request->operation->body_name);
+    buffer_append_string(content, operation_body_name(request->operation));
     buffer_append_string(content, "\":[");
   } else {
     buffer_append_string(content, ",");
@@ -206,7 +217,8 @@ bool request_add_id(struct request *request, struct text id, struct error *error
 bool request_end_list(struct request *request, struct error *error) {
   free_items(request);
   if (request->content.length == 0) {
-    return error_set(error, ERROR_INVALID, "%s: at least 1 expected, got none", request->operation->body_name);
+    return error_set(error, ERROR_INVALID, "%s: at least 1 expected, got none",
+                     operation_body_name(request->operation));
   }
   buffer_append_string(&request->content, "]}");
   return request_end_content(request, error);
@@ -350,6 +362,7 @@ void request_close(struct request *request) {
   buffer_close(&request->correlation);
   buffer_close(&request->content);
   buffer_close(&request->head);
+  if (request->operation) request->template = request->operation->path;
   request->url = NULL;
   request->headers[0] = NULL;
   request->body = request->secret = (struct text){0};

@@ -28,7 +28,8 @@ struct request {
   /* For request.c. */
   const struct operation *operation;
   struct buffer path;        /* of the URL, where there is an id in it */
-  size_t subject_length;     /* bytes of the path as far as the id */
+  const char *template;      /* of the path: what follows the ids that are in it so far */
+  size_t subject_length;     /* bytes of the path as far as its last id */
   struct buffer query;       /* what does not change from page to page: "&name=value", ... */
   struct buffer correlation; /* value of X-Correlation-ID; empty when there is none */
   struct buffer content;     /* of the body */
@@ -57,10 +58,11 @@ void request_open(struct request *request, const struct operation *operation, st
 /* The request for an access token; credentials_write gives it its body. False: ERROR_MEMORY. */
 bool request_open_token(struct request *request, struct allocator allocator, struct error *error);
 
-/* Sets the id in the path. False and ERROR_INVALID: empty, ".", "..", control characters, no UTF-8, too long. */
-bool request_identify(struct request *request, struct text id, struct error *error);
+/* Puts the next id into the path; `name` is for the error. False and ERROR_INVALID: empty, ".", "..", control characters,
+ * invalid UTF-8, too long. */
+bool request_identify(struct request *request, const char *name, struct text id, struct error *error);
 
-/* Whom the request is about: the path as far as the id; empty where there is none. Borrowed. */
+/* Whom the request is about: the path as far as its last id; empty where there is none. Borrowed. */
 struct text request_subject(const struct request *request);
 
 /* Adds a permission to the body; one that is there already is let pass. False and ERROR_INVALID: no UTF-8, or a

@@ -127,7 +127,7 @@ static bool read_permissions(const struct reading *reading) {
 /* Reads { "rol_...", ... } from the top of the stack. */
 static bool read_ids(const struct reading *reading) {
   lua_State *L = reading->L;
-  const char *name = reading->call->operation->body_name;
+  const char *name = operation_body_name(reading->call->operation);
   char place[CHECKS_PLACE_SIZE];
   lua_Integer count = checks_count(reading, name);
   for (lua_Integer i = 1; i <= count; i++) {
@@ -152,59 +152,54 @@ static bool read_body(const struct reading *reading, int index) {
     case BODY_PERMISSIONS: return read_permissions(reading);
     case BODY_IDS: return read_ids(reading);
     case BODY_FIELDS:
-      return json_write_fields(reading, reading->call->operation->body_name) &&
+      return json_write_fields(reading, operation_body_name(reading->call->operation)) &&
              request_end_content(&reading->call->request, reading->error);
   }
   return true;
 }
 
-/* Where the arguments of an operation are on the stack, the same as the user's positions but for a constant; 0 for one that
- * there is not. */
-struct places {
-  int id, query, body, options;
-};
-
-static struct places find_places(const struct operation *operation, int first) {
-  struct places places = {0};
-  if (operation->id_name) places.id = first++;
-  if (operation->query_name) places.query = first++;
-  if (operation->body != BODY_NONE) places.body = first++;
-  places.options = first;
-  return places;
+/* Raises where an argument is of a wrong type, or one too many: of all arguments, before any value is looked at. `shift` is
+ * the distance between stack index and the user's position. Returns the index of the options. */
+static int check_types(const struct reading *reading, int first, int shift) {
+  lua_State *L = reading->L;
+  int index = first;
+  for (const struct operation_argument *argument = reading->call->operation->arguments; argument->name; argument++) {
+    if (argument->place != IN_BODY) {
+      checks_string(L, index, index + shift, reading->function, argument->name);
+    } else if (!lua_istable(L, index)) {
+      checks_raise(L, index + shift, reading->function, "%s: table expected, got %s", argument->name,
+                   checks_typename(L, index));
+    }
+    index++;
+  }
+  if (lua_gettop(L) > index) {
+    checks_raise(L, index + 1 + shift, reading->function, "no argument expected, got %s",
+                 checks_typename(L, index + 1));
+  }
+  return index;
 }
 
-/* Raises where an argument is of a wrong type, or one too many: of all arguments, before any value is looked at. */
-static void check_types(const struct reading *reading, const struct places *places, int shift) {
-  lua_State *L = reading->L;
-  const struct operation *operation = reading->call->operation;
-  if (places->id) checks_string(L, places->id, places->id + shift, reading->function, operation->id_name);
-  if (places->query) {
-    checks_string(L, places->query, places->query + shift, reading->function, operation->query_name);
+/* Reads the argument at a stack index into the request. */
+static bool read_argument(const struct reading *reading, const struct operation_argument *argument, int index) {
+  struct request *request = &reading->call->request;
+  switch (argument->place) {
+    case IN_PATH: return request_identify(request, argument->name, checks_text(reading->L, index), reading->error);
+    case IN_QUERY: return request_add_query(request, argument->name, checks_text(reading->L, index), reading->error);
+    case IN_BODY: return read_body(reading, index);
   }
-  if (places->body && !lua_istable(L, places->body)) {
-    checks_raise(L, places->body + shift, reading->function, "%s: table expected, got %s", operation->body_name,
-                 checks_typename(L, places->body));
-  }
-  if (lua_gettop(L) > places->options) {
-    checks_raise(L, places->options + 1 + shift, reading->function, "no argument expected, got %s",
-                 checks_typename(L, places->options + 1));
-  }
+  return false;
 }
 
 bool arguments_read(lua_State *L, int first, int position, const char *function, struct call *call,
                     struct error *error) {
-  const struct operation *operation = call->operation;
   struct reading reading = {.L = L, .function = function, .call = call, .error = error};
-  struct places places = find_places(operation, first);
   int shift = position - first;
-  check_types(&reading, &places, shift);
-  lua_settop(L, places.options);
-  if (places.id && !request_identify(&call->request, checks_text(L, places.id), error)) return false;
-  if (places.query && !request_add_query(&call->request, operation->query_name, checks_text(L, places.query), error)) {
-    return false;
+  int options = check_types(&reading, first, shift);
+  lua_settop(L, options);
+  for (int index = first; index < options; index++) {
+    reading.position = index + shift;
+    if (!read_argument(&reading, &call->operation->arguments[index - first], index)) return false;
   }
-  reading.position = places.body + shift;
-  if (places.body && !read_body(&reading, places.body)) return false;
-  reading.position = places.options + shift;
-  return options_read(&reading, places.options);
+  reading.position = options + shift;
+  return options_read(&reading, options);
 }

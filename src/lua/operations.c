@@ -9,7 +9,7 @@
 ---@field name string
 --- HTTP.
 ---@field method "GET"|"POST"|"PATCH"|"DELETE"
---- With `{id}` for the first argument, where there is one.
+--- With the name of each argument that is part of it in braces: `/api/v2/users/{user_id}/permissions`.
 ---@field path string
 --- What the access token must hold; where it is several, with spaces between.
 ---@field scope string
@@ -112,13 +112,10 @@ static void set_string(lua_State *L, const char *name, const char *value) {
 }
 
 static void push_arguments(lua_State *L, const struct operation *operation) {
-  const char *const names[OPERATION_ARGUMENTS_MOST] = {operation->id_name, operation->query_name, operation->body_name};
-  int count = 0;
   lua_newtable(L);
-  for (int i = 0; i < OPERATION_ARGUMENTS_MOST; i++) {
-    if (!names[i]) continue;
-    lua_pushstring(L, names[i]);
-    lua_rawseti(L, -2, ++count);
+  for (int i = 0; operation->arguments[i].name; i++) {
+    lua_pushstring(L, operation->arguments[i].name);
+    lua_rawseti(L, -2, i + 1);
   }
 }
 
