@@ -1,11 +1,11 @@
--- The control side of the mock tenant, for specs and demos: for Lua 5.1 to 5.4 and LuaJIT, with LuaSocket and
--- lua-cjson. It drives the tenant that spec/tenant/run started this process under.
+-- The control side of the mock tenant as Lua functions, for specs and demos. For Lua 5.1 to 5.4 and LuaJIT, with
+-- LuaSocket and lua-cjson. The process must have been started by spec/tenant/run, whose tenant it controls.
 
 local http = require "socket.http"
 local ltn12 = require "ltn12"
 local cjson = require "cjson"
 
--- Variables of `run` -> fields of this module.
+-- Environment variable set by `run` -> field of this module.
 local VARIABLES = {
   TENANT_DOMAIN = "domain",
   TENANT_PORT = "port",
@@ -25,11 +25,11 @@ local tenant = {}
 
 for variable, field in pairs(VARIABLES) do
   tenant[field] = os.getenv(variable)
-    or error(variable .. " is not set: start this through spec/tenant/run [--] COMMAND", 0)
+    or error(variable .. " is not set: start this program with spec/tenant/run [--] COMMAND", 0)
 end
 tenant.port = tonumber(tenant.port)
 
--- lua-cjson gives null as a value that is true; for a caller, nothing is nil.
+-- Replaces null, which lua-cjson decodes to a true value, with nil.
 local function without_nulls(value)
   if value == cjson.null then
     return nil
@@ -41,7 +41,7 @@ local function without_nulls(value)
   return value
 end
 
--- Performs a request of the control side; returns the decoded answer, or nil for a 404. Raises on any other error.
+-- Sends a request to the control side. Returns the decoded response, or nil for a 404. Raises any other error.
 local function ask(method, path, body)
   local text = body and cjson.encode(body) or ""
   local chunks = {}
@@ -52,25 +52,25 @@ local function ask(method, path, body)
     source = ltn12.source.string(text),
     sink = ltn12.sink.table(chunks),
   }
-  local answer = table.concat(chunks)
+  local response = table.concat(chunks)
   if not ok then
-    error(("the tenant does not answer %s %s: %s"):format(method, path, tostring(status)), 3)
+    error(("no response from the tenant to %s %s: %s"):format(method, path, tostring(status)), 3)
   elseif status == 404 and method == "GET" then
     return nil
   elseif status ~= 200 then
-    error(("the tenant refused %s %s: %s %s"):format(method, path, status, answer), 3)
+    error(("the tenant refused %s %s: %s %s"):format(method, path, status, response), 3)
   end
-  return without_nulls(cjson.decode(answer))
+  return without_nulls(cjson.decode(response))
 end
 
--- Back to the example data, with no faults, an empty record and the settings as they were at the start.
--- tenant.token stays valid; every other token is forgotten.
+-- Resets the tenant to the example data: no faults, an empty record, default settings. tenant.token stays valid; all
+-- other tokens become invalid.
 function tenant.reset()
   ask("POST", "/reset")
   ask("POST", "/example")
 end
 
--- Back to nothing at all; tenant.token stays valid.
+-- Empties the tenant, without example data. tenant.token stays valid.
 function tenant.empty()
   ask("POST", "/reset")
 end
@@ -80,12 +80,12 @@ function tenant.seed(data)
   ask("POST", "/seed", data)
 end
 
--- Returns the text of a new token; wanted = { scope, expires_in (seconds), audience, token }, each optional.
+-- Returns a new token as a string; wanted = { scope, expires_in (seconds), audience, token }, each optional.
 function tenant.issue_token(wanted)
   return ask("POST", "/token", wanted or {}).access_token
 end
 
--- Changes settings, if any are given; false turns an optional one off. Returns all of them.
+-- Applies `changes` if given (false turns an optional setting off). Returns all settings.
 function tenant.settings(changes)
   if changes then
     return ask("POST", "/settings", changes)
@@ -98,7 +98,7 @@ function tenant.fault(fault)
   ask("POST", "/fault", fault)
 end
 
--- Returns the faults that still wait for a request.
+-- Returns the faults that are still waiting for a request.
 function tenant.pending_faults()
   return ask("GET", "/fault")
 end
@@ -112,13 +112,13 @@ function tenant.forget_requests()
   ask("DELETE", "/requests")
 end
 
--- Returns how many connections carried requests since the reset, and how many are open to any of the tenant's ports.
+-- Returns how many connections carried requests since the reset, and how many are open now, to any port of the tenant.
 function tenant.connections()
   local connections = ask("GET", "/connections")
   return connections.count, connections.open
 end
 
--- Returns what the tenant itself keeps of a user, { user_id, email, name, permissions, roles }, or nil.
+-- Returns what the tenant stores about a user, { user_id, email, name, permissions, roles }, or nil.
 function tenant.user(id)
   return ask("GET", "/users/" .. id:gsub("[^%w%-._~]", function(character)
     return ("%%%02X"):format(character:byte())

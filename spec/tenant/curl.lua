@@ -1,12 +1,12 @@
--- Requests to the mock tenant with the curl command, for specs that must not trust any client of ours: for Lua 5.1 to
--- 5.4 and LuaJIT. Nothing of a request stands on a command line: it is all in a configuration file.
+-- Sends requests to the mock tenant with the curl command, for specs that must not depend on a client of ours. For Lua
+-- 5.1 to 5.4 and LuaJIT. Requests go into a configuration file, not onto the command line.
 
 local cjson = require "cjson"
 local tenant = require "spec.tenant.control"
 
 local curl = {}
 
-local MAX_SECONDS = 10 -- for a request, unless it says otherwise
+local MAX_SECONDS = 10 -- for a request, unless it sets max_time
 
 local base = tenant.directory .. "/curl"
 
@@ -16,7 +16,7 @@ local function write_file(name, text)
   file:close()
 end
 
--- The contents of a file, which is removed; "" when there is none.
+-- Removes a file and returns its contents, or "" if it does not exist.
 local function take_file(name)
   local file = io.open(name, "rb")
   local text = file and file:read "*a" or ""
@@ -25,10 +25,10 @@ local function take_file(name)
   return text
 end
 
--- A line of the configuration: curl knows \\ and \" inside of quotes.
+-- Returns a line of the configuration. Within quotes, curl understands \\ and \".
 local function line(name, value)
   if value == true then return name end
-  assert(not tostring(value):find "[\r\n]", "a value of curl's configuration is one line")
+  assert(not tostring(value):find "[\r\n]", "a value in curl's configuration must be a single line")
   return ('%s = "%s"'):format(name, (tostring(value):gsub('[\\"]', "\\%0")))
 end
 
@@ -36,7 +36,7 @@ local function url_of(path)
   return path:find "^%a+://" and path or "https://" .. tenant.domain .. path
 end
 
--- The configuration of the nth request, whose parts go to files of their own.
+-- Returns the configuration of the nth request. Its body, and its response, go to files of their own.
 local function configuration(n, request)
   local headers = request.headers or {}
   local lines = {
@@ -61,7 +61,7 @@ local function configuration(n, request)
   return table.concat(lines, "\n")
 end
 
--- Lower-case names -> values of the last block of headers, and how many blocks there were.
+-- Returns the headers of the last block by lower-case name, and the number of blocks.
 local function parse_headers(text)
   local headers, blocks = {}, 0
   for text_line in text:gmatch "[^\r\n]+" do
@@ -75,22 +75,24 @@ local function parse_headers(text)
   return headers, blocks
 end
 
--- What came back for the nth request; `summary` is what curl wrote out about it.
-local function answer_of(n, summary)
+-- Returns the response to the nth request. `summary` is what curl wrote about it.
+local function response_of(n, summary)
   local status, http, connects, seconds = (summary or ""):match "^(%d+) (%S+) (%d+) (%S+)$"
-  local answer = { status = tonumber(status), http = http, connects = tonumber(connects), seconds = tonumber(seconds) }
-  answer.headers, answer.blocks = parse_headers(take_file(base .. n .. ".headers"))
-  answer.body = take_file(base .. n .. ".body")
-  local is_json, decoded = pcall(cjson.decode, answer.body)
-  answer.json = is_json and decoded or nil
+  local response = {
+    status = tonumber(status), http = http, connects = tonumber(connects), seconds = tonumber(seconds),
+  }
+  response.headers, response.blocks = parse_headers(take_file(base .. n .. ".headers"))
+  response.body = take_file(base .. n .. ".body")
+  local is_json, decoded = pcall(cjson.decode, response.body)
+  response.json = is_json and decoded or nil
   os.remove(base .. n .. ".request")
-  return answer
+  return response
 end
 
--- Performs requests one after the other, on one connection as far as the tenant lets them. Each is { method =, path =
--- (or a URL), body = (text, or a table for JSON), token = (false: none; default: all scopes), headers = {}, http =
--- "1.1" or "2", max_time = (seconds), ca_file =, options = { name = value or true } (of curl's own) }. Returns a list
--- of { status =, headers =, body =, json =, http =, blocks =, connects =, seconds = } and curl's exit status.
+-- Sends requests one after the other, on one connection as long as the tenant keeps it open. Each is { method =, path =
+-- (or a URL), body = (text, or a table for JSON), token = (false: none; default: one with all scopes), headers = {},
+-- http = "1.1" or "2", max_time = (seconds), ca_file =, options = { name = value or true } (curl's own) }. Returns a
+-- list of { status =, headers =, body =, json =, http =, blocks =, connects =, seconds = } and curl's exit status.
 function curl.perform(requests)
   local parts = {}
   for n, request in ipairs(requests) do parts[n] = configuration(n, request) end
@@ -99,18 +101,18 @@ function curl.perform(requests)
   local output = pipe:read "*a"
   pipe:close()
   os.remove(base .. ".config")
-  local answers, summaries = {}, output:gmatch "(%d+ [%d.]+ %d+ [%d.]+)\n"
-  for n = 1, #requests do answers[n] = answer_of(n, summaries()) end
-  return answers, tonumber(output:match "exit (%d+)\n$")
+  local responses, summaries = {}, output:gmatch "(%d+ [%d.]+ %d+ [%d.]+)\n"
+  for n = 1, #requests do responses[n] = response_of(n, summaries()) end
+  return responses, tonumber(output:match "exit (%d+)\n$")
 end
 
--- Performs one request; returns its answer, which has curl's exit status as `exit`. `request` adds to method and path.
+-- Sends one request and returns the response, with curl's exit status as `exit`. `request` has the other fields.
 function curl.ask(method, path, request)
   local whole = { method = method, path = path }
   for name, value in pairs(request or {}) do whole[name] = value end
-  local answers, exit = curl.perform { whole }
-  answers[1].exit = exit
-  return answers[1]
+  local responses, exit = curl.perform { whole }
+  responses[1].exit = exit
+  return responses[1]
 end
 
 return curl

@@ -1,4 +1,4 @@
--- The mock tenant misbehaves as its README says, keeps records, and leaves nothing behind.
+-- The mock tenant misbehaves as its README says, records requests, and leaves nothing behind.
 
 local socket = require "socket"
 local tenant = require "spec.tenant.control"
@@ -9,7 +9,7 @@ local GRACE = "auth0|5f7c8ec7c33c6c004bbafe83"
 local BODY = '{"permissions":[{"resource_server_identifier":"https://api.example.com/",'
   .. '"permission_name":"read:reports"}]}'
 
--- Exit statuses of curl.
+-- curl's exit statuses.
 local UNSUPPORTED_PROTOCOL, TLS_CONNECT, PARTIAL_FILE, TIMEOUT, EMPTY_REPLY = 1, 35, 18, 28, 52
 local RECEIVE_FAILURE, BAD_CERTIFICATE, HTTP2_STREAM = 56, 60, 92
 
@@ -27,7 +27,7 @@ local function assign() assert.equal(201, ask("POST", PATH, { body = BODY }).sta
 
 local function held() return #tenant.user(GRACE).permissions end
 
--- Calls check until it is true, for a bounded time; returns whether it became so.
+-- Calls check until it returns true, for a bounded time; returns whether it did.
 local function becomes(check)
   for _ = 1, 250 do
     if check() then return true end
@@ -39,34 +39,34 @@ end
 before_each(tenant.reset)
 
 describe("a fault of the tenant", function()
-  it("of kind status has the API's words, or what it was given", function()
+  it("of kind status sends the API's error body, or the given body", function()
     tenant.fault { kind = "status", status = 503 }
-    local answer = delete()
-    assert.equal(503, answer.status)
-    assert.same({ statusCode = 503, error = "Service Unavailable", message = "Service Unavailable" }, answer.json)
+    local response = delete()
+    assert.equal(503, response.status)
+    assert.same({ statusCode = 503, error = "Service Unavailable", message = "Service Unavailable" }, response.json)
     tenant.fault { kind = "status", status = 429 }
     assert.equal("too_many_requests", delete().json.errorCode)
     tenant.fault { kind = "status", status = 520, body = "<html>", headers = { ["Retry-After"] = "7" } }
-    answer = delete()
-    assert.equal(520, answer.status)
-    assert.equal("<html>", answer.body)
-    assert.equal("7", answer.headers["retry-after"])
+    response = delete()
+    assert.equal(520, response.status)
+    assert.equal("<html>", response.body)
+    assert.equal("7", response.headers["retry-after"])
     tenant.fault { kind = "status", status = 400, body = { message = "json" } }
     assert.equal('{"message":"json"}', delete().body)
     tenant.fault { kind = "status", status = 204 }
     assert.equal("", delete().body)
   end)
 
-  it("that cuts the connection before an answer is seen as that", function()
+  it("of kind reset_before, close_before or garbage breaks the connection before a response", function()
     for _, kind in ipairs { "reset_before", "close_before", "garbage" } do
       local expected = ({ reset_before = RECEIVE_FAILURE, close_before = EMPTY_REPLY,
         garbage = UNSUPPORTED_PROTOCOL })[kind]
       for _, request in ipairs { get, delete } do
         tenant.fault { kind = kind }
-        local answer = request()
-        assert.equal(kind .. " " .. expected, kind .. " " .. answer.exit)
-        assert.equal(0, answer.status)
-        assert.equal("", answer.body)
+        local response = request()
+        assert.equal(kind .. " " .. expected, kind .. " " .. response.exit)
+        assert.equal(0, response.status)
+        assert.equal("", response.body)
       end
       tenant.fault { kind = kind }
       assert.equal(HTTP2_STREAM, get({ http = "2" }).exit)
@@ -77,22 +77,22 @@ describe("a fault of the tenant", function()
     end
   end)
 
-  it("that cuts the connection within an answer shows a half of it", function()
+  it("of kind reset_during or truncated breaks the connection after half of the body", function()
     assign()
     local whole = get().body
     for kind, expected in pairs { reset_during = RECEIVE_FAILURE, truncated = PARTIAL_FILE } do
       tenant.fault { kind = kind }
-      local answer = get()
-      assert.equal(expected, answer.exit)
-      assert.equal(200, answer.status)
-      assert.equal(tostring(#whole), answer.headers["content-length"])
-      assert.equal(whole:sub(1, math.floor(#whole / 2)), answer.body)
-      -- A removal has no body to cut: it gets one.
+      local response = get()
+      assert.equal(expected, response.exit)
+      assert.equal(200, response.status)
+      assert.equal(tostring(#whole), response.headers["content-length"])
+      assert.equal(whole:sub(1, math.floor(#whole / 2)), response.body)
+      -- The response to a removal has no body to cut, so it gets one.
       tenant.fault { kind = kind }
-      answer = delete()
-      assert.equal(expected, answer.exit)
-      assert.equal(200, answer.status)
-      assert.equal(tonumber(answer.headers["content-length"]), #answer.body * 2 + 1)
+      response = delete()
+      assert.equal(expected, response.exit)
+      assert.equal(200, response.status)
+      assert.equal(tonumber(response.headers["content-length"]), #response.body * 2 + 1)
       tenant.fault { kind = kind }
       assert.equal(HTTP2_STREAM, get({ http = "2" }).exit)
     end
@@ -102,43 +102,43 @@ describe("a fault of the tenant", function()
     end
   end)
 
-  it("of kind truncated_json is whole for HTTP, but not for JSON", function()
+  it("of kind truncated_json sends a complete response with half of the JSON", function()
     tenant.fault { kind = "truncated_json", count = 2 }
     for _, http in ipairs { "1.1", "2" } do
-      local answer = delete { http = http }
-      assert.equal(0, answer.exit)
-      assert.equal(200, answer.status)
-      assert.is_nil(answer.json)
-      assert.equal('{"permissions":[],"start', answer.body)
+      local response = delete { http = http }
+      assert.equal(0, response.exit)
+      assert.equal(200, response.status)
+      assert.is_nil(response.json)
+      assert.equal('{"permissions":[],"start', response.body)
     end
   end)
 
-  it("of kind stall stops in the middle of the body, and ends there", function()
+  it("of kind stall stops in the middle of the body and closes the connection in the end", function()
     tenant.fault { kind = "stall" }
-    local answer = get { max_time = 0.2 }
-    assert.equal(TIMEOUT, answer.exit)
-    assert.equal(200, answer.status)
-    assert.equal("[", answer.body)
+    local response = get { max_time = 0.2 }
+    assert.equal(TIMEOUT, response.exit)
+    assert.equal(200, response.status)
+    assert.equal("[", response.body)
     tenant.fault { kind = "stall", seconds = 0.05 }
-    answer = get()
-    assert.equal(PARTIAL_FILE, answer.exit)
-    assert.equal("[", answer.body)
+    response = get()
+    assert.equal(PARTIAL_FILE, response.exit)
+    assert.equal("[", response.body)
   end)
 
-  it("of kind drip or delay is late but whole", function()
+  it("of kind drip or delay sends the complete response late", function()
     assign()
     local whole = get().body
     tenant.fault { kind = "drip", interval = 0.001 }
-    local answer = get()
-    assert.equal(whole, answer.body)
-    assert.is_true(answer.seconds > 0.0005 * #whole)
+    local response = get()
+    assert.equal(whole, response.body)
+    assert.is_true(response.seconds > 0.0005 * #whole)
     tenant.fault { kind = "delay", seconds = 0.1 }
-    answer = get()
-    assert.equal(whole, answer.body)
-    assert.is_true(answer.seconds > 0.09)
+    response = get()
+    assert.equal(whole, response.body)
+    assert.is_true(response.seconds > 0.09)
   end)
 
-  it("of kind delay is performed after the wait, or before it where it is applied", function()
+  it("of kind delay performs the operation after the wait, or before it with applied", function()
     assign()
     tenant.fault { kind = "delay", seconds = 0.3 }
     assert.equal(TIMEOUT, delete({ max_time = 0.1 }).exit)
@@ -149,58 +149,58 @@ describe("a fault of the tenant", function()
     assert.equal(0, held())
   end)
 
-  it("of kind html comes as from a CDN", function()
+  it("of kind html sends a page like a CDN's", function()
     tenant.fault { kind = "html" }
-    local answer = delete()
-    assert.equal(502, answer.status)
-    assert.equal("text/html; charset=UTF-8", answer.headers["content-type"])
-    assert.equal("cloudflare", answer.headers.server)
-    assert.matches("^<!DOCTYPE html>.*502: Bad Gateway.*</html>\n$", answer.body)
+    local response = delete()
+    assert.equal(502, response.status)
+    assert.equal("text/html; charset=UTF-8", response.headers["content-type"])
+    assert.equal("cloudflare", response.headers.server)
+    assert.matches("^<!DOCTYPE html>.*502: Bad Gateway.*</html>\n$", response.body)
     tenant.fault { kind = "html", status = 504 }
     assert.equal(504, delete().status)
   end)
 
-  it("of kind huge is valid JSON of the size that was asked for", function()
+  it("of kind huge sends valid JSON of the requested size", function()
     for _, chunked in ipairs { true, false } do
       tenant.fault { kind = "huge", bytes = 200001, chunked = chunked }
-      local answer = get()
-      assert.equal(0, answer.exit)
-      assert.equal(200001, #answer.body)
-      assert.same({}, answer.json)
-      assert.equal(chunked and "chunked" or nil, answer.headers["transfer-encoding"])
-      assert.equal(not chunked and "200001" or nil, answer.headers["content-length"])
+      local response = get()
+      assert.equal(0, response.exit)
+      assert.equal(200001, #response.body)
+      assert.same({}, response.json)
+      assert.equal(chunked and "chunked" or nil, response.headers["transfer-encoding"])
+      assert.equal(not chunked and "200001" or nil, response.headers["content-length"])
     end
     tenant.fault { kind = "huge" }
     assert.equal(9 * 1024 * 1024, #get().body)
   end)
 
-  it("of kind huge_header is one header, or many", function()
+  it("of kind huge_header sends one huge header, or many smaller ones", function()
     tenant.fault { kind = "huge_header", bytes = 30000 }
     assert.equal(30000, #get().headers["x-huge-1"])
     tenant.fault { kind = "huge_header", bytes = 30000, headers = 3 }
-    local answer = get()
-    assert.equal(10000, #answer.headers["x-huge-3"])
-    assert.equal("[]", answer.body)
+    local response = get()
+    assert.equal(10000, #response.headers["x-huge-3"])
+    assert.equal("[]", response.body)
   end)
 
-  it("of kind redirect leads elsewhere", function()
+  it("of kind redirect sends a redirect to the given location", function()
     tenant.fault { kind = "redirect" }
-    local answer = delete()
-    assert.equal(302, answer.status)
-    assert.equal("https://localhost/elsewhere", answer.headers.location)
+    local response = delete()
+    assert.equal(302, response.status)
+    assert.equal("https://localhost/elsewhere", response.headers.location)
     tenant.fault { kind = "redirect", status = 307, location = "/x" }
-    answer = delete()
-    assert.equal(307, answer.status)
-    assert.matches("/x$", answer.headers.location)
+    response = delete()
+    assert.equal(307, response.status)
+    assert.matches("/x$", response.headers.location)
   end)
 
-  it("of kind early answers a body that it did not read, and closes", function()
+  it("of kind early responds without reading the body, and closes the connection", function()
     tenant.fault { kind = "early", count = 2 }
     for _, http in ipairs { "1.1", "2" } do
-      local answer = delete { http = http, body = BODY .. (" "):rep(500000) }
-      assert.equal(0, answer.exit)
-      assert.equal(503, answer.status)
-      assert.equal(http == "1.1" and "close" or nil, answer.headers.connection)
+      local response = delete { http = http, body = BODY .. (" "):rep(500000) }
+      assert.equal(0, response.exit)
+      assert.equal(503, response.status)
+      assert.equal(http == "1.1" and "close" or nil, response.headers.connection)
     end
     for _, request in ipairs(tenant.requests()) do
       assert.equal("", request.body)
@@ -208,15 +208,15 @@ describe("a fault of the tenant", function()
     end
   end)
 
-  it("of kind informational says something before the real answer", function()
+  it("of kind informational sends a 1xx response before the real one", function()
     assign()
     tenant.fault { kind = "informational", method = "DELETE" }
-    local answer = delete()
-    assert.equal(0, answer.exit)
-    assert.equal(2, answer.blocks)
-    assert.equal(204, answer.status)
-    assert.equal("application/json; charset=utf-8", answer.headers["content-type"])
-    assert.matches("^%d+$", answer.headers["x-ratelimit-reset"])
+    local response = delete()
+    assert.equal(0, response.exit)
+    assert.equal(2, response.blocks)
+    assert.equal(204, response.status)
+    assert.equal("application/json; charset=utf-8", response.headers["content-type"])
+    assert.matches("^%d+$", response.headers["x-ratelimit-reset"])
     assert.equal(0, held())
     tenant.fault { kind = "informational" }
     assert.equal("[]", get().body)
@@ -224,7 +224,7 @@ describe("a fault of the tenant", function()
     assert.equal(1, get({ http = "2" }).blocks)
   end)
 
-  it("leaves a removal undone, unless it is applied", function()
+  it("prevents the removal, unless applied is set", function()
     for _, kind in ipairs {
       "status", "reset_before", "close_before", "reset_during", "truncated", "truncated_json", "garbage", "html",
       "redirect",
@@ -242,7 +242,7 @@ describe("a fault of the tenant", function()
     end
   end)
 
-  it("is for the requests that it names, so many of them, after so many others", function()
+  it("applies to matching requests only: count of them, after skipping the first ones", function()
     tenant.fault { kind = "status", status = 500, method = "DELETE", path = "/permissions$", after = 1, count = 2 }
     tenant.fault { kind = "status", status = 501, method = "GET" }
     assert.equal(501, get().status)
@@ -261,14 +261,14 @@ describe("a fault of the tenant", function()
     assert.same({}, tenant.pending_faults())
   end)
 
-  it("that makes no sense is not queued, and its mistake is named", function()
+  it("is refused with a message that names the error if it is not valid", function()
     for complaint, fault in pairs {
       ["unknown kind of fault: nonsense"] = { kind = "nonsense" },
-      ["a fault of kind delay knows no status"] = { kind = "delay", status = 500 },
+      ["a fault of kind delay has no member status"] = { kind = "delay", status = 500 },
       ["a fault of kind status needs a status"] = { kind = "status" },
       ["count of a fault cannot be 0%.5"] = { kind = "garbage", count = 0.5 },
-      ["an early answer comes before"] = { kind = "early", applied = true },
-      ["path is no Lua pattern"] = { kind = "garbage", path = "%" },
+      ["an early response comes before the operation can be applied"] = { kind = "early", applied = true },
+      ["path is not a Lua pattern"] = { kind = "garbage", path = "%" },
     } do
       assert.error_matches(function() tenant.fault(fault) end, complaint)
     end
@@ -277,7 +277,7 @@ describe("a fault of the tenant", function()
 end)
 
 describe("a reset of the tenant", function()
-  it("ends what a fault still holds up, and keeps it from the data of after the reset", function()
+  it("ends requests that a fault holds up, so that they cannot change the data afterwards", function()
     tenant.fault { kind = "delay", seconds = 0.3 }
     tenant.fault { kind = "stall" }
     tenant.fault { kind = "delay", seconds = 60, applied = true }
@@ -290,8 +290,8 @@ describe("a reset of the tenant", function()
   end)
 end)
 
-describe("the tenant's other doors", function()
-  it("have certificates that are not to be trusted", function()
+describe("the tenant's other ports", function()
+  it("present certificates that a client must not trust", function()
     for _, domain in ipairs { tenant.expired_domain, tenant.wrong_host_domain } do
       assert.equal(BAD_CERTIFICATE, ask("GET", "https://" .. domain .. PATH).exit)
       assert.equal(200, ask("GET", "https://" .. domain .. PATH, { options = { insecure = true } }).status)
@@ -299,7 +299,7 @@ describe("the tenant's other doors", function()
     assert.equal(BAD_CERTIFICATE, get({ ca_file = tenant.other_ca_file }).exit)
   end)
 
-  it("speak old TLS, no TLS, or nothing at all", function()
+  it("use old TLS, no TLS, or send nothing at all", function()
     assert.equal(TLS_CONNECT, ask("GET", "https://" .. tenant.old_tls_domain .. PATH).exit)
     assert.equal(200, ask("GET", "https://" .. tenant.old_tls_domain .. PATH,
       { options = { tlsv1 = true, ciphers = "ALL:@SECLEVEL=0" } }).status)
@@ -308,7 +308,7 @@ describe("the tenant's other doors", function()
     assert.equal(TIMEOUT, ask("GET", "https://" .. tenant.silent_domain .. PATH, { max_time = 0.2 }).exit)
   end)
 
-  it("open to names that look real", function()
+  it("accept the domain names in the certificate and no others", function()
     local options = { ["connect-to"] = "::" .. tenant.domain }
     assert.equal(200, ask("GET", "https://acme.eu.auth0.com" .. PATH, { options = options }).status)
     assert.equal(BAD_CERTIFICATE, ask("GET", "https://other.eu.auth0.com" .. PATH, { options = options }).exit)
@@ -316,7 +316,7 @@ describe("the tenant's other doors", function()
 end)
 
 describe("the tenant's record", function()
-  it("has what was asked and answered, as it came", function()
+  it("contains requests exactly as they were sent, with the status of the response", function()
     delete { headers = { ["X-Twice"] = "a", ["x-twice"] = "b", ["X-Empty"] = "" } }
     ask("GET", PATH .. "?page=1&x=%2F", { http = "2" })
     local first, second = tenant.requests()[1], tenant.requests()[2]
@@ -340,7 +340,7 @@ describe("the tenant's record", function()
     assert.same({ 400, 400 }, { second.status, second.performed })
   end)
 
-  it("can be forgotten, and turned off", function()
+  it("can be cleared and turned off", function()
     get()
     tenant.forget_requests()
     assert.same({}, tenant.requests())
@@ -349,10 +349,10 @@ describe("the tenant's record", function()
     assert.same({}, tenant.requests())
   end)
 
-  it("counts connections, and those that are open", function()
+  it("counts all connections and the open ones", function()
     local request = { method = "GET", path = PATH }
-    local answers = curl.perform { request, request, request }
-    assert.same({ 1, 0, 0 }, { answers[1].connects, answers[2].connects, answers[3].connects })
+    local responses = curl.perform { request, request, request }
+    assert.same({ 1, 0, 0 }, { responses[1].connects, responses[2].connects, responses[3].connects })
     assert.equal(1, (tenant.connections()))
     get()
     assert.equal(2, (tenant.connections()))
@@ -368,7 +368,7 @@ describe("the tenant's record", function()
 end)
 
 describe("the tenant's data", function()
-  it("are gone after a reset, with faults, record and settings", function()
+  it("is gone after a reset, and so are faults, record and settings", function()
     assign()
     tenant.fault { kind = "garbage" }
     tenant.settings { bucket = 7, page_cap = 2 }
@@ -384,14 +384,14 @@ describe("the tenant's data", function()
     assert.equal(401, get({ token = token }).status)
   end)
 
-  it("are the README's after a reset to the example", function()
+  it("is the README's example data after a reset to it", function()
     assert.same({ user_id = "auth0|5f7c8ec7c33c6c004bbafe82", email = "ada@example.com", name = "Ada Example",
       permissions = {}, roles = { "rol_Auditor0000000001" } }, tenant.user "auth0|5f7c8ec7c33c6c004bbafe82")
     assert.same({ user_id = GRACE, email = "grace@example.com", name = "Grace Example", permissions = {}, roles = {} },
       tenant.user(GRACE))
   end)
 
-  it("can be added, as the README does", function()
+  it("can be added as in the README", function()
     tenant.seed {
       resource_servers = { { identifier = "urn:shop", name = "Shop",
         scopes = { "read:cart", { value = "pay", description = "Pay" } } } },
@@ -407,27 +407,27 @@ describe("the tenant's data", function()
     assert.is_nil(list[2].description)
   end)
 
-  it("are refused with the mistake named", function()
+  it("is refused with a message that names the error if it is not valid", function()
     local no_scope = { { resource_server_identifier = "urn:no", permission_name = "x" } }
     for complaint, data in pairs {
-      ["there is no permission x of urn:no"] = { users = { { user_id = "a|b", permissions = no_scope } } },
-      ["there is no role rol_no"] = { users = { { user_id = "a|b", roles = { "rol_no" } } } },
+      ["no such permission: x of urn:no"] = { users = { { user_id = "a|b", permissions = no_scope } } },
+      ["no such role: rol_no"] = { users = { { user_id = "a|b", roles = { "rol_no" } } } },
       ["user_id is missing"] = { users = { { email = "a@example.com" } } },
       ["unknown kind of data: usrs"] = { usrs = {} },
-      ["the body makes no sense"] = { users = "ada" },
+      ["invalid body: "] = { users = "ada" },
     } do
       assert.error_matches(function() tenant.seed(data) end, "400 .*" .. complaint)
     end
     assert.error_matches(function() tenant.settings { nonsense = 1 } end, "unknown setting: nonsense")
     assert.error_matches(function() tenant.settings { bucket = 0 } end, "setting bucket cannot be 0")
-    assert.error_matches(function() tenant.issue_token { scope = 1 } end, "400 .*the body makes no sense")
+    assert.error_matches(function() tenant.issue_token { scope = 1 } end, "400 .*invalid body: ")
   end)
 end)
 
 describe("spec/tenant/run", function()
   local notes = tenant.directory .. "/notes"
 
-  -- Runs a line of the shell; returns what it printed on both streams, and its status.
+  -- Runs a shell command line; returns its output (stdout and stderr) and its status.
   local function shell(line)
     local pipe = assert(io.popen("{ " .. line .. "\n} 2>&1; echo \"status $?\""))
     local output = pipe:read "*a"
@@ -442,7 +442,7 @@ describe("spec/tenant/run", function()
     return file ~= nil
   end
 
-  -- Whether a process runs; one that only waits for its parent to ask for its status does not.
+  -- Whether a process is running; a zombie is not.
   local function is_running(process)
     local file = io.open("/proc/" .. process .. "/stat")
     local text = file and file:read "*a" or ""
@@ -460,7 +460,7 @@ describe("spec/tenant/run", function()
     return status ~= 0 and not exists(directory .. "/nginx.conf") and not exists(directory)
   end
 
-  -- Starts a tenant in the background whose command waits; returns its directory, and the processes of `run`, nginx
+  -- Starts a tenant in the background whose command sleeps; returns its directory and the process ids of `run`, nginx
   -- and the command.
   local function start()
     os.remove(notes)
@@ -483,7 +483,7 @@ describe("spec/tenant/run", function()
     assert.equal(127, select(2, shell "spec/tenant/run -- no-such-command-as-this"))
   end)
 
-  it("leaves nothing behind when it is told to end, and takes its command along", function()
+  it("ends its command and leaves nothing behind when it receives SIGTERM", function()
     local directory, run, nginx, command = start()
     assert.is_true(is_running(nginx) and is_running(command))
     shell("kill -TERM " .. run)
@@ -493,7 +493,7 @@ describe("spec/tenant/run", function()
     assert.is_true(becomes(function() return nothing_left(directory) end))
   end)
 
-  it("leaves nothing of the tenant behind when it is killed", function()
+  it("leaves no nginx and no directory behind when it is killed", function()
     local directory, run, nginx, command = start()
     shell("kill -KILL " .. run)
     assert.is_true(becomes(function() return not is_running(run) and not is_running(nginx) end))
@@ -501,21 +501,21 @@ describe("spec/tenant/run", function()
     shell("kill " .. command)
   end)
 
-  it("hands arguments, standard input and the environment through", function()
+  it("passes arguments, standard input and the environment on to its command", function()
     local text = shell [[echo input | X='a b' spec/tenant/run --empty -- sh -c 'cat; echo "$X|$1|$2"' sh 'c  d' '' ]]
     assert.equal("input\na b|c  d|\n", text)
   end)
 
-  it("starts empty where it is asked to, and on the port that it was given", function()
+  it("starts without data with --empty, and refuses a --port that is in use", function()
     local text = shell [[spec/tenant/run --empty sh -c \
       'curl -s "$TENANT_CONTROL/users/auth0%7C5f7c8ec7c33c6c004bbafe83"']]
-    assert.matches("there is no such user", text)
+    assert.matches("no such user", text)
     local refusal, status = shell("spec/tenant/run --port " .. tenant.port .. " true")
     assert.equal(1, status)
     assert.equal("port " .. tenant.port .. " is in use", refusal:match "tenant: (port [^\n]+)")
   end)
 
-  it("explains itself, and refuses what it does not know", function()
+  it("shows its usage with --help, and refuses unknown options", function()
     assert.matches("^Usage: run", (shell "spec/tenant/run --help"))
     local text, status = shell "spec/tenant/run --nonsense true"
     assert.equal(1, status)

@@ -1,5 +1,5 @@
--- The mock tenant against exchanges that were recorded with real tenants (by the makers of Auth0's Terraform provider
--- and Go SDK), and the token endpoint. Only the shapes of the recordings are kept here.
+-- Replays exchanges that were recorded with real tenants (by the authors of Auth0's Terraform provider and Go SDK)
+-- against the mock tenant, and tests its token endpoint. Only the form of the recordings is kept here.
 
 local cjson = require "cjson"
 local tenant = require "spec.tenant.control"
@@ -21,7 +21,7 @@ local function body_of(...)
   return '{"permissions":[' .. table.concat(items, ",") .. "]}"
 end
 
--- The recorded text of a list of permissions; `sources` is what a user's entries have and a role's lack.
+-- The recorded text of a list of permissions. `sources` is for a user's entries; a role's have none.
 local function list_of(limit, sources, ...)
   local items = {}
   for i, name in ipairs { ... } do
@@ -33,23 +33,23 @@ end
 
 local DIRECT = ',"sources":[{"source_id":"","source_name":"","source_type":"DIRECT"}]'
 
--- Performs exchanges { method, path, body or false, status, answer } in order, and compares the text of the answers.
+-- Sends the requests of { method, path, body or false, status, response } in order, and compares the response texts.
 local function replay(exchanges)
   local requests = {}
   for i, exchange in ipairs(exchanges) do
     requests[i] = { method = exchange[1], path = exchange[2], body = exchange[3] or nil }
   end
-  local answers, exit = curl.perform(requests)
+  local responses, exit = curl.perform(requests)
   assert.equal(0, exit)
   for i, exchange in ipairs(exchanges) do
     local title = ("%d: %s %s "):format(i, exchange[1], exchange[2])
-    assert.equal(title .. exchange[4] .. " " .. exchange[5], title .. answers[i].status .. " " .. answers[i].body)
-    assert.equal("application/json; charset=utf-8", answers[i].headers["content-type"])
-    assert.matches("^%d+$", answers[i].headers["x-ratelimit-remaining"])
+    assert.equal(title .. exchange[4] .. " " .. exchange[5], title .. responses[i].status .. " " .. responses[i].body)
+    assert.equal("application/json; charset=utf-8", responses[i].headers["content-type"])
+    assert.matches("^%d+$", responses[i].headers["x-ratelimit-remaining"])
   end
 end
 
-describe("the life that was recorded", function()
+describe("the tenant, replaying a recording,", function()
   before_each(function()
     tenant.empty()
     tenant.seed {
@@ -61,7 +61,7 @@ describe("the life that was recorded", function()
     }
   end)
 
-  it("of a user's permissions is the tenant's", function()
+  it("assigns, lists and removes a user's permissions as recorded", function()
     local path = USER .. "/permissions"
     replay {
       { "POST", path, body_of "read:foo", 201, "{}" },
@@ -75,14 +75,14 @@ describe("the life that was recorded", function()
       { "GET", path .. FIRST_PAGE, false, 200, list_of(100, DIRECT) },
       { "POST", path, body_of("create:foo", "read:foo"), 201, "{}" },
       { "GET", path .. FIRST_PAGE, false, 200, list_of(100, DIRECT, "create", "read") },
-      -- As recorded: all at once, and then each of them again.
+      -- As recorded: both at once, then each again.
       { "DELETE", path, body_of("create:foo", "read:foo"), 204, "" },
       { "DELETE", path, body_of "create:foo", 204, "" },
       { "DELETE", path, body_of "read:foo", 204, "" },
     }
   end)
 
-  it("of a role's permissions is the tenant's", function()
+  it("assigns, lists and removes a role's permissions as recorded", function()
     local path = ROLE .. "/permissions"
     replay {
       { "GET", ROLE, false, 200, '{"id":"rol_n1z6LFTpIHVtfM8R","name":"test-role","description":"Test Role"}' },
@@ -99,7 +99,7 @@ describe("the life that was recorded", function()
     }
   end)
 
-  it("of a user's roles is the tenant's", function()
+  it("assigns, lists and removes a user's roles as recorded", function()
     local path, body = USER .. "/roles", '{"roles":["rol_n1z6LFTpIHVtfM8R"]}'
     replay {
       { "POST", path, body, 204, "" },
@@ -110,23 +110,23 @@ describe("the life that was recorded", function()
     }
   end)
 
-  it("of an API whose scopes are replaced is the tenant's", function()
+  it("replaces the scopes of an API as recorded", function()
     for _, scopes in ipairs { { { value = "read:foo", description = "Can read Foo" } }, cjson.decode "[]" } do
-      local answer = ask("PATCH", API_PATH, { body = #scopes > 0 and { scopes = scopes } or '{"scopes":[]}' })
-      assert.equal(200, answer.status)
+      local response = ask("PATCH", API_PATH, { body = #scopes > 0 and { scopes = scopes } or '{"scopes":[]}' })
+      assert.equal(200, response.status)
       assert.same({
         id = "66e0a201e5d56cfb7a9a50a1", name = API_NAME, identifier = API, allow_offline_access = false,
         skip_consent_for_verifiable_first_party_clients = false, token_lifetime = 86400,
         token_lifetime_for_web = 7200, signing_alg = "RS256", scopes = scopes,
-      }, answer.json)
+      }, response.json)
     end
     replay { { "DELETE", USER .. "/permissions", body_of "read:foo", 204, "" } }
   end)
 
-  it("has roles that do not exist, without an errorCode", function()
+  it("responds with 404 and no errorCode for an unknown role", function()
     for method, body in pairs { GET = false, POST = body_of "read:foo", DELETE = body_of "read:foo" } do
-      local answer = ask(method, "/api/v2/roles/rol_0000000000000000/permissions", { body = body or nil })
-      assert.equal('{"statusCode":404,"error":"Not Found","message":"The role does not exist."}', answer.body)
+      local response = ask(method, "/api/v2/roles/rol_0000000000000000/permissions", { body = body or nil })
+      assert.equal('{"statusCode":404,"error":"Not Found","message":"The role does not exist."}', response.body)
     end
   end)
 end)
@@ -142,10 +142,10 @@ describe("/oauth/token of the tenant", function()
     return ask("POST", "/oauth/token", { token = false, body = body })
   end
 
-  local function assert_refused(answer, status, code, description)
-    assert.equal(status, answer.status)
-    assert.same({ error = code, error_description = description }, answer.json)
-    assert.equal("application/json; charset=utf-8", answer.headers["content-type"])
+  local function assert_refused(response, status, code, description)
+    assert.equal(status, response.status)
+    assert.same({ error = code, error_description = description }, response.json)
+    assert.equal("application/json; charset=utf-8", response.headers["content-type"])
   end
 
   before_each(function()
@@ -158,42 +158,42 @@ describe("/oauth/token of the tenant", function()
     } }
   end)
 
-  it("gives a token that has the client's scope and life", function()
-    local answer = granted()
-    assert.equal(200, answer.status)
-    assert.equal("no-store", answer.headers["cache-control"])
-    local token = answer.json.access_token
+  it("issues a token with the client's scope and lifetime", function()
+    local response = granted()
+    assert.equal(200, response.status)
+    assert.equal("no-store", response.headers["cache-control"])
+    local token = response.json.access_token
     assert.matches("^[%w_-]+%.[%w_-]+%.[%w_-]+$", token)
-    assert.same({ access_token = token, scope = "read:users", expires_in = 120, token_type = "Bearer" }, answer.json)
+    assert.same({ access_token = token, scope = "read:users", expires_in = 120, token_type = "Bearer" }, response.json)
     assert.equal(200, ask("GET", "/api/v2/users/auth0%7C5f7c8ec7c33c6c004bbafe82", { token = token }).status)
     assert.equal(403, ask("GET", "/api/v2/roles", { token = token }).status)
     assert.are_not.equal(token, granted().json.access_token)
   end)
 
-  it("gives a token of all scopes for a day where the client has no limits of its own", function()
-    local answer = granted { client_id = "lord" }
-    assert.equal(86400, answer.json.expires_in)
-    assert.matches("update:users", answer.json.scope)
-    assert.equal(200, ask("GET", "/api/v2/roles", { token = answer.json.access_token }).status)
+  it("issues a token for all scopes and a day if the client has no limits of its own", function()
+    local response = granted { client_id = "lord" }
+    assert.equal(86400, response.json.expires_in)
+    assert.matches("update:users", response.json.scope)
+    assert.equal(200, ask("GET", "/api/v2/roles", { token = response.json.access_token }).status)
   end)
 
-  it("takes a form as well", function()
-    local answer = ask("POST", "/oauth/token", {
+  it("accepts a form, too", function()
+    local response = ask("POST", "/oauth/token", {
       token = false, headers = { ["Content-Type"] = "application/x-www-form-urlencoded" },
       body = "grant_type=client_credentials&client_id=robot&client_secret=s3cret%26%25&audience="
         .. audience:gsub("[:/]", { [":"] = "%3A", ["/"] = "%2F" }),
     })
-    assert.equal(200, answer.status)
-    assert.equal("read:users", answer.json.scope)
+    assert.equal(200, response.status)
+    assert.equal("read:users", response.json.scope)
   end)
 
-  it("refuses a wrong secret and an unknown client alike", function()
+  it("refuses a wrong secret and an unknown client in the same way", function()
     for _, changes in ipairs { { client_secret = "guess" }, { client_secret = false }, { client_id = "nobody" } } do
       assert_refused(granted(changes), 401, "access_denied", "Unauthorized")
     end
   end)
 
-  it("refuses clients without a grant, or without the grant type", function()
+  it("refuses clients without a grant, and other grant types", function()
     assert_refused(granted { client_id = "stranger" }, 403, "access_denied",
       ('Client is not authorized to access "%s". You need to create a "client-grant" associated to this API.')
         :format(audience))
@@ -203,13 +203,13 @@ describe("/oauth/token of the tenant", function()
       "Unsupported grant type: password")
   end)
 
-  it("refuses an audience that is not its own, were it only for the slash", function()
+  it("refuses a foreign audience, and one without the trailing slash", function()
     for _, other in ipairs { audience:sub(1, -2), "https://other.eu.auth0.com/api/v2/" } do
       assert_refused(granted { audience = other }, 403, "access_denied", "Service not enabled within domain: " .. other)
     end
   end)
 
-  it("refuses what is no request for a token", function()
+  it("refuses a request with a missing parameter, malformed JSON or the wrong method", function()
     assert_refused(granted { audience = false }, 400, "invalid_request", "Missing required parameter: audience")
     assert_refused(granted { grant_type = false }, 400, "invalid_request", "Missing required parameter: grant_type")
     assert_refused(ask("POST", "/oauth/token", { token = false, body = "{" }), 400, "invalid_request",
@@ -217,7 +217,7 @@ describe("/oauth/token of the tenant", function()
     assert.equal(404, ask("GET", "/oauth/token", { token = false }).status)
   end)
 
-  it("forgets its tokens when the tenant is reset, but not the one that a command was started with", function()
+  it("invalidates all tokens on a reset except TENANT_TOKEN", function()
     local token = granted().json.access_token
     tenant.reset()
     assert.equal(401, ask("GET", "/api/v2/roles", { token = token }).status)

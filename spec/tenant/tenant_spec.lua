@@ -1,5 +1,5 @@
--- The mock tenant answers as the real API does. Seen through curl, so that our module's mistakes and the tenant's
--- cannot agree with each other.
+-- The mock tenant responds as the real API does. Tested with curl, so that a mistake in our module cannot hide the same
+-- mistake in the tenant.
 
 local socket = require "socket"
 local cjson = require "cjson"
@@ -38,19 +38,19 @@ local function names_of(list)
   return table.concat(names, " ")
 end
 
--- An error answer as the API writes it.
-local function assert_error(answer, status, reason, message, code)
-  assert.equal(status, answer.status)
-  assert.same({ statusCode = status, error = reason, message = message, errorCode = code }, answer.json)
-  assert.equal("application/json; charset=utf-8", answer.headers["content-type"])
+-- Checks an error response in the API's format.
+local function assert_error(response, status, reason, message, code)
+  assert.equal(status, response.status)
+  assert.same({ statusCode = status, error = reason, message = message, errorCode = code }, response.json)
+  assert.equal("application/json; charset=utf-8", response.headers["content-type"])
 end
 
-local function assert_limits(answer, expected)
+local function assert_limits(response, expected)
   for _, name in ipairs(LIMITS) do
     if expected then
-      assert.matches("^%d+$", answer.headers[name])
+      assert.matches("^%d+$", response.headers[name])
     else
-      assert.is_nil(answer.headers[name])
+      assert.is_nil(response.headers[name])
     end
   end
 end
@@ -58,42 +58,42 @@ end
 before_each(tenant.reset)
 
 describe("users/{id}/permissions of the tenant", function()
-  it("answers a removal with a 204 that has no body and still names a type", function()
+  it("responds to a removal with 204, a content type and no body", function()
     ask("POST", ADAS, { body = body_of "read:reports" })
     for _, http in ipairs { "1.1", "2" } do
-      local answer = ask("DELETE", ADAS, { body = body_of "read:reports", http = http })
-      assert.equal(0, answer.exit)
-      assert.equal(http, answer.http)
-      assert.equal(204, answer.status)
-      assert.equal("", answer.body)
-      assert.equal("application/json; charset=utf-8", answer.headers["content-type"])
-      assert.is_nil(answer.headers["content-length"])
-      assert.is_nil(answer.headers["transfer-encoding"])
+      local response = ask("DELETE", ADAS, { body = body_of "read:reports", http = http })
+      assert.equal(0, response.exit)
+      assert.equal(http, response.http)
+      assert.equal(204, response.status)
+      assert.equal("", response.body)
+      assert.equal("application/json; charset=utf-8", response.headers["content-type"])
+      assert.is_nil(response.headers["content-length"])
+      assert.is_nil(response.headers["transfer-encoding"])
     end
     assert.equal("", held(ADA))
   end)
 
-  it("is silent about the removal of what is not held, or does not exist", function()
+  it("silently ignores the removal of permissions that are not held or do not exist", function()
     ask("POST", GRACES, { body = body_of("read:reports", "write:reports") })
     local mixed = body_of("approve:invoices", "no:such", "read:reports")
     table.insert(mixed.permissions, 1, { resource_server_identifier = "urn:no:such", permission_name = "x" })
-    local answer = ask("DELETE", GRACES, { body = mixed })
-    assert.equal(204, answer.status)
+    local response = ask("DELETE", GRACES, { body = mixed })
+    assert.equal(204, response.status)
     assert.equal("write:reports", held(GRACE))
   end)
 
-  it("removes nothing, in silence, where an API is named by its id and not its identifier", function()
+  it("silently removes nothing when an API is named by its id instead of its identifier", function()
     ask("POST", GRACES, { body = body_of "read:reports" })
     local id = ask("GET", "/api/v2/resource-servers").json[1].id
     assert.matches("^%x+$", id)
     assert.equal(24, #id)
-    local answer = ask("DELETE", GRACES, { body = {
+    local response = ask("DELETE", GRACES, { body = {
       permissions = { { resource_server_identifier = id, permission_name = "read:reports" } } } })
-    assert.equal(204, answer.status)
+    assert.equal(204, response.status)
     assert.equal("read:reports", held(GRACE))
   end)
 
-  it("leaves what a role gives, and says so in the sources", function()
+  it("keeps a permission that a role grants, and lists the role in its sources", function()
     ask("POST", ADAS, { body = body_of "read:reports" })
     local direct = { source_id = "", source_name = "", source_type = "DIRECT" }
     local role = { source_id = "rol_Auditor0000000001", source_name = "Auditor", source_type = "ROLE" }
@@ -102,31 +102,31 @@ describe("users/{id}/permissions of the tenant", function()
     assert.same({ role }, ask("GET", ADAS).json[1].sources)
   end)
 
-  it("assigns with a 201 and an empty object, once and again", function()
+  it("responds to an assignment, even a repeated one, with 201 and an empty object", function()
     for _ = 1, 2 do
-      local answer = ask("POST", GRACES, { body = body_of("read:reports", "read:invoices") })
-      assert.equal(201, answer.status)
-      assert.equal("{}", answer.body)
-      assert.equal("2", answer.headers["content-length"])
+      local response = ask("POST", GRACES, { body = body_of("read:reports", "read:invoices") })
+      assert.equal(201, response.status)
+      assert.equal("{}", response.body)
+      assert.equal("2", response.headers["content-length"])
       assert.equal("read:invoices read:reports", held(GRACE))
     end
   end)
 
-  it("assigns none of a list that names a permission which does not exist", function()
+  it("assigns nothing from a list with a permission that does not exist", function()
     assert_error(ask("POST", GRACES, { body = body_of("read:reports", "fly:reports") }), 404, "Not Found",
       "This permission does not exist: 'https://api.example.com/ - fly:reports'",
       "inexistent_resource_server_permission")
     assert.equal("", held(GRACE))
   end)
 
-  it("knows of users that do not exist, whatever is asked of them", function()
+  it("responds with 404 for an unknown user, whatever the method", function()
     for method, body in pairs { GET = false, POST = body_of "no:such", DELETE = body_of "no:such" } do
       assert_error(ask(method, NOBODYS, { body = body or nil }), 404, "Not Found", "The user does not exist.",
         "inexistent_user")
     end
   end)
 
-  it("holds at most 1000 of a user's permissions", function()
+  it("allows at most 1000 direct permissions per user", function()
     local scopes, list = {}, {}
     for i = 1, 1001 do
       scopes[i] = "scope:" .. i
@@ -142,28 +142,28 @@ describe("users/{id}/permissions of the tenant", function()
     assert.equal(400, ask("POST", GRACES, { body = body_of "read:reports" }).status)
   end)
 
-  it("lists by name, each permission once, with the words of its API", function()
+  it("lists each permission once, sorted by name, with the name and description from its API", function()
     ask("POST", GRACES, { body = body_of("write:reports", "approve:invoices", "read:reports") })
-    local answer = ask("GET", GRACES)
-    assert.equal(200, answer.status)
-    assert.equal("approve:invoices read:reports write:reports", names_of(answer.json))
+    local response = ask("GET", GRACES)
+    assert.equal(200, response.status)
+    assert.equal("approve:invoices read:reports write:reports", names_of(response.json))
     assert.same({
       permission_name = "approve:invoices", description = "Approve invoices", resource_server_name = "Example API",
       resource_server_identifier = API, sources = { { source_id = "", source_name = "", source_type = "DIRECT" } },
-    }, answer.json[1])
+    }, response.json[1])
   end)
 
-  it("loses what an API no longer has", function()
+  it("drops permissions whose scope was removed from the API", function()
     ask("POST", GRACES, { body = body_of("read:reports", "write:reports") })
-    local answer = ask("PATCH", "/api/v2/resource-servers/https%3A%2F%2Fapi.example.com%2F",
+    local response = ask("PATCH", "/api/v2/resource-servers/https%3A%2F%2Fapi.example.com%2F",
       { body = { scopes = { { value = "write:reports" } } } })
-    assert.equal(200, answer.status)
+    assert.equal(200, response.status)
     assert.equal("write:reports", names_of(ask("GET", GRACES).json))
     assert.equal("[]", ask("GET", ADAS).body)
     assert.equal(204, ask("DELETE", GRACES, { body = body_of "read:reports" }).status)
   end)
 
-  it("has a sibling that lists what is effective, by checkpoint", function()
+  it("has a sibling that lists effective permissions by checkpoint", function()
     ask("POST", ADAS, { body = body_of("read:reports", "write:reports") })
     local path = ADAS:gsub("permissions$", "effective-permissions?resource_server_identifier=")
     local first = ask("GET", path .. "https%3A%2F%2Fapi.example.com%2F&take=1")
@@ -177,8 +177,8 @@ describe("users/{id}/permissions of the tenant", function()
   end)
 end)
 
-describe("a body that the tenant refuses", function()
-  it("is told from a good one in the API's words", function()
+describe("the tenant's check of request bodies", function()
+  it("describes each error in the API's words", function()
     local item = '{"resource_server_identifier":"a","permission_name":"b"%s}'
     for body, reason in pairs {
       ["{}"] = "'Missing required property: permissions'",
@@ -206,17 +206,17 @@ describe("a body that the tenant refuses", function()
     end
   end)
 
-  it("complains of the same of two mistakes each time", function()
-    local answers = {}
+  it("always reports the same one of two errors", function()
+    local responses = {}
     for i = 1, 3 do
-      answers[i] = ask("DELETE", ADAS, {
+      responses[i] = ask("DELETE", ADAS, {
         body = { permissions = { { resource_server_identifier = 1, permission_name = 2 } } } }).body
     end
-    assert.matches("permissions%[0%]%.permission_name", answers[1])
-    assert.same({ answers[1], answers[1], answers[1] }, answers)
+    assert.matches("permissions%[0%]%.permission_name", responses[1])
+    assert.same({ responses[1], responses[1], responses[1] }, responses)
   end)
 
-  it("is named by the list that it is for", function()
+  it("names the operation's list in the message", function()
     for path, description in pairs {
       [ADAS] = "List of permissions to add to this user.",
       [AUDITOR .. "/permissions"] = "array of resource_server_identifier, permission_name pairs.",
@@ -227,19 +227,19 @@ describe("a body that the tenant refuses", function()
     end
   end)
 
-  it("is no JSON", function()
+  it("refuses a body that is not JSON", function()
     for _, body in ipairs { "{", "{}}", "{'permissions':[]}", '{"permissions":[]', "[1,]", "\255" } do
       assert_error(ask("DELETE", ADAS, { body = body }), 400, "Bad Request", "Invalid request payload JSON format",
         "invalid_body")
     end
   end)
 
-  it("is of another type", function()
-    local answer = ask("DELETE", ADAS, { body = body_of "read:reports", headers = { ["Content-Type"] = "text/xml" } })
-    assert_error(answer, 415, "Unsupported Media Type", "Unsupported Media Type")
+  it("refuses another content type with 415", function()
+    local response = ask("DELETE", ADAS, { body = body_of "read:reports", headers = { ["Content-Type"] = "text/xml" } })
+    assert_error(response, 415, "Unsupported Media Type", "Unsupported Media Type")
   end)
 
-  it("is larger than 1 MB, with a length or without, on HTTP/1.1 and HTTP/2", function()
+  it("refuses a body of more than 1 MB, with or without Content-Length, on HTTP/1.1 and HTTP/2", function()
     local padding = (" "):rep(MEGABYTE - #cjson.encode(body_of "read:reports"))
     local whole = cjson.encode(body_of "read:reports") .. padding
     assert.equal(204, ask("DELETE", ADAS, { body = whole }).status)
@@ -259,10 +259,10 @@ describe("a body that the tenant refuses", function()
   end)
 end)
 
-describe("an id in the tenant's paths", function()
+describe("an id in a path of the tenant", function()
   before_each(function() tenant.seed { users = { { user_id = "samlp|conn|a/b" }, { user_id = "samlp|a+b c" } } } end)
 
-  it("is one raw segment: a slash inside of it must be encoded", function()
+  it("is one segment of the raw path, so a slash in it must be encoded", function()
     assert.equal(200, ask("GET", "/api/v2/users/samlp%7Cconn%7Ca%2Fb/permissions").status)
     assert.equal(200, ask("GET", "/api/v2/users/samlp%7cconn|a%2fb/permissions").status)
     assert_error(ask("GET", "/api/v2/users/samlp%7Cconn%7Ca/b/permissions"), 404, "Not Found", "Not Found")
@@ -270,13 +270,13 @@ describe("an id in the tenant's paths", function()
       "The user does not exist.", "inexistent_user")
   end)
 
-  it("takes a plus sign for a plus sign", function()
+  it("may contain a plus sign, which does not stand for a space", function()
     assert.equal(200, ask("GET", "/api/v2/users/samlp%7Ca+b%20c/permissions").status)
     assert.equal(200, ask("GET", "/api/v2/users/samlp%7Ca%2Bb%20c/permissions").status)
     assert.equal(404, ask("GET", "/api/v2/users/samlp%7Ca+b+c/permissions").status)
   end)
 
-  it("leads nowhere else by dots", function()
+  it("cannot lead to another resource with dots", function()
     ask("POST", AUDITOR .. "/permissions", { body = body_of "read:invoices" })
     for _, segment in ipairs { "a/../../roles/rol_Auditor0000000001", "..", ".", "" } do
       assert_error(ask("DELETE", "/api/v2/users/" .. segment .. "/permissions", { body = body_of "read:invoices" }),
@@ -288,7 +288,7 @@ describe("an id in the tenant's paths", function()
     assert.equal("read:invoices read:reports", names_of(ask("GET", AUDITOR .. "/permissions").json))
   end)
 
-  it("of another format is refused with the value in the message", function()
+  it("is refused when it has the wrong format, with its value in the message", function()
     for segment, id in pairs { ada = "ada", ["%2F%C3%A9"] = "/é", ["a%20b%7Cc"] = "a b|c" } do
       assert_error(ask("GET", "/api/v2/users/" .. segment .. "/permissions"), 400, "Bad Request",
         ("Path validation error: 'Object didn't pass validation for format user-id: %s' on property id "
@@ -296,28 +296,28 @@ describe("an id in the tenant's paths", function()
     end
   end)
 
-  it("that cannot be decoded is refused", function()
+  it("is refused when it cannot be decoded", function()
     assert_error(ask("GET", "/api/v2/users/auth0%7/permissions"), 400, "Bad Request", "Bad Request")
   end)
 end)
 
-describe("who asks the tenant", function()
+describe("the tenant's check of credentials", function()
   local function with(value) return ask("GET", ADAS, { token = false, headers = { Authorization = value } }) end
 
-  it("must say so", function()
-    for _, answer in ipairs { ask("GET", ADAS, { token = false }), with "Basic YTpi", with "Digest x" } do
-      assert_error(answer, 401, "Unauthorized", "Missing authentication")
-      assert.equal("Bearer", answer.headers["www-authenticate"])
+  it("responds with 401 to a request without a bearer token", function()
+    for _, response in ipairs { ask("GET", ADAS, { token = false }), with "Basic YTpi", with "Digest x" } do
+      assert_error(response, 401, "Unauthorized", "Missing authentication")
+      assert.equal("Bearer", response.headers["www-authenticate"])
     end
   end)
 
-  it("gets a 400 for a token that is no JWT", function()
+  it("responds with 400 to a token that is not a JWT", function()
     for _, value in ipairs { "Bearer abc", "Bearer", "Bearer a.b", "Bearer a b.c.d", "Bearer a.b.c.d", "abc" } do
       assert_error(with(value), 400, "Bad Request", "Bad HTTP authentication header format", "Bearer")
     end
   end)
 
-  it("gets a 401 that tells what is wrong with a token", function()
+  it("responds with 401 to an invalid, expired or foreign token, and says which it is", function()
     local foreign = "https://other.eu.auth0.com/api/v2/"
     local slashless = "https://" .. tenant.domain .. "/api/v2"
     for token, message in pairs {
@@ -326,19 +326,19 @@ describe("who asks the tenant", function()
       [tenant.issue_token { audience = foreign }] = "Bad audience: " .. foreign,
       [tenant.issue_token { audience = slashless }] = "Bad audience: " .. slashless,
     } do
-      local answer = ask("GET", ADAS, { token = token })
-      assert.equal(401, answer.status)
+      local response = ask("GET", ADAS, { token = token })
+      assert.equal(401, response.status)
       assert.same({ statusCode = 401, error = "Unauthorized", message = message, attributes = { error = message } },
-        answer.json)
-      assert.equal(('Bearer error="%s"'):format(message), answer.headers["www-authenticate"])
+        response.json)
+      assert.equal(('Bearer error="%s"'):format(message), response.headers["www-authenticate"])
     end
   end)
 
-  it("does not mind the case of Bearer", function()
+  it("ignores the case of the word Bearer", function()
     assert.equal(200, with("bearer " .. tenant.token).status)
   end)
 
-  it("needs the scope of each operation", function()
+  it("requires the scopes of each operation", function()
     local role_users = AUDITOR .. "/users"
     for _, row in ipairs {
       { "GET", ADAS, "any of: read:users" },
@@ -352,18 +352,18 @@ describe("who asks the tenant", function()
     } do
       local method, path, scopes, body = row[1], row[2], row[3], row[4]
       local other = tenant.issue_token { scope = "read:clients read:userss" }
-      local answer = ask(method, path, { token = other, body = body })
-      assert_error(answer, 403, "Forbidden", "Insufficient scope, expected " .. scopes, "insufficient_scope")
+      local response = ask(method, path, { token = other, body = body })
+      assert_error(response, 403, "Forbidden", "Insufficient scope, expected " .. scopes, "insufficient_scope")
       local wanted = tenant.issue_token { scope = scopes:gsub("^.-: ", ""):gsub(",", "") }
       assert.is_true(ask(method, path, { token = wanted, body = body }).status < 300)
     end
     assert.equal(403, ask("GET", role_users, { token = tenant.issue_token { scope = "read:users" } }).status)
   end)
 
-  it("is checked before what is asked, and that in the order of path, query, body, existence", function()
+  it("comes before the checks of path, query, body and existence, in this order", function()
     local weak = tenant.issue_token { scope = "read:clients" }
     local bad_id, wrong = "/api/v2/users/ada/permissions", { body = '{"permissions":[]}' }
-    local function status_and_code(answer) return { answer.status, answer.json.errorCode } end
+    local function status_and_code(response) return { response.status, response.json.errorCode } end
     local function delete(path, token) return ask("DELETE", path, { body = wrong.body, token = token }) end
     assert.same({ 404 }, status_and_code(delete("/api/v2/nothing", false)))
     assert.same({ 401 }, status_and_code(delete(bad_id, false)))
@@ -374,56 +374,56 @@ describe("who asks the tenant", function()
     assert.same({ 404, "inexistent_user" }, status_and_code(ask("POST", NOBODYS, { body = body_of "no:such" })))
   end)
 
-  it("is nobody any more when the token's time is over", function()
+  it("responds with 401 once a token has expired", function()
     local token = tenant.issue_token { expires_in = 0.1 }
     socket.sleep(0.11)
     assert.equal(401, ask("GET", ADAS, { token = token }).status)
   end)
 end)
 
-describe("the tenant's limits", function()
-  it("are told with every 2xx, and with no refusal", function()
+describe("the tenant's rate limiter", function()
+  it("sends its headers with every 2xx and with no refusal", function()
     local some, none = body_of "read:reports", '{"permissions":[]}'
-    for _, answer in ipairs {
+    for _, response in ipairs {
       ask("GET", ADAS), ask("POST", ADAS, { body = some }), ask("DELETE", ADAS, { body = some }),
       ask("GET", ADAS, { http = "2" }), ask("DELETE", ADAS, { body = some, http = "2" }),
       ask("GET", "/api/v2/roles"), ask("DELETE", AUDITOR),
     } do
-      assert.is_true(answer.status < 300)
-      assert_limits(answer, true)
+      assert.is_true(response.status < 300)
+      assert_limits(response, true)
     end
     local weak = tenant.issue_token { scope = "read:clients" }
-    for status, answer in pairs {
+    for status, response in pairs {
       [400] = ask("DELETE", ADAS, { body = none }), [401] = ask("GET", ADAS, { token = false }),
       [403] = ask("GET", ADAS, { token = weak }), [404] = ask("GET", NOBODYS),
     } do
-      assert.equal(status, answer.status)
-      assert_limits(answer, false)
+      assert.equal(status, response.status)
+      assert_limits(response, false)
     end
   end)
 
-  -- Seconds that the window mode's rounding may move a full bucket by.
+  -- Window mode rounds, so the time of a full bucket may be off by a second.
   local function near(expected, actual) return math.abs(expected - actual) <= 1 end
 
   for _, mode in ipairs { "drip", "window" } do
-    it("refuse, in " .. mode .. " mode, what finds the bucket empty, at no cost", function()
+    it("refuses requests while the bucket is empty, at no cost, in " .. mode .. " mode", function()
       tenant.settings { enforce = true, bucket = 2, refill = 0.01, mode = mode }
       local requests = {}
       for i = 1, 5 do requests[i] = { method = "GET", path = ADAS } end
-      local answers = curl.perform(requests)
-      for i, answer in ipairs(answers) do
-        assert.equal(i <= 2 and 200 or 429, answer.status)
-        assert.equal("2", answer.headers["x-ratelimit-limit"])
-        assert.equal(i == 1 and "1" or "0", answer.headers["x-ratelimit-remaining"])
-        assert.is_nil(answer.headers["retry-after"])
+      local responses = curl.perform(requests)
+      for i, response in ipairs(responses) do
+        assert.equal(i <= 2 and 200 or 429, response.status)
+        assert.equal("2", response.headers["x-ratelimit-limit"])
+        assert.equal(i == 1 and "1" or "0", response.headers["x-ratelimit-remaining"])
+        assert.is_nil(response.headers["retry-after"])
       end
-      assert_error(answers[3], 429, "Too Many Requests", "Global limit has been reached", "too_many_requests")
-      local function reset(i) return tonumber(answers[i].headers["x-ratelimit-reset"]) end
+      assert_error(responses[3], 429, "Too Many Requests", "Global limit has been reached", "too_many_requests")
+      local function reset(i) return tonumber(responses[i].headers["x-ratelimit-reset"]) end
       assert.is_true(near(reset(2), reset(3)) and near(reset(3), reset(5)))
       assert.is_true(near(tenant.requests()[1].time + 200, reset(5)))
     end)
 
-    it("let requests pass again, in " .. mode .. " mode, when the bucket was refilled", function()
+    it("lets requests pass again after a refill, in " .. mode .. " mode", function()
       tenant.settings { enforce = true, bucket = 1, refill = mode == "drip" and 5 or 1, mode = mode }
       assert.equal(200, ask("GET", ADAS).status)
       socket.sleep(mode == "drip" and 0.21 or 1.01)
@@ -431,7 +431,7 @@ describe("the tenant's limits", function()
     end)
   end
 
-  it("name the second in which the bucket will be full, rounded up", function()
+  it("sends the time when the bucket will be full, rounded up to a second, as x-ratelimit-reset", function()
     for _, case in ipairs {
       { bucket = 10, refill = 2, mode = "drip", full = function(time) return time + 1 / 2 end },
       { bucket = 10, refill = 2, mode = "window", full = function(time) return time + 1 end },
@@ -440,13 +440,13 @@ describe("the tenant's limits", function()
     } do
       tenant.settings { bucket = case.bucket, refill = case.refill, mode = case.mode, phase = case.phase or false }
       tenant.forget_requests()
-      local answer = ask("GET", ADAS)
-      assert.equal("9", answer.headers["x-ratelimit-remaining"])
-      assert.equal(math.ceil(case.full(tenant.requests()[1].time)), tonumber(answer.headers["x-ratelimit-reset"]))
+      local response = ask("GET", ADAS)
+      assert.equal("9", response.headers["x-ratelimit-remaining"])
+      assert.equal(math.ceil(case.full(tenant.requests()[1].time)), tonumber(response.headers["x-ratelimit-reset"]))
     end
   end)
 
-  it("are not reached by who may not ask, but by who asks for nonsense", function()
+  it("counts requests for unknown users, but not those without a sufficient token or with an unknown path", function()
     tenant.settings { enforce = true, bucket = 1, refill = 0.01 }
     local weak = tenant.issue_token { scope = "read:clients" }
     assert.equal(401, ask("GET", ADAS, { token = false }).status)
@@ -456,16 +456,16 @@ describe("the tenant's limits", function()
     assert.equal(429, ask("GET", NOBODYS).status)
   end)
 
-  it("only count where they are not enforced", function()
+  it("only counts when it is not enforced", function()
     tenant.settings { bucket = 1, refill = 0.01 }
     for _ = 1, 3 do
-      local answer = ask("GET", ADAS)
-      assert.equal(200, answer.status)
-      assert.equal("0", answer.headers["x-ratelimit-remaining"])
+      local response = ask("GET", ADAS)
+      assert.equal(200, response.status)
+      assert.equal("0", response.headers["x-ratelimit-remaining"])
     end
   end)
 
-  it("tell how long to wait where they are set to, and start anew when they are changed", function()
+  it("sends Retry-After if that is set, and starts with a full bucket after a change", function()
     tenant.settings { enforce = true, bucket = 1, refill = 0.01, retry_after = 7 }
     ask("GET", ADAS)
     assert.equal("7", ask("GET", ADAS).headers["retry-after"])
@@ -474,7 +474,7 @@ describe("the tenant's limits", function()
   end)
 end)
 
-describe("a list of the tenant", function()
+describe("a list from the tenant", function()
   local function list(query) return ask("GET", GRACES .. query) end
 
   before_each(function()
@@ -489,10 +489,10 @@ describe("a list of the tenant", function()
     }
   end)
 
-  it("without totals is a page of 50, or of the size that was asked for", function()
-    local answer = list ""
-    assert.equal(50, #answer.json)
-    assert.equal("scope:001", answer.json[1].permission_name)
+  it("is, without totals, a page of 50 entries or of the requested size", function()
+    local response = list ""
+    assert.equal(50, #response.json)
+    assert.equal("scope:001", response.json[1].permission_name)
     assert.equal(100, #list("?per_page=100").json)
     local last = list("?per_page=50&page=2").json
     assert.equal(20, #last)
@@ -501,7 +501,7 @@ describe("a list of the tenant", function()
     assert.equal(50, #list("?include_totals=false").json)
   end)
 
-  it("with totals says where it starts, and how many there are", function()
+  it("has, with totals, its start, limit and total", function()
     for query, expected in pairs {
       ["?include_totals=true"] = { 50, 0, 50 },
       ["?include_totals=true&per_page=100&page=1"] = { 20, 100, 100 },
@@ -514,7 +514,7 @@ describe("a list of the tenant", function()
     assert.equal('{"permissions":[],"start":450,"limit":50,"total":120}', list("?include_totals=true&page=9").body)
   end)
 
-  it("is capped where the tenant caps pages, and its start and limit follow", function()
+  it("has shorter pages, with start and limit to match, when the tenant caps pages", function()
     tenant.settings { page_cap = 30 }
     assert.equal(30, #list("?per_page=100").json)
     local body = list("?include_totals=true&per_page=100&page=1").json
@@ -524,7 +524,7 @@ describe("a list of the tenant", function()
     assert.equal(100, #list("?per_page=100").json)
   end)
 
-  it("is not given for a query that makes no sense", function()
+  it("is refused for an invalid query", function()
     for query, reason in pairs {
       ["?per_page=101"] = "'Value 101 is greater than maximum 100' on property per_page (Number of results per page.)",
       ["?per_page=0"] = "'Value 0 is less than minimum 1' on property per_page (Number of results per page.)",
@@ -538,7 +538,7 @@ describe("a list of the tenant", function()
     end
   end)
 
-  it("of a role's users goes on by checkpoint from what the page before named", function()
+  it("continues, for a role's users, at the checkpoint that the page before named", function()
     tenant.seed { users = { { user_id = GRACE, roles = { "rol_Auditor0000000001" } } } }
     local first = ask("GET", AUDITOR .. "/users?take=1").json
     assert.equal(ADA, first.users[1].user_id)

@@ -1,6 +1,5 @@
--- The API side: what happens to each request, from its first byte to its answer.
+-- The API side: what happens to each request, from its first byte to the response.
 
-local answer = require "server.answer"
 local authorization = require "server.authorization"
 local faults = require "server.faults"
 local json = require "server.json"
@@ -9,13 +8,14 @@ local misbehave = require "server.misbehave"
 local problem = require "server.problem"
 local query = require "server.query"
 local record = require "server.record"
+local responses = require "server.responses"
 local router = require "server.router"
 local schema = require "server.schema"
 local settings = require "server.settings"
 
 local api = {}
 
--- The API speaks JSON; a body without a type is taken for it.
+-- The API accepts JSON only; a body without a Content-Type counts as JSON.
 local function body_refusal(request, rules)
   local kind = request.content_type
   if kind and not kind:lower():find("^application/json") then
@@ -32,7 +32,7 @@ local function body_refusal(request, rules)
   return schema.refusal(rules, body, "Payload", "invalid_body")
 end
 
--- The checks of path, query and body, in the API's order; returns the refusal, or nil.
+-- Checks path, query and body, in the API's order. Returns the refusal, or nil.
 local function input_refusal(row, request)
   local refusal = row.id and schema.refusal(row.id, { id = request.id }, "Path", "invalid_uri")
   if refusal then
@@ -46,7 +46,7 @@ local function rate_limit_headers(limit, remaining, reset)
   return { ["x-ratelimit-limit"] = limit, ["x-ratelimit-remaining"] = remaining, ["x-ratelimit-reset"] = reset }
 end
 
--- Authentication, scopes, rate limit; returns the refusal, or nil and the limiter's headers.
+-- Checks authentication, scopes and rate limit. Returns the refusal, or nil and the rate limit headers.
 local function admission(row)
   local token, refusal = authorization.token(ngx.var.http_authorization)
   refusal = refusal or authorization.scope_refusal(token, row.scopes, row.all_scopes)
@@ -64,7 +64,7 @@ local function admission(row)
   return refusal
 end
 
--- Performs the operation that the request asks for; returns the answer.
+-- Performs the requested operation and returns the response.
 local function perform(request)
   local row, segment = router.find(request.method, request.path)
   if not row then
@@ -76,14 +76,14 @@ local function perform(request)
   if refusal then
     return refusal
   end
-  -- A plus sign in a path is itself.
+  -- In a path, a plus sign does not stand for a space.
   request.id = segment and ngx.unescape_uri((segment:gsub("%+", "%%2B")))
-  local reply = input_refusal(row, request) or row.handler(request)
-  -- Recorded: every 2xx tells the limits, and no refusal does.
-  if reply.status < 300 then
-    reply.headers = headers
+  local response = input_refusal(row, request) or row.handler(request)
+  -- Recorded: every 2xx carries the rate limit headers; 400, 401 and 404 carry none.
+  if response.status < 300 then
+    response.headers = headers
   end
-  return reply
+  return response
 end
 
 local function current_request(uri)
@@ -98,30 +98,30 @@ local function current_request(uri)
   }
 end
 
--- Answers a request that a fault was meant for.
+-- Responds to a request that matched a fault.
 local function perform_with_fault(fault, request, entry)
   local kind = fault.kind
   if kind == "delay" and not fault.applied and not faults.sleep(fault.seconds or misbehave.DELAY) then
     return ngx.exit(misbehave.RESET)
   end
-  local reply
+  local response
   if fault.applied or misbehave.COMPLETE[kind] or (misbehave.PARTIAL[kind] and request.method == "GET") then
-    reply = perform(request)
-    entry.performed = reply.status
+    response = perform(request)
+    entry.performed = response.status
   end
-  local ending = misbehave.perform(fault, reply)
+  local ending = misbehave.perform(fault, response)
   if ending then
     return ngx.exit(ending)
   end
-  -- Of bytes on the bare connection nginx knows nothing.
+  -- nginx does not see what was written to the raw connection.
   if misbehave.COMPLETE[kind] then
-    entry.status = reply.status
+    entry.status = response.status
   elseif ngx.headers_sent and ngx.status > 0 then
     entry.status = ngx.status
   end
 end
 
--- Answers the current request.
+-- Responds to the current request.
 function api.serve()
   local entry = record.add()
   local fault = faults.take(ngx.req.get_method(), entry.uri)
@@ -140,24 +140,24 @@ function api.serve()
   if fault then
     return perform_with_fault(fault, request, entry)
   end
-  local reply = perform(request)
-  entry.performed, entry.status = reply.status, reply.status
-  return answer.send(reply)
+  local response = perform(request)
+  entry.performed, entry.status = response.status, response.status
+  return responses.send(response)
 end
 
--- Puts what nginx refused by itself (a body too large, a malformed URI) into the API's shape.
+-- Gives nginx's own refusals (a body that is too large, a malformed URI) the form of the API's errors.
 function api.refuse()
-  -- A body without a length is found too large only while it is read: the request is on the record by then.
+  -- A body without a Content-Length turns out to be too large only while it is read: by then the request is recorded.
   local entry = record.find_or_add()
   local status = ngx.status
-  -- On the way to an error page nginx makes every method a GET.
+  -- nginx turns every method into GET for an error page.
   entry.method = (ngx.var.request or ""):match("^%S+")
   entry.status = status
-  local reply = problem.plain(status)
+  local response = problem.plain(status)
   if status == 413 then
-    reply = problem.new(413, "Payload content length greater than maximum allowed: 1048576")
+    response = problem.new(413, "Payload content length greater than maximum allowed: 1048576")
   end
-  return answer.send(reply)
+  return responses.send(response)
 end
 
 return api

@@ -1,4 +1,4 @@
--- Who asks, and may they? The API's checks of the Authorization header, in its order.
+-- The API's checks of the Authorization header, in the API's order.
 
 local json = require "server.json"
 local problem = require "server.problem"
@@ -13,7 +13,7 @@ local function unauthorized(message)
     { ["WWW-Authenticate"] = ('Bearer error="%s"'):format(message) })
 end
 
--- Recorded: a token that is no JWT is a 400, not a 401.
+-- Recorded: a token that is not a JWT gets a 400, not a 401.
 local function bad_format()
   return problem.new(400, "Bad HTTP authentication header format", "Bearer")
 end
@@ -22,7 +22,7 @@ local function missing()
   return problem.new(401, "Missing authentication", nil, nil, { ["WWW-Authenticate"] = "Bearer" })
 end
 
--- Returns the token that the header names, or nil and the refusal.
+-- Returns the token in the header, or nil and the refusal.
 function authorization.token(header_value)
   if not header_value then
     return nil, missing()
@@ -46,7 +46,7 @@ function authorization.token(header_value)
   return token
 end
 
--- Returns the refusal when the token has none of the scopes (or, with `all`, not each of them).
+-- Returns the refusal if the token has none of the scopes (with `all`: if it lacks any of them), else nil.
 function authorization.scope_refusal(token, scopes, all)
   local held = 0
   for _, scope in ipairs(scopes) do

@@ -1,4 +1,4 @@
--- The control side: JSON over plain HTTP, for whoever drives the tenant.
+-- The control side: JSON over plain HTTP, for specs and scripts that drive the tenant.
 
 local faults = require "server.faults"
 local grants = require "server.grants"
@@ -14,7 +14,7 @@ local control = {}
 
 local LIMITER_SETTINGS = { "bucket", "refill", "mode", "phase", "enforce" }
 
--- Each handler takes the body as a table and returns the answer as a table, or nil and a message.
+-- Each handler takes the body as a table and returns the response body as a table, or nil and a message.
 local handlers = {}
 
 handlers["POST /reset"] = function()
@@ -23,8 +23,8 @@ handlers["POST /reset"] = function()
 end
 
 handlers["POST /seed"] = function(data)
-  local ok, wrong = state.seed(data)
-  return ok and {}, wrong
+  local ok, message = state.seed(data)
+  return ok and {}, message
 end
 
 handlers["POST /example"] = function()
@@ -50,9 +50,9 @@ handlers["POST /settings"] = function(changes)
       changes[name] = false
     end
   end
-  local ok, wrong = settings.change(changes)
+  local ok, message = settings.change(changes)
   if not ok then
-    return nil, wrong
+    return nil, message
   end
   for _, name in ipairs(LIMITER_SETTINGS) do
     if changes[name] ~= nil then
@@ -67,8 +67,8 @@ handlers["GET /fault"] = function()
 end
 
 handlers["POST /fault"] = function(fault)
-  local ok, wrong = faults.add(fault)
-  return ok and {}, wrong
+  local ok, message = faults.add(fault)
+  return ok and {}, message
 end
 
 handlers["DELETE /fault"] = function()
@@ -85,14 +85,14 @@ handlers["DELETE /requests"] = function()
   return {}
 end
 
--- `open` counts every connection to any port of the tenant but the one that asks.
+-- `open` counts the connections to all ports of the tenant, except the one that carries this request.
 handlers["GET /connections"] = function()
   return { count = record.connection_count(), open = tonumber(ngx.var.connections_active) - 1 }
 end
 
 local permission_shape = json.shape("resource_server_identifier", "permission_name")
 
--- What the tenant itself knows of a user: only direct permissions, and the ids of the roles.
+-- What the tenant stores about a user: direct permissions only, and the ids of the roles.
 local function view_of_user(user)
   local permissions, roles = json.array(), json.array()
   grants.each(user.direct, function(identifier, name)
@@ -127,33 +127,33 @@ local function request_body()
   return type(body) == "table" and body ~= json.null and body or nil
 end
 
--- Answers the current request.
+-- Responds to the current request.
 function control.serve()
   local method, path = ngx.req.get_method(), ngx.var.request_uri:match("^[^?]*")
   local id = method == "GET" and path:match("^/users/([^/]+)$")
   if id then
     local user = store.users[ngx.unescape_uri((id:gsub("%+", "%%2B")))]
     if not user then
-      return respond(404, { error = "there is no such user" })
+      return respond(404, { error = "no such user" })
     end
     return respond(200, view_of_user(user))
   end
   local handler = handlers[method .. " " .. path]
   local body = request_body()
   if not handler then
-    return respond(404, { error = ("there is no %s %s"):format(method, path) })
+    return respond(404, { error = ("no such endpoint: %s %s"):format(method, path) })
   elseif not body then
-    return respond(400, { error = "the body is no JSON object" })
+    return respond(400, { error = "the body is not a JSON object" })
   end
-  -- What raises was given a value of a type that nobody expects.
-  local is_usable, reply, wrong = pcall(handler, body)
-  if not is_usable then
-    ngx.log(ngx.ERR, reply)
-    return respond(400, { error = "the body makes no sense: " .. tostring(reply) })
-  elseif not reply then
-    return respond(400, { error = wrong })
+  -- A handler raises when a member has the wrong type.
+  local ok, result, message = pcall(handler, body)
+  if not ok then
+    ngx.log(ngx.ERR, result)
+    return respond(400, { error = "invalid body: " .. tostring(result) })
+  elseif not result then
+    return respond(400, { error = message })
   end
-  return respond(200, reply)
+  return respond(200, result)
 end
 
 return control

@@ -1,4 +1,4 @@
--- The example data: what a reader of the README finds in a fresh tenant.
+-- The example data of a fresh tenant, as README.md describes it.
 
 return {
   resource_servers = {

@@ -1,4 +1,4 @@
--- The queue of faults that the control side ordered, and which request gets which.
+-- The queue of faults that the control side added, and which request gets which fault.
 
 local json = require "server.json"
 
@@ -12,12 +12,12 @@ local function is_status(value) return is_count(value) and value >= 200 and valu
 local function is_table(value) return json.is_object(value) end
 local function is_body(value) return is_string(value) or type(value) == "table" end
 
--- What every fault may say of the requests that it is for.
+-- Members of every fault: which requests it applies to.
 local COMMON = {
   kind = is_string, count = is_count, after = is_count, method = is_string, path = is_string, applied = is_boolean,
 }
 
--- What each kind may say of itself; misbehave.lua says what it does.
+-- Members of each kind. What a kind does is in misbehave.lua.
 local KINDS = {
   status = { status = is_status, headers = is_table, body = is_body },
   delay = { seconds = is_number },
@@ -37,21 +37,21 @@ local KINDS = {
   informational = { status = function(value) return is_count(value) and value >= 100 and value < 200 end },
 }
 
--- How often a sleeping fault looks whether it was ended, in seconds.
+-- Seconds between two checks of a sleeping fault: was it ended by a reset?
 local SLICE = 0.05
--- nginx's clock has milliseconds, and stands still while somebody sleeps for less.
+-- Seconds. nginx's clock counts milliseconds, and does not move during a shorter sleep.
 local TICK = 0.001
 
 local queue, generation = nil, 0
 
--- Drops the faults that wait, and ends those that sleep.
+-- Drops the queued faults and ends those that sleep.
 function faults.reset()
   queue, generation = {}, generation + 1
 end
 
 faults.reset()
 
--- Returns what is wrong with a fault, or nil.
+-- Returns a message that says what is wrong with a fault, or nil.
 local function complaint(fault)
   local own = KINDS[fault.kind]
   if not own then
@@ -60,7 +60,7 @@ local function complaint(fault)
   for name, value in pairs(fault) do
     local is_right = COMMON[name] or own[name]
     if not is_right then
-      return ("a fault of kind %s knows no %s"):format(fault.kind, tostring(name))
+      return ("a fault of kind %s has no member %s"):format(fault.kind, tostring(name))
     elseif not is_right(value) then
       return ("%s of a fault cannot be %s"):format(name, tostring(value))
     end
@@ -68,17 +68,17 @@ local function complaint(fault)
   if fault.kind == "status" and not fault.status then
     return "a fault of kind status needs a status"
   elseif fault.kind == "early" and fault.applied then
-    return "an early answer comes before the operation can be applied"
+    return "an early response comes before the operation can be applied"
   elseif not pcall(string.find, "", fault.path or "") then
-    return "path is no Lua pattern: " .. fault.path
+    return "path is not a Lua pattern: " .. fault.path
   end
 end
 
--- Queues a fault; returns nil and a message when it makes no sense.
+-- Queues a fault. Returns nil and a message if it is not valid.
 function faults.add(fault)
-  local wrong = complaint(fault)
-  if wrong then
-    return nil, wrong
+  local message = complaint(fault)
+  if message then
+    return nil, message
   end
   fault.count = fault.count or 1
   fault.after = fault.after or 0
@@ -88,13 +88,13 @@ function faults.add(fault)
   return true
 end
 
--- The faults that still wait for a request.
+-- Returns the faults that are still waiting for a request.
 function faults.pending()
   return json.array(queue)
 end
 
--- Sleeps; returns false, early, when the faults were reset meanwhile. Whoever slept is from before the reset then, and
--- must not touch the data of after it.
+-- Sleeps. Returns true after that time, or false as soon as the faults are reset: then the caller's request is older
+-- than the reset and must not touch the data.
 function faults.sleep(seconds)
   local mine, stop = generation, ngx.now() + seconds
   while generation == mine do
@@ -111,8 +111,8 @@ local function matches(fault, method, uri)
   return (not fault.method or fault.method == method) and (not fault.path or uri:find(fault.path) ~= nil)
 end
 
--- Returns the fault for this request, or nil. The first in the queue that matches is used up, except while it
--- skips the requests that it was told to let pass.
+-- Returns the fault for this request, or nil: the first in the queue that matches and has skipped as many requests as
+-- `after` says. A fault leaves the queue when its count is used up.
 function faults.take(method, uri)
   for index, fault in ipairs(queue) do
     if matches(fault, method, uri) then

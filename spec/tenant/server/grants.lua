@@ -1,4 +1,4 @@
--- A set of permissions: which scopes of which APIs a user or a role was given.
+-- A set of permissions: the scopes of each API that a user or role holds.
 
 local grants = {}
 

@@ -1,15 +1,15 @@
--- JSON that tells an empty array from an empty object and keeps the order of an object's keys, which
--- lua-cjson does neither of: the API refuses `{"permissions":{}}` and `{"permissions":[]}` with different
--- words, and answers in a fixed order.
+-- JSON that tells an empty array from an empty object and keeps the order of an object's keys. lua-cjson does neither,
+-- but the API refuses `{"permissions":{}}` and `{"permissions":[]}` with different messages, and its responses have a
+-- fixed order.
 
 local json = {}
 
--- What `null` decodes to.
+-- The decoded value of `null`.
 json.null = setmetatable({}, { __tostring = function() return "null" end })
 
 local ARRAY = { is_array = true }
 
--- Marks a list as an array, so that it is one even when it is empty.
+-- Marks a list as an array, even when it is empty.
 function json.array(list)
   return setmetatable(list or {}, ARRAY)
 end
@@ -112,10 +112,10 @@ function json.encode(value)
 end
 
 local UNESCAPES = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
--- Nesting that no request needs, and that would overflow the stack of the recursive reader.
+-- No request needs deeper nesting, and the recursive reader would overflow the stack.
 local MAX_DEPTH = 200
 
--- Raised by the reader on text that is no JSON, and caught by json.decode.
+-- Raised by the reader for text that is not JSON; json.decode catches it.
 local NOT_JSON = {}
 
 local function utf8_bytes(code)
@@ -130,7 +130,7 @@ local function utf8_bytes(code)
     0x80 + math.floor(code / 0x40) % 0x40, 0x80 + code % 0x40)
 end
 
--- Reads \uXXXX (with its second half, if it is a surrogate pair) behind the backslash at `at`.
+-- Reads \uXXXX after the backslash at `at`, and its second half if it is a surrogate pair.
 local function read_unicode_escape(text, at)
   local high = tonumber(text:match("^u(%x%x%x%x)", at + 1) or error(NOT_JSON), 16)
   if high >= 0xD800 and high < 0xDC00 then
@@ -142,7 +142,7 @@ local function read_unicode_escape(text, at)
   return utf8_bytes(high), at + 6
 end
 
--- Reads the string whose opening quote is at `at`; returns it and where the text goes on.
+-- Reads the string whose opening quote is at `at`. Returns it and the position after it.
 local function read_string(text, at)
   local parts = {}
   local from = at + 1
@@ -182,7 +182,7 @@ end
 
 local read
 
--- Reads what stands between brackets: `item(at)` reads one thing and returns where the text goes on.
+-- Reads the items between brackets: `item(at)` reads one and returns the position after it.
 local function read_sequence(text, at, closing, item)
   at = skip_space(text, at + 1)
   if text:sub(at, at) == closing then
@@ -248,7 +248,7 @@ function read(text, at, depth)
   return read_number(text, at)
 end
 
--- Returns the value, or nil when the text is no JSON.
+-- Returns the value, or nil if the text is not JSON.
 function json.decode(text)
   local ok, value, stop = pcall(read, text, skip_space(text, 1), 0)
   if not ok then

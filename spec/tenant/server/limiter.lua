@@ -1,5 +1,5 @@
--- The rate limiter: a token bucket with the two ways of refilling that Auth0 describes, a steady drip and
--- all at once, once a second. A refused request costs nothing.
+-- The rate limiter: a token bucket with the two refill modes that Auth0 describes, a steady drip or all at once, once a
+-- second. A refused request takes nothing from the bucket.
 
 local settings = require "server.settings"
 
@@ -8,14 +8,14 @@ local limiter = {}
 local WINDOW = 1 -- seconds
 
 local level       -- requests that may still pass; a fraction in drip mode
-local filled_at   -- epoch seconds up to which `level` is right (in window mode: the last refill)
+local filled_at   -- epoch seconds: the time that `level` is for (in window mode: the last refill)
 
--- The next request finds a full bucket, and starts the phase of the window mode.
+-- Fills the bucket. In window mode, the next request starts the phase.
 function limiter.reset()
   level, filled_at = nil, nil
 end
 
--- When the refill before or at `now` was, in window mode with a phase of its own.
+-- The time of the last refill at or before `now`, in window mode with a given phase.
 local function phase_before(now, phase)
   return math.floor(now - phase) + phase
 end
@@ -33,7 +33,7 @@ local function fill(now)
   end
 end
 
--- Epoch seconds when the bucket will be full.
+-- The time when the bucket will be full, in epoch seconds.
 local function full_at()
   local missing = (settings.get("bucket") - level) / settings.get("refill")
   if settings.get("mode") == "window" then
@@ -42,8 +42,8 @@ local function full_at()
   return filled_at + missing
 end
 
--- Takes one request from the bucket at `now` (epoch seconds). Returns whether it may pass, and what the three
--- headers say: limit, remaining, reset (epoch seconds when the bucket will be full, rounded up: so measured).
+-- Takes one request from the bucket at `now` (epoch seconds). Returns whether it may pass, and the values of the three
+-- headers: limit, remaining, and reset (the time when the bucket will be full, rounded up: measured).
 function limiter.take(now)
   fill(now)
   local allowed = level >= 1

@@ -13,7 +13,7 @@ local function refusal(status, code, description)
   return { status = status, body = error_shape { error = code, error_description = description } }
 end
 
--- The parameters of the request, form or JSON; nil when they are neither.
+-- Returns the parameters from a form or JSON body, or nil if it is neither.
 local function parameters(request)
   local text = request.raw_body
   if (request.content_type or ""):find("^application/x%-www%-form%-urlencoded") then
@@ -31,7 +31,7 @@ local function missing_parameter(given)
   end
 end
 
--- Returns the refusal for credentials or an audience that are not right.
+-- Returns the refusal for wrong credentials or a wrong audience, or nil.
 local function grant_refusal(given, client)
   if not client or client.client_secret ~= given.client_secret then
     return refusal(401, "access_denied", "Unauthorized")

@@ -22,7 +22,7 @@ paging.CHECKPOINT_QUERY = {
   take = { type = "integer", minimum = 1, maximum = 100, about = "Number of results per page. Defaults to 50." },
 }
 
--- Some tenants answer smaller pages than they were asked for.
+-- Some tenants send smaller pages than the client asks for.
 local function page_size(wanted)
   local cap = settings.get("page_cap")
   return math.min(wanted or DEFAULT_SIZE, cap or math.huge)
@@ -36,7 +36,7 @@ local function slice(list, start, size)
   return page
 end
 
--- The answer that holds the page of `list` that `query` asks for; `name` is its key beside the totals.
+-- Returns a response with the page of `list` that `query` asks for. `name` is the key of the page beside the totals.
 function paging.by_number(list, query, name)
   local size = page_size(query.per_page)
   local start = (query.page or 0) * size
@@ -48,7 +48,7 @@ function paging.by_number(list, query, name)
   return { status = 200, body = shape { [name] = page, start = start, limit = size, total = #list } }
 end
 
--- The same by checkpoint: `from` is what the answer before gave as `next`, which the last page lacks.
+-- The same by checkpoint: `from` is the `next` of the page before; the last page has no `next`.
 function paging.by_checkpoint(list, query, name)
   local start = 0
   if query.from then

@@ -1,4 +1,4 @@
--- Permissions as the API shows and takes them, for users and roles alike.
+-- Permissions of users and roles, in the API's formats.
 
 local grants = require "server.grants"
 local json = require "server.json"
@@ -12,7 +12,7 @@ local MAX_PER_HOLDER = 1000 -- direct permissions of a user, and permissions of 
 local entry_shape = json.shape("permission_name", "description", "resource_server_name", "resource_server_identifier",
   "sources")
 
--- The body of an assignment or removal; `about` is the description of its list.
+-- The schema of the body of an assignment or removal. `about` describes the list.
 function permissions.body(about)
   return {
     type = "object",
@@ -35,7 +35,7 @@ function permissions.body(about)
   }
 end
 
--- What the API shows of a permission; nil when it does not exist (any more).
+-- Returns the API's entry for a permission, or nil if it does not exist (any more).
 function permissions.entry(identifier, name)
   local scope, server = store.find_permission(identifier, name)
   if not scope then
@@ -60,7 +60,7 @@ function permissions.sort(entries)
   return entries
 end
 
--- Gives all of `list` to the holder of `set`, or none; `holder` is its word in the refusal.
+-- Adds all of `list` to `set`, or none of it. `holder` is "user" or "role", for the message of a refusal.
 function permissions.assign(set, list, holder)
   local new = grants.new()
   for _, permission in ipairs(list) do
@@ -81,7 +81,7 @@ function permissions.assign(set, list, holder)
   return { status = 201, body = {} }
 end
 
--- Takes `list` from the holder of `set`. Recorded: what is not held or does not exist is passed over in silence.
+-- Removes `list` from `set`. Recorded: permissions that are not held or do not exist are silently ignored.
 function permissions.remove(set, list)
   for _, permission in ipairs(list) do
     grants.remove(set, permission.resource_server_identifier, permission.permission_name)

@@ -1,4 +1,4 @@
--- The API's error answers: `{"statusCode":N,"error":"<reason phrase>","message":"...","errorCode":"..."}`;
+-- The API's error responses: `{"statusCode":N,"error":"<reason phrase>","message":"...","errorCode":"..."}`;
 -- errorCode is often absent.
 
 local json = require "server.json"
@@ -20,7 +20,7 @@ function problem.reason(status)
   return REASONS[status] or "Unknown"
 end
 
--- An error answer; `code` (the errorCode), `attributes` and `headers` may be nil.
+-- Returns an error response. `code` (the errorCode), `attributes` and `headers` may be nil.
 function problem.new(status, message, code, attributes, headers)
   return {
     status = status,
@@ -31,7 +31,7 @@ function problem.new(status, message, code, attributes, headers)
   }
 end
 
--- An error answer with the reason phrase for its message, as the API's own 404 for an unknown path.
+-- Returns an error response with the reason phrase as its message, like the API's 404 for an unknown path.
 function problem.plain(status)
   return problem.new(status, problem.reason(status))
 end
@@ -44,7 +44,7 @@ function problem.inexistent_user()
   return problem.new(404, "The user does not exist.", "inexistent_user")
 end
 
--- Recorded without an errorCode.
+-- Recorded: no errorCode.
 function problem.inexistent_role()
   return problem.new(404, "The role does not exist.")
 end

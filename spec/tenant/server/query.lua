@@ -1,4 +1,4 @@
--- The query string of a request, checked and turned into values.
+-- Parses and checks the query string of a request.
 
 local json = require "server.json"
 local schema = require "server.schema"
@@ -19,7 +19,7 @@ local function convert(rules, text)
   return text
 end
 
--- A parameter as ngx.decode_args gives it: a string, true (no value), or a list of those (repeated).
+-- Converts what ngx.decode_args returns: a string, true (no value), or a list of these (a repeated parameter).
 local function value_of(rules, given)
   if type(given) == "table" then
     return json.array(given)
@@ -37,8 +37,8 @@ local function required_names(properties)
   return names
 end
 
--- Returns the parameters of `text` (what stands behind the question mark, or nil) as `properties` describe
--- them, or nil and the refusal.
+-- Returns the parameters in `text` (the part after the question mark, or nil), converted as `properties` says, or nil
+-- and the refusal.
 function query.parse(text, properties)
   local values = {}
   for name, given in pairs(ngx.decode_args(text or "", MAX_PARAMETERS)) do

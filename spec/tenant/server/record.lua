@@ -7,7 +7,7 @@ local record = {}
 
 local CAPACITY = 20000 -- requests; older ones are forgotten
 
-local ring, newest  -- newest: how many were ever added; that one is at (newest - 1) % CAPACITY + 1
+local ring, newest  -- newest: how many were ever added; the newest is at (newest - 1) % CAPACITY + 1
 local connections   -- serial -> { tls_version, server_name, reused_session }
 local connection_count
 
@@ -22,7 +22,7 @@ end
 
 record.reset()
 
--- What stays the same for all requests of a connection is asked once.
+-- Looked up once per connection, because it is the same for all of its requests.
 local function connection_of(serial)
   local connection = connections[serial]
   if not connection then
@@ -37,7 +37,7 @@ local function connection_of(serial)
   return connection
 end
 
--- The header block as it came, or for HTTP/2 (where there is none) the headers.
+-- Returns the raw header block, or for HTTP/2, which has none, a table of headers.
 local function headers_of_request()
   local has_block, block = pcall(ngx.req.raw_header, true)
   if has_block and block then
@@ -46,7 +46,7 @@ local function headers_of_request()
   return ngx.req.get_headers(0, true)
 end
 
--- Notes the current request and returns its entry, whose `body` and `status` may be filled in later.
+-- Records the current request and returns its entry. The caller fills in `body` and `status` later.
 function record.add()
   local serial = ngx.var.connection
   local connection = connection_of(serial)
@@ -67,7 +67,7 @@ function record.add()
   return entry
 end
 
--- Returns the entry of the current request if it has one without a status, else a new one.
+-- Returns the entry of the current request if it has one and that has no status yet, else a new one.
 function record.find_or_add()
   local serial, nth = ngx.var.connection, ngx.var.connection_requests
   for number = newest, math.max(1, newest - CAPACITY + 1), -1 do
@@ -90,7 +90,7 @@ local function add_header(headers, name, value)
   end
 end
 
--- Headers by lower-case name (a list where one was repeated), and their names as they came, in order.
+-- Returns the headers by lower-case name (a repeated one as a list), and the original names in order.
 local function parse_headers(source)
   if type(source) == "table" then
     return source, json.array()
@@ -117,7 +117,7 @@ local function view(entry)
   }
 end
 
--- All recorded requests, oldest first.
+-- Returns all recorded requests, oldest first.
 function record.requests()
   local list = json.array()
   for number = math.max(1, newest - CAPACITY + 1), newest do
@@ -126,7 +126,7 @@ function record.requests()
   return list
 end
 
--- How many connections carried requests since the reset.
+-- Returns how many connections carried requests since the reset.
 function record.connection_count()
   return connection_count
 end

@@ -1,4 +1,4 @@
--- Handlers of /resource-servers: each takes a request {id, query, body} and returns an answer {status, body}.
+-- Handlers of /resource-servers: each takes a request {id, query, body} and returns a response {status, body}.
 
 local json = require "server.json"
 local paging = require "server.paging"
@@ -13,7 +13,8 @@ local server_shape = json.shape("id", "name", "identifier", "scopes", "signing_a
   "skip_consent_for_verifiable_first_party_clients", "token_lifetime", "token_lifetime_for_web")
 local scope_shape = json.shape("value", "description")
 
--- Wraps a handler so that it gets the API of the request's id or identifier, or the API's 404.
+-- Wraps a handler: looks up the resource server by the id or identifier in the path, and responds with 404 if there
+-- is none.
 local function with_server(handler)
   return function(request)
     local server = store.find_resource_server(request.id)
@@ -59,7 +60,7 @@ resource_servers.get = with_server(function(server)
   return { status = 200, body = view(server) }
 end)
 
--- Recorded: 200. `scopes` replaces the whole list, and what is no longer in it is lost to everyone.
+-- Recorded: 200. `scopes` replaces the whole list; everyone loses the permissions that are no longer in it.
 resource_servers.update = with_server(function(server, request)
   local changes = request.body
   if changes.scopes and #changes.scopes > MAX_SCOPES then

@@ -1,4 +1,4 @@
--- Handlers of /roles: each takes a request {id, query, body} and returns an answer {status, body, headers}.
+-- Handlers of /roles: each takes a request {id, query, body} and returns a response {status, body, headers}.
 
 local grants = require "server.grants"
 local json = require "server.json"
@@ -12,7 +12,7 @@ local roles = {}
 local role_shape = json.shape("id", "name", "description")
 local member_shape = json.shape("user_id", "email", "picture", "name")
 
--- Wraps a handler so that it gets the role of the request's id, or the API's 404.
+-- Wraps a handler: looks up the role by the id in the path, and responds with 404 if there is none.
 local function with_role(handler)
   return function(request)
     local role = store.roles[request.id]
@@ -94,7 +94,7 @@ roles.remove_permissions = with_role(function(role, request)
   return permissions.remove(role.permissions, request.body.permissions)
 end)
 
--- Recorded: `take` turns paging by number off, even beside include_totals and per_page.
+-- Recorded: with `take`, paging is by checkpoint even if include_totals and per_page are given.
 roles.list_users = with_role(function(role, request)
   local members = store.in_order(store.users, function(user) return user.roles[role.id] end)
   for index, user in ipairs(members) do

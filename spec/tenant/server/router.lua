@@ -1,10 +1,10 @@
 -- The API's operations, one row each.
 --
 -- A row: method, path pattern, and
---   scopes     any of which is enough (all of which are needed, if all_scopes is set); none: no token is asked
---   id         the rules for the {id} segment
---   query      the query parameters that it knows
---   body       the rules for its JSON body
+--   scopes     the token needs one of them (with all_scopes: all of them); if absent, no token is needed
+--   id         the schema of the {id} segment
+--   query      the query parameters and their schemas
+--   body       the schema of the JSON body
 --   handler    takes {id, query, body, raw_body, content_type}, returns {status, body, headers}
 
 local oauth = require "server.oauth"
@@ -46,7 +46,7 @@ local API = {
     about = "The identifier of the resource server for which to calculate user permissions." },
 }
 
--- A body {name = [string, ...]}.
+-- The schema of a body {name = [string, ...]}.
 local function list_body(name, about, item, min_items)
   return {
     type = "object", required = { name },
@@ -161,14 +161,14 @@ local ROWS = {
   { "POST", "/oauth/token", handler = oauth.token },
 }
 
--- Path patterns become Lua patterns once. An id is one segment, so a slash in it must be encoded.
+-- Converts path patterns to Lua patterns, once. An id is one segment, so a slash in it must be encoded.
 for _, row in ipairs(ROWS) do
   row.method = row[1]
   row.pattern = "^" .. row[2]:gsub("%-", "%%-"):gsub("{id}", "([^/]+)") .. "$"
 end
 
--- Returns the row of an operation and the id segment, still encoded; nil when there is no such operation.
--- `path` is the raw one: a normalised path would turn an encoded slash into a separator.
+-- Returns the row of an operation and the id segment, still encoded; nil if there is no such operation.
+-- `path` is the raw path: in a normalised path, an encoded slash would be a separator.
 function router.find(method, path)
   for _, row in ipairs(ROWS) do
     if row.method == method then

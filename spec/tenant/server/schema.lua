@@ -1,6 +1,6 @@
--- Checks a value against a small part of JSON Schema and says what is wrong in the API's own words.
+-- Checks a value against a small part of JSON Schema and describes errors in the API's own words.
 --
--- A schema is a table: `type` ("object", "array", "string", "integer", "boolean", or none for anything),
+-- A schema is a table: `type` ("object", "array", "string", "integer", "boolean", or absent for any value),
 -- `about` (the description that the API repeats in its message), `nullable`, and
 --   object: `properties` (name -> schema), `required` (list of names); no other properties are allowed
 --   array: `items` (schema), `min_items`
@@ -30,7 +30,7 @@ local function characters(text)
 end
 
 local FORMATS = {
-  -- `auth0|5f7c...`, `google-oauth2|...`, `samlp|conn|a/b`: a provider and something behind a bar.
+  -- `auth0|5f7c...`, `google-oauth2|...`, `samlp|conn|a/b`: a provider, a bar, and more.
   ["user-id"] = function(text)
     return text:find("^[^|%s]+|.+$") ~= nil
   end,
@@ -38,7 +38,7 @@ local FORMATS = {
 
 local check
 
--- In an order of their own, so that of two mistakes it is always the same that is named.
+-- Sorted, so that of two errors always the same one is reported.
 local function sorted_names(properties)
   local names = {}
   for name in pairs(properties) do
@@ -109,7 +109,7 @@ end
 
 local CHECKS = { object = check_object, array = check_array, string = check_string, integer = check_integer }
 
--- Returns what is wrong, the path of the wrong value and its description; nil when all is well.
+-- Returns what is wrong, the path of the wrong value and its description, or nil if the value is valid.
 function check(rules, value, path)
   local found = type_name(value)
   if not rules.type or (rules.nullable and found == "null") then
@@ -124,7 +124,7 @@ function check(rules, value, path)
   end
 end
 
--- Returns a 400 answer when `value` is not what `rules` say; `part` is "Payload", "Path" or "Query".
+-- Returns a 400 response if `value` does not match `rules`, else nil. `part` is "Payload", "Path" or "Query".
 function schema.refusal(rules, value, part, code)
   local reason, path, about = check(rules, value, "")
   if not reason then

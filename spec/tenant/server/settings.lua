@@ -1,16 +1,16 @@
--- What the control side can turn while the tenant runs.
+-- The settings that the control side can change while the tenant runs.
 
 local settings = {}
 
 local DEFAULTS = {
-  page_cap = false, -- entries; pages are never longer than this, whatever was asked
-  latency = 0,      -- seconds added to each API answer
+  page_cap = false, -- entries; no page is longer than this, whatever the client asks for
+  latency = 0,      -- seconds; delays each API response
   record = true,    -- whether requests are recorded
-  bucket = 50,      -- requests; the size of the rate limiter's bucket (an enterprise production tenant's)
+  bucket = 50,      -- requests; the size of the rate limiter's bucket (as for an enterprise production tenant)
   refill = 16,      -- requests per second
   mode = "drip",    -- "drip", or "window": all at once, once a second
-  phase = false,    -- [0, 1): where in each second the window mode refills; false: where the first request fell
-  enforce = false,  -- whether the limiter refuses
+  phase = false,    -- [0, 1): when in each second window mode refills; false: at the time of the first request
+  enforce = false,  -- whether the limiter refuses requests
   retry_after = false, -- the Retry-After header of the limiter's 429 (seconds or a date)
 }
 
@@ -49,7 +49,7 @@ function settings.all()
   return current
 end
 
--- Takes over each of `changes`; returns nil and a message, and takes over none, when one is unknown or wrong.
+-- Applies `changes`. If one is unknown or invalid, applies none and returns nil and a message.
 function settings.change(changes)
   for name, value in pairs(changes) do
     if not CHECKS[name] then

@@ -1,6 +1,6 @@
--- A port that takes TCP connections and never says a word: it listens, so the kernel completes the connection and
--- takes the ClientHello, but nobody ever accepts. (Debian's nginx cannot wait within a TLS handshake: yielding there
--- takes a patch that only OpenResty's has.)
+-- A port that accepts TCP connections and never sends a byte. It listens, so the kernel completes the connection and
+-- receives the ClientHello, but nothing ever calls accept. (Debian's nginx cannot wait within a TLS handshake: yielding
+-- there needs a patch that only OpenResty has.)
 
 local ffi = require "ffi"
 local bit = require "bit"
@@ -15,16 +15,16 @@ ffi.cdef [[
   char *strerror(int code);
 ]]
 
--- Linux's numbers.
+-- Values for Linux.
 local AF_INET, SOCK_STREAM = 2, 1
 local LOOPBACK = 0x7F000001 -- 127.0.0.1
-local BACKLOG = 4096        -- connections; closed ones keep their place, because nobody accepts them
+local BACKLOG = 4096        -- connections; closed ones keep their place, because they are never accepted
 
 local function network_short(number)
   return bit.rshift(bit.bswap(number), 16)
 end
 
--- Listens on the port for the life of the process; raises when it cannot.
+-- Listens on the port until the process ends. Raises an error if it cannot.
 function silence.listen(port)
   local fd = ffi.C.socket(AF_INET, SOCK_STREAM, 0)
   local address = ffi.new("struct tenant_address", AF_INET, network_short(port), bit.bswap(LOOPBACK))

@@ -10,7 +10,7 @@ local tokens = require "server.tokens"
 
 local state = {}
 
--- Everything back to empty; only the token that `run` handed out stays valid.
+-- Empties everything. Only the token that `run` handed out stays valid.
 function state.reset()
   store.reset()
   faults.reset()
@@ -22,27 +22,28 @@ end
 
 local SEEDS = { resource_servers = true, roles = true, users = true, clients = true }
 
--- Returns a message for the first permission or role of `holder` (a user or role) that does not exist.
+-- Returns a message about the first permission or role of `holder` (a user or role) that does not exist, or nil.
 local function unknown_grant(holder)
   for _, permission in ipairs(holder.permissions or {}) do
     local identifier, name = permission.resource_server_identifier, permission.permission_name
     if not store.find_permission(identifier, name) then
-      return ("there is no permission %s of %s"):format(tostring(name), tostring(identifier))
+      return ("no such permission: %s of %s"):format(tostring(name), tostring(identifier))
     end
   end
   for _, id in ipairs(holder.roles or {}) do
     if not store.roles[id] then
-      return "there is no role " .. tostring(id)
+      return "no such role: " .. tostring(id)
     end
   end
 end
 
--- Puts each of `list`; returns nil and a message when one lacks its key or names what does not exist.
+-- Calls put for each item of `list`. Returns nil and a message if one lacks its key or refers to something that does
+-- not exist.
 local function put_all(list, key, put)
   for _, fields in ipairs(list or {}) do
-    local wrong = key and type(fields[key]) ~= "string" and key .. " is missing" or unknown_grant(fields)
-    if wrong then
-      return nil, wrong
+    local message = key and type(fields[key]) ~= "string" and key .. " is missing" or unknown_grant(fields)
+    if message then
+      return nil, message
     end
     put(fields)
   end
@@ -53,32 +54,32 @@ local function put_client(fields)
   store.clients[fields.client_id] = fields
 end
 
--- Adds resource servers, roles, users and clients, in this order, because each may name those before it.
--- Returns nil and a message at the first that makes no sense.
+-- Adds resource servers, roles, users and clients, in this order, because each may refer to earlier ones.
+-- Stops at the first invalid one and returns nil and a message.
 function state.seed(data)
   for name in pairs(data) do
     if not SEEDS[name] then
       return nil, "unknown kind of data: " .. tostring(name)
     end
   end
-  local ok, wrong = put_all(data.resource_servers, "identifier", store.put_resource_server)
+  local ok, message = put_all(data.resource_servers, "identifier", store.put_resource_server)
   if ok then
-    ok, wrong = put_all(data.roles, nil, store.put_role)
+    ok, message = put_all(data.roles, nil, store.put_role)
   end
   if ok then
-    ok, wrong = put_all(data.users, "user_id", store.put_user)
+    ok, message = put_all(data.users, "user_id", store.put_user)
   end
   if ok then
-    ok, wrong = put_all(data.clients, "client_id", put_client)
+    ok, message = put_all(data.clients, "client_id", put_client)
   end
-  return ok, wrong
+  return ok, message
 end
 
 function state.add_example()
   assert(state.seed(require "server.example"))
 end
 
--- nginx goes on when this phase fails, which here would be a tenant that is not whole.
+-- nginx would go on after an error in this phase, with an incomplete tenant.
 local function listen_or_end(port)
   local ok, message = pcall(silence.listen, port)
   if not ok then

@@ -1,4 +1,4 @@
--- What the tenant keeps: users, roles, resource servers (APIs) and clients.
+-- The tenant's data: users, roles, resource servers (APIs) and clients.
 
 local grants = require "server.grants"
 
@@ -11,7 +11,7 @@ function store.reset()
   store.resource_servers = {} -- identifier -> resource server
   store.resource_server_ids = {} -- id -> resource server
   store.clients = {}          -- client_id -> client
-  store.serial = 0            -- makes ids and orders listings
+  store.serial = 0            -- for new ids and for the order of lists
 end
 
 store.reset()
@@ -25,7 +25,7 @@ local function timestamp()
   return os.date("!%Y-%m-%dT%H:%M:%S.000Z")
 end
 
--- The user with this id, made if there is none.
+-- Returns the user with this id, which is created if needed.
 local function user_with_id(id)
   local user = store.users[id]
   if not user then
@@ -42,7 +42,7 @@ local function set_email(user, email)
   same[#same + 1] = user
 end
 
--- Adds or completes a user: {user_id, email?, name?, permissions?, roles?}.
+-- Adds or updates a user: {user_id, email?, name?, permissions?, roles?}.
 function store.put_user(fields)
   local user = user_with_id(fields.user_id)
   user.name = fields.name or user.name or fields.email or user.user_id
@@ -59,7 +59,7 @@ function store.put_user(fields)
   return user
 end
 
--- Adds or changes a role: {id?, name, description?, permissions?}.
+-- Adds or updates a role: {id?, name, description?, permissions?}.
 function store.put_role(fields)
   local serial = next_serial()
   local id = fields.id or ("rol_%016d"):format(serial)
@@ -90,7 +90,7 @@ function store.set_scopes(server, scopes)
   end
 end
 
--- Takes the permissions that no longer exist from everyone who held them.
+-- Removes permissions that no longer exist from all users and roles.
 function store.drop_vanished_permissions(server)
   local function clean(set)
     for name in pairs(set.apis[server.identifier] or {}) do
@@ -107,12 +107,12 @@ function store.drop_vanished_permissions(server)
   end
 end
 
--- Adds or changes an API: {identifier, name?, id?, scopes?}.
+-- Adds or updates an API: {identifier, name?, id?, scopes?}.
 function store.put_resource_server(fields)
   local server = store.resource_servers[fields.identifier]
   if not server then
     local serial = next_serial()
-    -- The API's own ids are 24 hexadecimal digits, and are not what permissions are named with.
+    -- The API's ids have 24 hexadecimal digits; permissions are named by its identifier instead.
     local id = fields.id or ("%024x"):format(serial)
     server = { serial = serial, id = id, identifier = fields.identifier, options = {} }
     store.set_scopes(server, {})
@@ -130,7 +130,7 @@ function store.find_resource_server(id_or_identifier)
   return store.resource_servers[id_or_identifier] or store.resource_server_ids[id_or_identifier]
 end
 
--- The scope {value, description} and its API, or nil when no such permission exists.
+-- Returns the scope {value, description} and its API, or nil if there is no such permission.
 function store.find_permission(identifier, name)
   local server = store.resource_servers[identifier]
   local scope = server and server.scope_of[name]
@@ -139,7 +139,7 @@ function store.find_permission(identifier, name)
   end
 end
 
--- The values of a table of things in the order in which they were added.
+-- Returns the values of `things`, or those that `wanted` accepts, in the order in which they were added.
 function store.in_order(things, wanted)
   local list = {}
   for _, thing in pairs(things) do

@@ -1,5 +1,5 @@
--- The access tokens that the tenant issued. They have the shape of a JWT, but are known by their text alone:
--- nothing verifies their signature, so a spec can plant any text as a token.
+-- The access tokens that the tenant has issued. They look like JWTs but are only compared as strings: no signature is
+-- verified, so a spec can make any string a token.
 
 local json = require "server.json"
 
@@ -13,14 +13,14 @@ local ALL_SCOPES = table.concat({
   "read:user_effective_permissions",
 }, " ")
 
-local DAY = 86400 -- seconds; the life of a Management API token
+local DAY = 86400 -- seconds; the lifetime of a Management API token
 
--- The hosts whose `https://{host}/api/v2/` is this tenant's audience, on any port. The later ones are for
--- clients that are told to connect here for another domain.
+-- The hosts whose `https://{host}/api/v2/` is this tenant's audience, on any port. The last two are for clients that
+-- connect here under another domain name.
 local HOSTS = { ["localhost"] = true, ["127.0.0.1"] = true, ["tenant.test"] = true, ["acme.eu.auth0.com"] = true }
 
 local issued      -- text -> { scopes, scope, audience, expires_at }
-local standing    -- the token that `run` hands out, which a reset leaves valid
+local standing    -- the token that `run` hands out; stays valid after a reset
 local domain      -- host:port of the tenant
 
 function tokens.start(tenant_domain)
@@ -48,7 +48,7 @@ end
 
 local serial = 0
 
--- Something that looks like a signature, and is different for each token.
+-- Returns text that looks like a signature and differs from token to token.
 local function signature()
   serial = serial + 1
   local parts = {}
@@ -74,8 +74,8 @@ local function new_text(token, client_id, now)
   }, ".")
 end
 
--- Issues a token and returns its text. All of `wanted` is optional: scope ("read:users update:users", default
--- all), expires_in (seconds, may be negative), audience, token (the text), client_id.
+-- Issues a token and returns its text and its entry. All members of `wanted` are optional: scope ("read:users
+-- update:users"; default: all), expires_in (seconds, may be negative), audience, token (the text), client_id.
 function tokens.issue(wanted)
   local now = ngx.now()
   local token = {
@@ -96,7 +96,7 @@ function tokens.find(text)
   return issued[text]
 end
 
--- Whether this is the Management API's audience; the trailing slash counts.
+-- Returns whether this is the Management API's audience. The trailing slash is required.
 function tokens.is_own_audience(audience)
   local host = audience:match("^https://([^/:]+):?%d*/api/v2/$")
   return host ~= nil and HOSTS[host] ~= nil

@@ -1,4 +1,4 @@
--- Handlers of /users: each takes a request {id, query, body} and returns an answer {status, body, headers}.
+-- Handlers of /users: each takes a request {id, query, body} and returns a response {status, body, headers}.
 
 local grants = require "server.grants"
 local json = require "server.json"
@@ -17,7 +17,7 @@ local identity_shape = json.shape("user_id", "provider", "connection", "isSocial
 local source_shape = json.shape("source_id", "source_name", "source_type")
 local role_shape = json.shape("id", "name", "description")
 
--- Wraps a handler so that it gets the user of the request's id, or the API's 404.
+-- Wraps a handler: looks up the user by the id in the path, and responds with 404 if there is none.
 local function with_user(handler)
   return function(request)
     local user = store.users[request.id]
@@ -46,7 +46,8 @@ local function profile(user)
   }
 end
 
--- Keeps or drops what `fields` (comma-separated) names, as `include_fields` says.
+-- Returns the object with only the fields that `fields` lists (comma-separated), or without them if `include_fields`
+-- is false.
 local function selected(object, query)
   if not query.fields or query.fields == "" then
     return object
@@ -81,8 +82,8 @@ local function roles_of(user)
   return store.in_order(store.roles, function(role) return user.roles[role.id] end)
 end
 
--- Calls visit(identifier, name, role) for each permission that the user holds directly (without a role) and
--- through each role.
+-- Calls visit(identifier, name) for each direct permission of the user, and visit(identifier, name, role) for each
+-- permission of each of their roles.
 local function each_permission(user, visit)
   grants.each(user.direct, visit)
   for _, role in ipairs(roles_of(user)) do
@@ -92,7 +93,7 @@ local function each_permission(user, visit)
   end
 end
 
--- The user's permissions, sorted; each has the `sources` that new_source(role or nil) made of its origins.
+-- Returns the user's permissions, sorted. new_source(sources, role or nil) adds each origin to an entry's `sources`.
 local function list_permissions(user, new_source)
   local entries, entry_of = {}, {}
   each_permission(user, function(identifier, name, role)
@@ -120,7 +121,7 @@ local function add_full_source(sources, role)
   }
 end
 
--- Effective permissions only say whether something comes directly or through roles, each once.
+-- Effective permissions name each kind of source once: "direct", "roles".
 local function add_kind_of_source(sources, role)
   local kind = role and "roles" or "direct"
   if sources[#sources] ~= kind then
