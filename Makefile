@@ -42,11 +42,14 @@ DOCUMENTED_OPENRESTY := src/auth0perm/openresty.lua src/auth0perm/openresty/ligh
 LUA_PACKAGES = $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)
 BUILD_PACKAGES := pkg-config libcurl4-openssl-dev libssl-dev lua-cjson
 DEMO_PACKAGES := $(BUILD_PACKAGES) nginx libnginx-mod-http-lua lua-resty-core openssl
-# Who has a npm that is not Debian's keeps it: the packages of others conflict with Debian's.
+# What `make test` needs: the two Luas that most hosts have, what the specs use, and a C compiler.
+TEST_PACKAGES := $(DEMO_PACKAGES) gcc lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev lua-busted lua-socket lua-cqueues lua-sec \
+  lua-luv luarocks libcmocka-dev tinyproxy curl binutils procps
+# Debian's npm conflicts with the npm of other package sources, so an npm that is there stays.
 NODE_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
-TEST_PACKAGES := $(DEMO_PACKAGES) lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev lua5.3 liblua5.3-dev lua5.2 \
-  liblua5.2-dev lua5.1 liblua5.1-0-dev lua-busted lua-socket lua-cqueues lua-sec lua-luv binutils lua-check luarocks libcmocka-dev tinyproxy gcc clang clang-format curl \
-  procps chromium $(NODE_PACKAGES)
+# What `make test-all` needs as well.
+ALL_TEST_PACKAGES := lua5.3 liblua5.3-dev lua5.2 liblua5.2-dev lua5.1 liblua5.1-0-dev lua-check clang clang-format chromium \
+  $(NODE_PACKAGES)
 
 all: found $(MODULE)
 
@@ -137,7 +140,8 @@ help:
 	@echo 'make LUA=lua5.4      builds build/lua5.4/auth0perm.so; also lua5.3, lua5.2, lua5.1, luajit'
 	@echo 'make demo            installs what is missing, then removes permissions from a user of a mock tenant'
 	@echo 'make demo-openresty  installs what is missing, then serves the permission desk for a mock tenant'
-	@echo 'make test            installs what is missing, then runs everything that can fail'
+	@echo 'make test            installs what is missing, then tests module, OpenResty driver, installation and demo'
+	@echo 'make test-all        tests everything: all Luas, sanitizers, a browser, and more'
 	@echo 'make check           runs the specs of one Lua: make LUA=luajit check SPECS=spec/module/list_spec.lua'
 	@echo 'make static          builds build/LUA/libauth0perm.a, for hosts that link the module in'
 	@echo 'make embed           runs such a host: two Lua states in a frame loop, against a mock tenant'
@@ -163,6 +167,10 @@ demo-openresty:
 
 test:
 	@tools/install-packages $(TEST_PACKAGES)
+	@spec/run core specs install demo
+
+test-all:
+	@tools/install-packages $(TEST_PACKAGES) $(ALL_TEST_PACKAGES)
 	@spec/run
 
 SPECS ?= spec
@@ -216,4 +224,4 @@ install: all reference
 clean:
 	rm -rf build
 
-.PHONY: all found static hosts embed threads help demo demo-openresty test check torture pacing bench tenant reference rock install clean
+.PHONY: all found static hosts embed threads help demo demo-openresty test test-all check torture pacing bench tenant reference rock install clean
