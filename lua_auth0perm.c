@@ -5,6 +5,7 @@
 #include "src/lua/call.h"
 #include "src/lua/client.h"
 #include "src/lua/compat.h"
+#include "src/lua/configuration.h"
 #include "src/lua/error.h"
 #include "src/lua/operations.h"
 #include "src/lua/prepared.h"
@@ -36,6 +37,8 @@ int luaopen_auth0perm(lua_State *L) {
   lua_setfield(L, -2, "new");
   lua_pushcfunction(L, operations_list);
   lua_setfield(L, -2, "operations");
+  lua_pushcfunction(L, configuration_list);
+  lua_setfield(L, -2, "options");
   lua_pushliteral(L, MODULE_NAME " " MODULE_VERSION);
   lua_setfield(L, -2, "_VERSION");
   return 1;

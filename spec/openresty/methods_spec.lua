@@ -349,6 +349,19 @@ describe("auth0perm.openresty.new", function()
     return message
   end
 
+  it("takes the options that it lists, and no others", function()
+    local names = nginx:run [[
+      local names = {}
+      for i, option in ipairs(inside.auth0perm.options()) do
+        assert(option.drivers[1] == "openresty" and #option.meaning > 10, option.name)
+        names[i] = option.name
+      end
+      table.sort(names)
+      return table.concat(names, ", ")
+    ]]
+    assert.equal(names, refusal("no_such_option = 1"):match "there are: (.*)%)$")
+  end)
+
   it("says where nginx has what it does not take", function()
     assert.equal("snippet:1: bad argument #1 to 'new' (ca_file: not in nginx: lua_ssl_trusted_certificate in nginx.conf names the "
       .. "certificates to trust)", refusal "ca_file = '/x'")

@@ -55,17 +55,50 @@ local FAILURES = {
   connect = true, connect_timeout = true, tls = true, timeout = true, transport = true, protocol = true,
 }
 
--- The options that the core does not know, and their types.
-local TYPES = {
-  connect_to = "string",
-  max_connections = "number",
-  keepalive_timeout = "number",
-  token_dict = "string",
-  exchange = "function",
+-- The options that only this driver has, or that mean something else here.
+local OWN = {
+  { name = "connect_to", type = "string", meaning = "host:port to connect to in place of the domain's own address" },
+  { name = "max_connections", type = "integer",
+    meaning = "connections at once, in each worker; without it there is no bound, and up to 64 are kept" },
+  { name = "keepalive_timeout", type = "number", default = KEEPALIVE_TIMEOUT, unit = "seconds",
+    meaning = "for which an idle connection is kept for the next request; 0 keeps none" },
+  { name = "token_dict", type = "string",
+    meaning = "with client_id: the lua_shared_dict in which all workers share tokens" },
+  { name = "exchange", type = "function", meaning = "performs the requests in place of cosockets; may yield" },
 }
+
+-- The types of these options, as Lua names them.
+local TYPES = {}
+for _, option in ipairs(OWN) do TYPES[option.name] = option.type == "integer" and "number" or option.type end
 
 local openresty = { operations = auth0perm.operations }
 openresty["_VERSION"] = auth0perm._VERSION -- written so that OPM does not take it for the version itself
+
+--[[---
+--- Lists the options of `new` in nginx, as `auth0perm.options` does for the module.
+---@return auth0perm.Option[] options  a new table each time
+function openresty.options() end
+]]
+function openresty.options()
+  local options = {}
+  for _, option in ipairs(auth0perm.options()) do
+    if table.concat(option.drivers, " "):find "openresty" then
+      option.drivers = { "openresty" }
+      options[#options + 1] = option
+    end
+  end
+  for _, own in ipairs(OWN) do
+    local option = { drivers = { "openresty" } }
+    for member, value in pairs(own) do option[member] = value end
+    options[#options + 1] = option
+  end
+  return options
+end
+
+-- What the core is told of this driver: its messages then speak of what the user called and gave.
+local HOST = { level = 2, prepare = "start", share_tokens = "token_dict", options = {} }
+for i, option in ipairs(openresty.options()) do HOST.options[i] = option.name end
+table.sort(HOST.options)
 
 --[[---
 --- What calls of a worker to one tenant share: connections, token, rate limit. The operations are its methods. nginx's
@@ -76,34 +109,26 @@ local Client = {}
 local Client = {}
 Client.__index = Client
 
--- Calls a function that raises for wrong arguments. They are the user's, who has called the caller of this.
-local function checked(call, ...)
-  local ok, first, second = pcall(call, ...)
-  if ok then return first, second end
-  if type(first) ~= "string" then error(first, 0) end
-  local message = first:gsub("^.-auth0perm/openresty%.lua:%d+: ", "", 1):gsub("to 'prepare'", "to 'start'", 1)
-  error(message, 3)
-end
-
 -- Raises where a method was called of something else, with a dot in place of the colon above all.
 local function expect_client(value, method)
   if getmetatable(value) == Client then return end
   error(("bad argument #1 to '%s' (auth0perm.openresty.Client expected, got %s)"):format(method, type(value)), 3)
 end
 
--- Raises for a bad option, as the core does.
+-- Returns nil and the message for a bad option, in the core's form.
 local function refuse(name, ...)
-  error(("bad argument #1 to 'new' (%s: %s)"):format(name, string.format(...)), 0)
+  return nil, ("bad argument #1 to 'new' (%s: %s)"):format(name, string.format(...))
 end
 
--- Splits what `new` was given into the options of the core and those of this driver.
+-- Splits what `new` was given into the options of the core and those of this driver; nil and a message for a bad one.
 local function split(options)
-  if type(options) ~= "table" then refuse("options", "table expected, got %s", type(options)) end
+  if type(options) ~= "table" then return refuse("options", "table expected, got %s", type(options)) end
   local core, own = { driver = "none" }, {}
   for name, value in pairs(options) do
-    if ELSEWHERE[name] then refuse(name, "not in nginx: %s", ELSEWHERE[name]) end
-    if TYPES[name] and type(value) ~= TYPES[name] then refuse(name, "%s expected, got %s", TYPES[name], type(value)) end
-    local whose = TYPES[name] and own or core
+    local kind = TYPES[name]
+    if ELSEWHERE[name] then return refuse(name, "not in nginx: %s", ELSEWHERE[name]) end
+    if kind and type(value) ~= kind then return refuse(name, "%s expected, got %s", kind, type(value)) end
+    local whose = kind and own or core
     whose[name] = value
   end
   core.share_tokens = own.token_dict and true
@@ -111,61 +136,29 @@ local function split(options)
   return core, own
 end
 
--- Raises where a value of this driver's options cannot be right.
+-- Returns a message where a value of this driver's options cannot be right.
 local function check(own)
   local connections, idle = own.max_connections or 1, own.keepalive_timeout or KEEPALIVE_TIMEOUT
   if not (connections >= 1 and connections <= CONNECTIONS_MOST and connections % 1 == 0) then
-    refuse("max_connections", "1 to %d expected, got %s", CONNECTIONS_MOST, connections)
+    return refuse("max_connections", "1 to %d expected, got %s", CONNECTIONS_MOST, connections)
+  elseif not (idle >= 0 and idle <= KEEPALIVE_MOST) then
+    return refuse("keepalive_timeout", "0 to %d seconds expected, got %s", KEEPALIVE_MOST, idle)
+  elseif own.supply and own.token_dict then
+    return refuse("token_dict", "for tokens of client_id, not for those of a function")
   end
-  if not (idle >= 0 and idle <= KEEPALIVE_MOST) then
-    refuse("keepalive_timeout", "0 to %d seconds expected, got %s", KEEPALIVE_MOST, idle)
-  end
-  if own.supply and own.token_dict then refuse("token_dict", "for tokens of client_id, not for those of a function") end
+  return true
 end
 
--- Has the core's message about an unknown option name those that there are in nginx.
-local function rename_options(message)
-  return (message:gsub("(no such option; there are: )(.*)%)$", function(words, known)
-    local names = {}
-    for name in known:gmatch "[%w_]+" do
-      if not ELSEWHERE[name] and not TYPES[name] then names[#names + 1] = name end
-    end
-    for name in pairs(TYPES) do names[#names + 1] = name end
-    table.sort(names)
-    return words .. table.concat(names, ", ") .. ")"
-  end))
-end
-
--- Makes the client of the core. Returns nil and an error where that refuses; its messages are those for nginx.
-local function make_core(options)
-  local ok, core, problem = pcall(auth0perm.new, options)
-  if not ok then error(type(core) == "string" and rename_options(core) or core, 0) end
-  if problem then problem.message = problem.message:gsub("^share_tokens: ", "token_dict: ") end
-  return core, problem
-end
-
-local function make(options)
-  local core_options, own = split(options)
-  check(own)
-  local core, problem = make_core(core_options)
-  if not core then return nil, problem end
+-- Finds where to connect, and where tokens are shared. Nil and a message where there is no such place.
+local function find_places(options, own)
   local route = cosocket.route(options.domain, own.connect_to, own.max_connections,
     own.keepalive_timeout or KEEPALIVE_TIMEOUT)
-  if not route then refuse("connect_to", 'host:port expected, such as "127.0.0.1:8443"') end
+  if not route then return refuse("connect_to", 'host:port expected, such as "127.0.0.1:8443"') end
   local tokens = own.token_dict and token_dict.open(own.token_dict, options)
   if own.token_dict and not tokens then
-    refuse("token_dict", 'nginx.conf has no "lua_shared_dict %s ...;"', own.token_dict)
+    return refuse("token_dict", 'nginx.conf has no "lua_shared_dict %s ...;"', own.token_dict)
   end
-  return setmetatable({
-    core = core,
-    route = route,
-    tokens = tokens,
-    supply = own.supply,
-    supplier = setmetatable({}, { __mode = "v" }), -- the call for which the token function runs, as `call`
-    supplier_until = 0,
-    exchange = own.exchange,
-    started = setmetatable({}, { __mode = "k" }),  -- calls that may be under way
-  }, Client)
+  return route, tokens
 end
 
 --[[---
@@ -179,8 +172,24 @@ end
 function openresty.new(options) end
 ]]
 function openresty.new(options)
-  local client, problem = checked(make, options)
-  return client, problem
+  local core_options, own = split(options)
+  if not core_options then error(own, 2) end
+  local good, message = check(own)
+  if not good then error(message, 2) end
+  local core, problem = auth0perm.new(core_options, HOST)
+  if not core then return nil, problem end
+  local route, tokens = find_places(options, own)
+  if not route then error(tokens, 2) end
+  return setmetatable({
+    core = core,
+    route = route,
+    tokens = tokens,
+    supply = own.supply,
+    supplier = setmetatable({}, { __mode = "v" }), -- the call for which the token function runs, as `call`
+    supplier_until = 0,
+    exchange = own.exchange,
+    started = setmetatable({}, { __mode = "k" }),  -- calls that may be under way
+  }, Client)
 end
 
 -- The steps of a call. A run is what one call has while it is driven: `client`, `call`, and at times a `socket`, a
@@ -333,7 +342,7 @@ for _, operation in ipairs(auth0perm.operations()) do
   local name = operation.name
   Client[name] = function(self, ...)
     expect_client(self, name)
-    local call, problem = checked(self.core[name], self.core, ...)
+    local call, problem = self.core[name](self.core, ...)
     if not call then return nil, problem end
     return perform(self, call)
   end
@@ -349,7 +358,7 @@ function Client:each(operation, ...) end
 ]]
 function Client:each(...)
   expect_client(self, "each")
-  local call = checked(self.core.each, self.core, ...)
+  local call = self.core:each(...)
   local page, index
   return function()
     repeat
@@ -380,7 +389,7 @@ function Client:start(operation, ...) end
 function Client:start(...)
   expect_client(self, "start")
   if self.closed then return self.core:start() end -- which tells so
-  local call, problem = checked(self.core.prepare, self.core, ...)
+  local call, problem = self.core:prepare(...)
   if not call then return nil, problem end
   if not can_drive(call) then return call:result() end
   local started = light_call.start(self, drive, { client = self, call = call })

@@ -30,6 +30,7 @@ struct client_options client_defaults(void) {
                                  .connect_timeout = CONNECT_TIMEOUT,
                                  .request_timeout = REQUEST_TIMEOUT,
                                  .max_retries = MAX_RETRIES,
+                                 .share_name = "share_tokens",
                                  .bucket = bucket_defaults()};
 }
 
@@ -95,7 +96,8 @@ static bool check(const struct client_options *options, struct error *error) {
     return error_set(error, ERROR_INVALID, "token: either this or client_id expected, got both");
   }
   if (options->share_tokens && !has_credentials(options)) {
-    return error_set(error, ERROR_INVALID, "share_tokens: client_id expected too, for there is no token to share");
+    return error_set(error, ERROR_INVALID, "%s: client_id expected too, for there is no token to share",
+                     options->share_name);
   }
   return check_domain(options->domain, error) && client_check_seconds("timeout", options->timeout, error) &&
          client_check_seconds("connect_timeout", options->connect_timeout, error) &&

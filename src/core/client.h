@@ -15,6 +15,7 @@ struct client_options {
   struct text token;  /* a token that nobody can renew; without one, and without credentials, calls ask their driver */
   struct credentials_options credentials;
   bool share_tokens;       /* calls ask their driver for a token that was fetched elsewhere before they fetch one */
+  const char *share_name;  /* what the user knows `share_tokens` as */
   struct text lua_version; /* for the Auth0-Client header; required */
   double timeout;          /* seconds for a whole call */
   double connect_timeout;  /* seconds for a connection */

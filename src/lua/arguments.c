@@ -45,7 +45,8 @@ static bool read_item(const struct reading *reading, lua_Integer index) {
   char place[CHECKS_PLACE_SIZE];
   snprintf(place, sizeof place, "permissions[%lld]", (long long)index);
   if (!lua_istable(L, -1)) {
-    checks_raise(L, reading->position, reading->function, "%s: table expected, got %s", place, checks_typename(L, -1));
+    checks_raise_for(L, &reading->caller, reading->position, "%s: table expected, got %s", place,
+                     checks_typename(L, -1));
   }
   checks_push_member(L, "resource_server_identifier");
   struct text identifier = checks_member(reading, place, "resource_server_identifier");
@@ -65,8 +66,8 @@ static bool read_names(const struct reading *reading, struct text identifier) {
   char place[CHECKS_PLACE_SIZE + 24]; /* and the digits of an index */
   describe_list(list, identifier);
   if (!lua_istable(L, -1)) {
-    checks_raise(L, reading->position, reading->function, "%s: a list of permission names expected, got %s", list,
-                 checks_typename(L, -1));
+    checks_raise_for(L, &reading->caller, reading->position, "%s: a list of permission names expected, got %s", list,
+                     checks_typename(L, -1));
   }
   lua_Integer count = checks_count(reading, list);
   if (count == 0) {
@@ -165,16 +166,16 @@ static int check_types(const struct reading *reading, int first, int shift) {
   int index = first;
   for (const struct operation_argument *argument = reading->call->operation->arguments; argument->name; argument++) {
     if (argument->place != IN_BODY) {
-      checks_string(L, index, index + shift, reading->function, argument->name);
+      checks_string_for(L, &reading->caller, index, index + shift, argument->name);
     } else if (!lua_istable(L, index)) {
-      checks_raise(L, index + shift, reading->function, "%s: table expected, got %s", argument->name,
-                   checks_typename(L, index));
+      checks_raise_for(L, &reading->caller, index + shift, "%s: table expected, got %s", argument->name,
+                       checks_typename(L, index));
     }
     index++;
   }
   if (lua_gettop(L) > index) {
-    checks_raise(L, index + 1 + shift, reading->function, "no argument expected, got %s",
-                 checks_typename(L, index + 1));
+    checks_raise_for(L, &reading->caller, index + 1 + shift, "no argument expected, got %s",
+                     checks_typename(L, index + 1));
   }
   return index;
 }
@@ -190,9 +191,9 @@ static bool read_argument(const struct reading *reading, const struct operation_
   return false;
 }
 
-bool arguments_read(lua_State *L, int first, int position, const char *function, struct call *call,
+bool arguments_read(lua_State *L, int first, int position, const struct caller *caller, struct call *call,
                     struct error *error) {
-  struct reading reading = {.L = L, .function = function, .call = call, .error = error};
+  struct reading reading = {.L = L, .caller = *caller, .call = call, .error = error};
   int shift = position - first;
   int options = check_types(&reading, first, shift);
   lua_settop(L, options);

@@ -7,11 +7,12 @@
 #include <stdbool.h>
 
 struct call;
+struct caller;
 struct error;
 
 /* Reads the arguments of the call's operation, which begin at stack index `first` and have the user's position
  * `position`, into the call. Wrong types raise; wrong values return false. */
-bool arguments_read(lua_State *L, int first, int position, const char *function, struct call *call,
+bool arguments_read(lua_State *L, int first, int position, const struct caller *caller, struct call *call,
                     struct error *error);
 
 #endif

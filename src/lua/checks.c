@@ -18,13 +18,34 @@ struct text checks_text(lua_State *L, int index) {
   return text;
 }
 
+/* Pushes the message. */
+static void push_message(lua_State *L, const struct caller *caller, int position, const char *format,
+                         va_list arguments) {
+  luaL_where(L, caller->level);
+  lua_pushfstring(L, "bad argument #%d to '%s' (", position, caller->function);
+  lua_pushvfstring(L, format, arguments);
+  lua_pushliteral(L, ")");
+  lua_concat(L, 4);
+}
+
 void checks_raise(lua_State *L, int position, const char *function, const char *format, ...) {
+  struct caller caller = {.function = function, .level = 1};
   va_list arguments;
   va_start(arguments, format);
-  lua_pushvfstring(L, format, arguments);
+  push_message(L, &caller, position, format, arguments);
   va_end(arguments);
-  luaL_error(L, "bad argument #%d to '%s' (%s)", position, function, lua_tostring(L, -1));
-  for (;;) { /* luaL_error does not return */
+  lua_error(L);
+  for (;;) { /* lua_error does not return */
+  }
+}
+
+void checks_raise_for(lua_State *L, const struct caller *caller, int position, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  push_message(L, caller, position, format, arguments);
+  va_end(arguments);
+  lua_error(L);
+  for (;;) { /* lua_error does not return */
   }
 }
 
@@ -38,24 +59,28 @@ const char *checks_shown(lua_State *L, int index) {
   return lua_tostring(L, -1);
 }
 
-struct text checks_string(lua_State *L, int index, int position, const char *function, const char *name) {
+struct text checks_string_for(lua_State *L, const struct caller *caller, int index, int position, const char *name) {
   if (lua_type(L, index) != LUA_TSTRING) {
-    checks_raise(L, position, function, "%s: string expected, got %s", name, checks_typename(L, index));
+    checks_raise_for(L, caller, position, "%s: string expected, got %s", name, checks_typename(L, index));
   }
   return checks_text(L, index);
 }
 
+struct text checks_string(lua_State *L, int index, int position, const char *function, const char *name) {
+  return checks_string_for(L, &(struct caller){.function = function, .level = 1}, index, position, name);
+}
+
 void checks_table(const struct reading *reading, const char *place) {
   if (lua_istable(reading->L, -1)) return;
-  checks_raise(reading->L, reading->position, reading->function, "%s: table expected, got %s", place,
-               checks_typename(reading->L, -1));
+  checks_raise_for(reading->L, &reading->caller, reading->position, "%s: table expected, got %s", place,
+                   checks_typename(reading->L, -1));
 }
 
 struct text checks_member(const struct reading *reading, const char *place, const char *field) {
   lua_State *L = reading->L;
   if (lua_type(L, -1) != LUA_TSTRING) {
-    checks_raise(L, reading->position, reading->function, "%s%s%s: string expected, got %s", place, field ? "." : "",
-                 field ? field : "", checks_typename(L, -1));
+    checks_raise_for(L, &reading->caller, reading->position, "%s%s%s: string expected, got %s", place, field ? "." : "",
+                     field ? field : "", checks_typename(L, -1));
   }
   return checks_text(L, -1);
 }
@@ -72,8 +97,8 @@ lua_Integer checks_count(const struct reading *reading, const char *place) {
   while (lua_next(L, -2)) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TNUMBER) {
-      checks_raise(L, reading->position, reading->function, "%s: a list expected, got a table with a %s as a key",
-                   place, checks_typename(L, -1));
+      checks_raise_for(L, &reading->caller, reading->position, "%s: a list expected, got a table with a %s as a key",
+                       place, checks_typename(L, -1));
     }
     count++;
   }
@@ -91,7 +116,7 @@ const struct text *checks_push_keys(const struct reading *reading, const char *p
   lua_newtable(L); /* keeps the strings, whatever a finalizer of the host's does to the table meanwhile */
   for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
-      checks_raise(L, reading->position, reading->function, "%s: %s", place, complaint);
+      checks_raise_for(L, &reading->caller, reading->position, "%s: %s", place, complaint);
     }
     lua_pushvalue(L, -2);
     lua_rawseti(L, -4, ++held);

@@ -19,11 +19,24 @@ bool checks_is_whole(double number);
 /* The string at a stack index, which belongs to Lua. A number there becomes a string. */
 struct text checks_text(lua_State *L, int index);
 
+/* Whom a message is for: the function that the user called, and how far up the stack the user's code stands: 1 is the
+ * function that called this C function, 2 the one that called that. */
+struct caller {
+  const char *function;
+  int level;
+};
+
 /* Raises "bad argument #position to 'function' (message)". Positions are the user's: without `self`. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 4, 5), noreturn))
 #endif
 void checks_raise(lua_State *L, int position, const char *function, const char *format, ...);
+
+/* The same, for a caller who may stand behind a driver written in Lua. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 4, 5), noreturn))
+#endif
+void checks_raise_for(lua_State *L, const struct caller *caller, int position, const char *format, ...);
 
 /* The name of a value's type; nil also where there is no value. */
 const char *checks_typename(lua_State *L, int index);
@@ -33,6 +46,7 @@ const char *checks_shown(lua_State *L, int index);
 
 /* The string at a stack index; anything else, a number too, raises and names the argument. The string belongs to Lua. */
 struct text checks_string(lua_State *L, int index, int position, const char *function, const char *name);
+struct text checks_string_for(lua_State *L, const struct caller *caller, int index, int position, const char *name);
 
 enum { CHECKS_PLACE_SIZE = 160 /* bytes of "permissions[3].permission_name" and the like */ };
 
@@ -40,7 +54,7 @@ enum { CHECKS_PLACE_SIZE = 160 /* bytes of "permissions[3].permission_name" and 
 struct reading {
   lua_State *L;
   int position; /* the user's, of the argument */
-  const char *function;
+  struct caller caller;
   struct call *call;
   struct error *error;
 };

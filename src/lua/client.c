@@ -31,6 +31,7 @@ struct client_userdata {
   struct client client;
   struct driver *driver; /* NULL where the host performs the requests */
   struct crank crank;    /* of the driver */
+  struct host host;      /* what a driver in Lua says of itself */
   bool closing;          /* close was asked for while the crank was turning */
 };
 
@@ -101,21 +102,28 @@ local Operations = {}
 --- Makes a client for one tenant. It connects when it is first used, and keeps its connections.
 --- Raises for wrong types and unknown options; returns an error of kind `invalid` for values that cannot be right.
 ---@param options auth0perm.Options
+---@param host? auth0perm.Host  only for drivers written in Lua
 ---@return auth0perm.Client? client
 ---@return auth0perm.Error? err  of kind `invalid` or `memory`
-function auth0perm.new(options) end
+function auth0perm.new(options, host) end
 */
 int client_new(lua_State *L) {
-  struct configuration given = {.core = client_defaults(), .curl = driver_options_defaults()};
+  struct configuration given = configuration_defaults();
+  struct host host;
   struct error error;
   struct allocator allocator;
-  lua_settop(L, 1);
-  if (!lua_istable(L, 1)) checks_raise(L, 1, "new", "options: table expected, got %s", checks_typename(L, 1));
+  lua_settop(L, 2);
+  configuration_read_host(L, 2, &host);
+  if (!lua_istable(L, 1)) {
+    struct caller caller = {.function = "new", .level = host.level};
+    checks_raise_for(L, &caller, 1, "options: table expected, got %s", checks_typename(L, 1));
+  }
   allocator.reallocate = lua_getallocf(L, &allocator.context);
   given.core.lua_version = push_lua_version(L);
 
   struct client_userdata *client = compat_newuserdata(L, sizeof *client);
   memset(client, 0, sizeof *client);
+  client->host = host;
   compat_setmetatable(L, CLIENT_TYPE);
   lua_newtable(L);
   lua_pushliteral(L, "token");
@@ -123,7 +131,7 @@ int client_new(lua_State *L) {
   lua_rawseti(L, -2, CRANK_TOKEN); /* used where it is a function */
   compat_setuservalue(L, -2);
   /* Options are read last: from here on no memory is Lua's, so no finalizer runs that could change their table. */
-  configuration_read(L, 1, &given);
+  configuration_read(L, 1, 2, &client->host, &given);
   /* Pauses of two clients are to differ, also when both were made at once. */
   given.core.random = (uint64_t)(clock_seconds() * 1e9) ^ (uint64_t)(uintptr_t)client;
   given.core.epoch = clock_epoch;
@@ -214,9 +222,10 @@ static bool turn(lua_State *L, struct client_userdata *client, double seconds) {
  * refused. */
 static struct held *make_call(lua_State *L, struct client_userdata *client, const struct operation *operation,
                               int position, const char *function, struct error *error) {
+  struct caller caller = {.function = function, .level = client->host.level};
   struct held *call = held_push(L, 1, &client->client, operation);
   lua_insert(L, 2);
-  bool good = arguments_read(L, 3, position, function, &call->call, error);
+  bool good = arguments_read(L, 3, position, &caller, &call->call, error);
   lua_settop(L, 2);
   return good ? call : NULL;
 }
@@ -274,10 +283,10 @@ static int m_operation(lua_State *L) {
 }
 
 /* Takes the name of an operation, the first argument, off the stack. */
-static const struct operation *check_operation(lua_State *L, const char *function) {
-  struct text name = checks_string(L, 2, 1, function, "operation");
+static const struct operation *check_operation(lua_State *L, const struct caller *caller) {
+  struct text name = checks_string_for(L, caller, 2, 1, "operation");
   const struct operation *operation = strlen(name.data) == name.length ? operation_find(name.data) : NULL;
-  if (!operation) checks_raise(L, 1, function, "operation: no such operation: \"%s\"", name.data);
+  if (!operation) checks_raise_for(L, caller, 1, "operation: no such operation: \"%s\"", name.data);
   lua_remove(L, 2);
   return operation;
 }
@@ -285,7 +294,7 @@ static const struct operation *check_operation(lua_State *L, const char *functio
 /* What start and prepare have in common: the operation's name, then its arguments. Leaves client and call. */
 static struct held *make_named_call(lua_State *L, struct client_userdata *client, const char *function,
                                     const struct operation **operation, struct error *error) {
-  *operation = check_operation(L, function);
+  *operation = check_operation(L, &(struct caller){.function = function, .level = client->host.level});
   return make_call(L, client, *operation, 2, function, error);
 }
 
@@ -361,9 +370,10 @@ static int m_each(lua_State *L) {
   struct client_userdata *client = check_client(L);
   struct error error;
   if (!is_open(client)) return raise_closed(L, "each");
-  const struct operation *operation = check_operation(L, "each");
+  struct caller caller = {.function = "each", .level = client->host.level};
+  const struct operation *operation = check_operation(L, &caller);
   if (operation->answer != ANSWER_LIST && operation->answer != ANSWER_ARRAY) {
-    checks_raise(L, 1, "each", "operation: one that returns a list expected, got \"%s\"", operation->name);
+    checks_raise_for(L, &caller, 1, "operation: one that returns a list expected, got \"%s\"", operation->name);
   }
   struct held *call = make_call(L, client, operation, 2, "each", &error);
   if (!call) return raise_error(L, &error, operation->name);
@@ -407,8 +417,8 @@ static int m_prepare(lua_State *L) {
   struct client_userdata *client = check_client(L);
   const struct operation *operation;
   struct error error;
-  if (!is_open(client)) return return_closed(L, "prepare");
-  if (make_named_call(L, client, "prepare", &operation, &error)) return 1;
+  if (!is_open(client)) return return_closed(L, client->host.prepare);
+  if (make_named_call(L, client, client->host.prepare, &operation, &error)) return 1;
   return error_return(L, &error, operation->name);
 }
 

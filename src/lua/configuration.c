@@ -6,37 +6,66 @@
 #include "checks.h"
 #include "compat.h"
 
-enum option_type { TAKES_TEXT, TAKES_NUMBER, TAKES_FLAG };
+enum option_type { TAKES_TEXT, TAKES_TEXT_OR_FUNCTION, TAKES_NUMBER, TAKES_WHOLE_NUMBER, TAKES_BOOLEAN };
 
-#define CORE(member) offsetof(struct configuration, core.member), false
-#define CURL(member) offsetof(struct configuration, curl.member), true
+/* Who obeys an option: the driver that is built in, one of the user's own, and the one in nginx. */
+enum { CURL = 1, NONE = 2, OPENRESTY = 4 };
+
+/* Units. */
+static const char SECONDS[] = "seconds";
+static const char RATE[] = "requests per second";
+static const char SHARE[] = "share from 0 to 0.9";
+
+#define PLACE(member) offsetof(struct configuration, member)
 
 static const struct option {
   const char *name;
   enum option_type type;
-  size_t offset; /* of its struct text, double or bool in struct configuration */
-  bool of_curl;  /* without the curl driver it means nothing */
+  size_t offset;        /* of its struct text, double or bool in struct configuration */
+  unsigned drivers;     /* that obey it */
+  const char *unit;     /* NULL where it has none */
+  const char *fallback; /* of a text: the default, in words where it is no constant; NULL where there is none */
+  const char *meaning;
 } OPTIONS[] = {
-    {"domain", TAKES_TEXT, CORE(domain)},
-    {"token", TAKES_TEXT, CORE(token)},
-    {"client_id", TAKES_TEXT, CORE(credentials.client_id)},
-    {"client_secret", TAKES_TEXT, CORE(credentials.client_secret)},
-    {"private_key", TAKES_TEXT, CORE(credentials.private_key)},
-    {"signing_algorithm", TAKES_TEXT, CORE(credentials.signing_algorithm)},
-    {"audience", TAKES_TEXT, CORE(credentials.audience)},
-    {"share_tokens", TAKES_FLAG, CORE(share_tokens)},
-    {"timeout", TAKES_NUMBER, CORE(timeout)},
-    {"connect_timeout", TAKES_NUMBER, CORE(connect_timeout)},
-    {"request_timeout", TAKES_NUMBER, CORE(request_timeout)},
-    {"max_retries", TAKES_NUMBER, CORE(max_retries)},
-    {"max_rate", TAKES_NUMBER, CORE(bucket.max_rate)},
-    {"reserve", TAKES_NUMBER, CORE(bucket.reserve)},
-    {"driver", TAKES_TEXT, offsetof(struct configuration, driver), false},
-    {"ca_file", TAKES_TEXT, CURL(ca_file)},
-    {"proxy", TAKES_TEXT, CURL(proxy)},
-    {"connect_to", TAKES_TEXT, CURL(connect_to)},
-    {"max_connections", TAKES_NUMBER, CURL(max_connections)},
-    {"http2", TAKES_FLAG, CURL(http2)},
+    {"domain", TAKES_TEXT, PLACE(core.domain), CURL | NONE | OPENRESTY, NULL, NULL,
+     "the tenant's domain: host or host:port, never a URL; required"},
+    {"token", TAKES_TEXT_OR_FUNCTION, PLACE(core.token), CURL | NONE | OPENRESTY, NULL, NULL,
+     "an access token for the Management API, or a function that returns one and the seconds until it expires"},
+    {"client_id", TAKES_TEXT, PLACE(core.credentials.client_id), CURL | NONE | OPENRESTY, NULL, NULL,
+     "id of a machine-to-machine application, whose tokens are fetched, kept and renewed"},
+    {"client_secret", TAKES_TEXT, PLACE(core.credentials.client_secret), CURL | NONE | OPENRESTY, NULL, NULL,
+     "the application's secret"},
+    {"private_key", TAKES_TEXT, PLACE(core.credentials.private_key), CURL | NONE | OPENRESTY, NULL, NULL,
+     "in place of a secret: an RSA key in PEM"},
+    {"signing_algorithm", TAKES_TEXT, PLACE(core.credentials.signing_algorithm), CURL | NONE | OPENRESTY, NULL, "RS256",
+     "what to sign with private_key: RS256, RS384 or PS256"},
+    {"audience", TAKES_TEXT, PLACE(core.credentials.audience), CURL | NONE | OPENRESTY, NULL,
+     "https://{domain}/api/v2/", "what tokens are for; on a custom domain it stays https://{tenant}/api/v2/"},
+    {"ca_file", TAKES_TEXT, PLACE(curl.ca_file), CURL, NULL, "the system's certificates",
+     "PEM file with the certificates to trust, and no others"},
+    {"proxy", TAKES_TEXT, PLACE(curl.proxy), CURL, NULL, NULL,
+     "http://host:port of a proxy, also for tokens; \"env\" takes it from the environment"},
+    {"connect_to", TAKES_TEXT, PLACE(curl.connect_to), CURL, NULL, NULL,
+     "host:port to connect to in place of the domain's own address"},
+    {"timeout", TAKES_NUMBER, PLACE(core.timeout), CURL | NONE | OPENRESTY, SECONDS, NULL,
+     "for a whole call: token, waits, retries and pages"},
+    {"connect_timeout", TAKES_NUMBER, PLACE(core.connect_timeout), CURL | NONE | OPENRESTY, SECONDS, NULL,
+     "for a connection: name, address, TLS handshake"},
+    {"request_timeout", TAKES_NUMBER, PLACE(core.request_timeout), CURL | NONE | OPENRESTY, SECONDS, NULL,
+     "for one request and its response, body included"},
+    {"max_retries", TAKES_WHOLE_NUMBER, PLACE(core.max_retries), CURL | NONE | OPENRESTY, NULL, NULL,
+     "retries of a request after a failure that may pass"},
+    {"max_connections", TAKES_WHOLE_NUMBER, PLACE(curl.max_connections), CURL, NULL, NULL,
+     "connections at once, and kept"},
+    {"http2", TAKES_BOOLEAN, PLACE(curl.http2), CURL, NULL, NULL, "up to 64 requests at once on one connection"},
+    {"max_rate", TAKES_NUMBER, PLACE(core.bucket.max_rate), CURL | NONE | OPENRESTY, RATE, NULL,
+     "a bound beside the tenant's own rate limit; 0: none"},
+    {"reserve", TAKES_NUMBER, PLACE(core.bucket.reserve), CURL | NONE | OPENRESTY, SHARE, NULL,
+     "of the tenant's rate-limit bucket, left to other applications"},
+    {"driver", TAKES_TEXT, PLACE(driver), CURL | NONE, NULL, "curl",
+     "\"none\" for a host program that performs the requests itself"},
+    {"share_tokens", TAKES_BOOLEAN, PLACE(core.share_tokens), NONE, NULL, NULL,
+     "with client_id: processes share the tokens that one of them fetches"},
 };
 
 enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
@@ -90,57 +119,119 @@ enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
 ---@field share_tokens? boolean
 */
 
-/* Raises for an option that does not exist; names those that do. */
-static void raise_unknown(lua_State *L, const char *name) {
+/*---
+--- What a driver written in Lua tells `new` of itself, so that messages speak of what its user called and gave.
+---@class auth0perm.Host
+--- Where its user's code stands on the stack, seen from a function of this module: 2 where a function of the driver, which
+--- the user calls, calls that directly (no tail call). Default 1.
+---@field level? integer
+--- The name of its function that calls `prepare`. Default `"prepare"`.
+---@field prepare? string
+--- The name of its option that stands behind `share_tokens`. Default `"share_tokens"`.
+---@field share_tokens? string
+--- The names of all options that it has, for the message about one that it does not have. Default: those of this module.
+---@field options? string[]
+*/
+
+/* Reads a member of the host, a string, into a field where there is one. */
+static void read_host_name(lua_State *L, int index, const char *name, char *field) {
+  lua_getfield(L, index, name);
+  if (!lua_isnil(L, -1)) {
+    struct text text = checks_string(L, -1, 2, "new", name);
+    if (text.length >= HOST_NAME_SIZE)
+      checks_raise(L, 2, "new", "%s: at most %d bytes expected", name, HOST_NAME_SIZE - 1);
+    memcpy(field, text.data, text.length + 1);
+  }
+  lua_pop(L, 1);
+}
+
+void configuration_read_host(lua_State *L, int index, struct host *host) {
+  *host = (struct host){.level = 1, .prepare = "prepare", .share_tokens = "share_tokens"};
+  if (lua_isnoneornil(L, index)) return;
+  if (!lua_istable(L, index)) checks_raise(L, 2, "new", "host: table expected, got %s", checks_typename(L, index));
+  read_host_name(L, index, "prepare", host->prepare);
+  read_host_name(L, index, "share_tokens", host->share_tokens);
+  lua_getfield(L, index, "level");
+  if (lua_isnumber(L, -1)) host->level = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+}
+
+/* Pushes the names of the options that there are, with commas between: the host's, or this module's. */
+static const char *push_names(lua_State *L, int host_index) {
   luaL_Buffer names;
+  int count = 0;
+  if (lua_istable(L, host_index)) {
+    lua_getfield(L, host_index, "options");
+    if (lua_istable(L, -1)) count = (int)compat_rawlen(L, -1);
+  }
+  int host_names = lua_gettop(L);
   luaL_buffinit(L, &names);
-  for (size_t i = 0; i < OPTION_COUNT; i++) {
-    if (i > 0) luaL_addstring(&names, ", ");
-    luaL_addstring(&names, OPTIONS[i].name);
+  for (int i = 1; i <= (count ? count : OPTION_COUNT); i++) {
+    if (i > 1) luaL_addstring(&names, ", ");
+    if (count) {
+      lua_rawgeti(L, host_names, i);
+      luaL_addvalue(&names);
+    } else {
+      luaL_addstring(&names, OPTIONS[i - 1].name);
+    }
   }
   luaL_pushresult(&names);
-  checks_raise(L, 1, "new", "%s: no such option; there are: %s", name, lua_tostring(L, -1));
+  return lua_tostring(L, -1);
 }
 
 /* Takes an option's value, on top of the stack, to its place. A string belongs to the table of options. */
-static void take_value(lua_State *L, const struct option *option, void *place) {
+static void take_value(lua_State *L, const struct caller *caller, const struct option *option, void *place) {
   switch (option->type) {
-    case TAKES_TEXT: *(struct text *)place = checks_string(L, -1, 1, "new", option->name); break;
+    case TAKES_TEXT_OR_FUNCTION:
+      if (lua_isfunction(L, -1)) break; /* the client keeps it */
+      *(struct text *)place = checks_string_for(L, caller, -1, 1, option->name);
+      break;
+    case TAKES_TEXT: *(struct text *)place = checks_string_for(L, caller, -1, 1, option->name); break;
     case TAKES_NUMBER:
+    case TAKES_WHOLE_NUMBER:
       if (lua_type(L, -1) != LUA_TNUMBER) {
-        checks_raise(L, 1, "new", "%s: number expected, got %s", option->name, checks_typename(L, -1));
+        checks_raise_for(L, caller, 1, "%s: number expected, got %s", option->name, checks_typename(L, -1));
       }
       *(double *)place = lua_tonumber(L, -1);
       break;
-    case TAKES_FLAG:
+    case TAKES_BOOLEAN:
       if (!lua_isboolean(L, -1)) {
-        checks_raise(L, 1, "new", "%s: boolean expected, got %s", option->name, checks_typename(L, -1));
+        checks_raise_for(L, caller, 1, "%s: boolean expected, got %s", option->name, checks_typename(L, -1));
       }
       *(bool *)place = lua_toboolean(L, -1);
   }
 }
 
-/* Reads the option on top of the stack. */
-static void read_option(lua_State *L, struct text key, struct configuration *configuration) {
-  const char *name = strlen(key.data) == key.length ? key.data : "(a name with a zero byte)";
-  if (strcmp(name, "token") == 0 && lua_isfunction(L, -1)) return;
+/* The row of this name; NULL where there is none. */
+static const struct option *find_option(struct text name) {
   for (const struct option *option = OPTIONS; option < OPTIONS + OPTION_COUNT; option++) {
-    if (strcmp(name, option->name) != 0) continue;
-    take_value(L, option, (char *)configuration + option->offset);
-    if (option->of_curl) configuration->curl_option = option->name;
-    return;
+    if (text_equals(name, option->name)) return option;
   }
-  raise_unknown(L, name);
+  return NULL;
 }
 
-void configuration_read(lua_State *L, int index, struct configuration *configuration) {
+struct configuration configuration_defaults(void) {
+  return (struct configuration){.core = client_defaults(), .curl = driver_options_defaults()};
+}
+
+void configuration_read(lua_State *L, int index, int host_index, const struct host *host,
+                        struct configuration *configuration) {
+  struct caller caller = {.function = "new", .level = host->level};
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
-      checks_raise(L, 1, "new", "options: names expected as keys, got a %s", checks_typename(L, -2));
+      checks_raise_for(L, &caller, 1, "options: names expected as keys, got a %s", checks_typename(L, -2));
     }
-    read_option(L, checks_text(L, -2), configuration);
+    struct text name = checks_text(L, -2);
+    const struct option *option = find_option(name);
+    if (!option) {
+      const char *shown = strlen(name.data) == name.length ? name.data : "(a name with a zero byte)";
+      checks_raise_for(L, &caller, 1, "%s: no such option; there are: %s", shown, push_names(L, host_index));
+    }
+    take_value(L, &caller, option, (char *)configuration + option->offset);
+    if (option->drivers == CURL) configuration->curl_option = option->name;
   }
-  if (!configuration->core.domain.data) checks_raise(L, 1, "new", "domain: string expected, got nil");
+  configuration->core.share_name = host->share_tokens;
+  if (!configuration->core.domain.data) checks_raise_for(L, &caller, 1, "domain: string expected, got nil");
 }
 
 bool configuration_check(const struct configuration *configuration, struct error *error) {
@@ -159,4 +250,93 @@ bool configuration_check(const struct configuration *configuration, struct error
 
 bool configuration_has_no_driver(const struct configuration *configuration) {
   return configuration->driver.data && text_equals(configuration->driver, "none");
+}
+
+static const char *name_type(enum option_type type) {
+  switch (type) {
+    case TAKES_TEXT: return "string";
+    case TAKES_TEXT_OR_FUNCTION: return "string or function";
+    case TAKES_NUMBER: return "number";
+    case TAKES_WHOLE_NUMBER: return "integer";
+    case TAKES_BOOLEAN: return "boolean";
+  }
+  return "";
+}
+
+/* Sets `default` in the table on top of the stack, where the option has one. */
+static void set_default(lua_State *L, const struct option *option, const struct configuration *defaults) {
+  const void *place = (const char *)defaults + option->offset;
+  switch (option->type) {
+    case TAKES_TEXT:
+    case TAKES_TEXT_OR_FUNCTION:
+      if (!option->fallback) return;
+      lua_pushstring(L, option->fallback);
+      break;
+    case TAKES_NUMBER:
+    case TAKES_WHOLE_NUMBER:
+      if (checks_is_whole(*(const double *)place)) {
+        compat_pushwhole(L, *(const double *)place);
+      } else {
+        lua_pushnumber(L, *(const double *)place);
+      }
+      break;
+    case TAKES_BOOLEAN: lua_pushboolean(L, *(const bool *)place); break;
+  }
+  lua_setfield(L, -2, "default");
+}
+
+/* Sets `drivers` in the table on top of the stack. */
+static void set_drivers(lua_State *L, unsigned drivers) {
+  static const struct {
+    unsigned driver;
+    const char *name;
+  } names[] = {{CURL, "curl"}, {NONE, "none"}, {OPENRESTY, "openresty"}};
+  int count = 0;
+  lua_newtable(L);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (!(drivers & names[i].driver)) continue;
+    lua_pushstring(L, names[i].name);
+    lua_rawseti(L, -2, ++count);
+  }
+  lua_setfield(L, -2, "drivers");
+}
+
+static void set_text(lua_State *L, const char *name, const char *value) {
+  if (!value) return;
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/*---
+---@class auth0perm.Option
+--- The option of `auth0perm.new`.
+---@field name string
+---@field type "string"|"string or function"|"number"|"integer"|"boolean"|"function"
+--- Absent where there is none.
+---@field default? string|number|boolean
+--- Of a number, where it has one, such as `"seconds"`.
+---@field unit? string
+--- Which drivers obey it: the one that is built in, `"none"` for one of your own, and the one for nginx.
+---@field drivers ("curl"|"none"|"openresty")[]
+---@field meaning string
+
+--- Lists the options of `new`, for tools. `auth0perm.openresty` has its own `options`.
+---@return auth0perm.Option[] options  a new table each time
+function auth0perm.options() end
+*/
+int configuration_list(lua_State *L) {
+  struct configuration defaults = configuration_defaults();
+  lua_createtable(L, OPTION_COUNT, 0);
+  for (int i = 0; i < OPTION_COUNT; i++) {
+    const struct option *option = &OPTIONS[i];
+    lua_createtable(L, 0, 6);
+    set_text(L, "name", option->name);
+    set_text(L, "type", name_type(option->type));
+    set_default(L, option, &defaults);
+    set_text(L, "unit", option->unit);
+    set_drivers(L, option->drivers);
+    set_text(L, "meaning", option->meaning);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
 }

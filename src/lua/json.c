@@ -183,8 +183,8 @@ static bool write_value(struct writing *writing, bool array) {
       return true;
     default: break;
   }
-  checks_raise(L, reading->position, reading->function, "%s: string, number, boolean or table expected, got %s",
-               writing->place, checks_typename(L, -1));
+  checks_raise_for(L, &reading->caller, reading->position, "%s: string, number, boolean or table expected, got %s",
+                   writing->place, checks_typename(L, -1));
 }
 
 bool json_write_fields(const struct reading *reading, const char *place) {
@@ -192,8 +192,8 @@ bool json_write_fields(const struct reading *reading, const char *place) {
   checks_table(reading, place);
   enter(&writing, place);
   if (is_list(reading->L, false)) {
-    checks_raise(reading->L, reading->position, reading->function,
-                 "%s: a table with names as keys expected, got a list", place);
+    checks_raise_for(reading->L, &reading->caller, reading->position,
+                     "%s: a table with names as keys expected, got a list", place);
   }
   return write_table(&writing, false);
 }

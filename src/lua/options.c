@@ -41,19 +41,37 @@
 ---@field include_fields? boolean
 */
 
-static const char TIMEOUT[] = "timeout";
-static const char CORRELATION_ID[] = "correlation_id";
-static const char PER_PAGE[] = "per_page";
+/* An option that calls have whatever their operation. */
+struct call_option {
+  const char *name;
+  int type;                                                      /* of its value, as Lua numbers types */
+  bool lists_only;                                               /* only operations that return pages have it */
+  bool (*read)(const struct reading *reading, const char *name); /* takes the value on top of the stack */
+};
+
+static bool read_timeout(const struct reading *reading, const char *name);
+static bool read_correlation_id(const struct reading *reading, const char *name);
+static bool read_per_page(const struct reading *reading, const char *name);
+
+static const struct call_option CALL_OPTIONS[] = {
+    {"timeout", LUA_TNUMBER, false, read_timeout},
+    {"correlation_id", LUA_TSTRING, false, read_correlation_id},
+    {"per_page", LUA_TNUMBER, true, read_per_page},
+};
+
+enum { CALL_OPTION_COUNT = sizeof CALL_OPTIONS / sizeof *CALL_OPTIONS };
+
+/* Whether calls of this operation have the option. */
+static bool applies(const struct call_option *option, const struct operation *operation) {
+  return !option->lists_only || operation->answer == ANSWER_LIST;
+}
 
 void options_push_names(lua_State *L, const struct operation *operation) {
   int count = 0;
   lua_newtable(L);
-  lua_pushstring(L, TIMEOUT);
-  lua_rawseti(L, -2, ++count);
-  lua_pushstring(L, CORRELATION_ID);
-  lua_rawseti(L, -2, ++count);
-  if (operation->answer == ANSWER_LIST) {
-    lua_pushstring(L, PER_PAGE);
+  for (const struct call_option *option = CALL_OPTIONS; option < CALL_OPTIONS + CALL_OPTION_COUNT; option++) {
+    if (!applies(option, operation)) continue;
+    lua_pushstring(L, option->name);
     lua_rawseti(L, -2, ++count);
   }
   for (const struct operation_option *option = operation->options; option->name; option++) {
@@ -73,16 +91,17 @@ static void raise_unknown(const struct reading *reading, const char *name) {
     lua_rawgeti(L, -3, i);
     lua_concat(L, 3);
   }
-  checks_raise(L, reading->position, reading->function, "options.%s: no such option; there are: %s", name,
-               lua_tostring(L, -1));
+  checks_raise_for(L, &reading->caller, reading->position, "options.%s: no such option; there are: %s", name,
+                   lua_tostring(L, -1));
 }
 
 static bool is_option(const struct operation *operation, const char *name) {
-  if (strcmp(name, TIMEOUT) == 0 || strcmp(name, CORRELATION_ID) == 0) return true;
-  if (strcmp(name, PER_PAGE) == 0) return operation->answer == ANSWER_LIST;
-  const struct operation_option *option = operation->options;
-  while (option->name && strcmp(option->name, name) != 0) option++;
-  return option->name;
+  for (const struct call_option *option = CALL_OPTIONS; option < CALL_OPTIONS + CALL_OPTION_COUNT; option++) {
+    if (strcmp(name, option->name) == 0) return applies(option, operation);
+  }
+  const struct operation_option *own = operation->options;
+  while (own->name && strcmp(own->name, name) != 0) own++;
+  return own->name;
 }
 
 /* Looks at the names in the table on top of the stack, before any value. */
@@ -98,8 +117,8 @@ static void check_names(const struct reading *reading) {
 static void check_type(const struct reading *reading, const char *name, int type) {
   lua_State *L = reading->L;
   if (lua_type(L, -1) == type) return;
-  checks_raise(L, reading->position, reading->function, "options.%s: %s expected, got %s", name, lua_typename(L, type),
-               checks_typename(L, -1));
+  checks_raise_for(L, &reading->caller, reading->position, "options.%s: %s expected, got %s", name,
+                   lua_typename(L, type), checks_typename(L, -1));
 }
 
 /* Puts the place before a message about a wrong value. */
@@ -108,23 +127,20 @@ static bool refuse(const struct reading *reading) {
   return false;
 }
 
-static bool read_timeout(const struct reading *reading) {
-  check_type(reading, TIMEOUT, LUA_TNUMBER);
+static bool read_timeout(const struct reading *reading, const char *name) {
   reading->call->timeout = lua_tonumber(reading->L, -1);
-  return client_check_seconds(TIMEOUT, reading->call->timeout, reading->error) || refuse(reading);
+  return client_check_seconds(name, reading->call->timeout, reading->error) || refuse(reading);
 }
 
-static bool read_correlation_id(const struct reading *reading) {
-  check_type(reading, CORRELATION_ID, LUA_TSTRING);
-  struct text id = checks_member(reading, CORRELATION_ID, NULL);
-  return request_correlate(&reading->call->request, id, reading->error) || refuse(reading);
+static bool read_correlation_id(const struct reading *reading, const char *name) {
+  (void)name;
+  return request_correlate(&reading->call->request, checks_text(reading->L, -1), reading->error) || refuse(reading);
 }
 
-static bool read_per_page(const struct reading *reading) {
-  check_type(reading, PER_PAGE, LUA_TNUMBER);
+static bool read_per_page(const struct reading *reading, const char *name) {
   double number = lua_tonumber(reading->L, -1);
   if (!(number >= PAGES_LEAST && number <= PAGES_MOST && number == floor(number))) {
-    error_set(reading->error, ERROR_INVALID, "%s: a whole number from %d to %d expected, got %.10g", PER_PAGE,
+    error_set(reading->error, ERROR_INVALID, "%s: a whole number from %d to %d expected, got %.10g", name,
               (int)PAGES_LEAST, (int)PAGES_MOST, number);
     return refuse(reading);
   }
@@ -189,9 +205,11 @@ bool options_read(const struct reading *reading, int index) {
   lua_pushvalue(L, index);
   checks_table(reading, "options");
   check_names(reading);
-  if (push_option(L, index, TIMEOUT) && !read_timeout(reading)) return false;
-  if (push_option(L, index, CORRELATION_ID) && !read_correlation_id(reading)) return false;
-  if (push_option(L, index, PER_PAGE) && !read_per_page(reading)) return false;
+  for (const struct call_option *option = CALL_OPTIONS; option < CALL_OPTIONS + CALL_OPTION_COUNT; option++) {
+    if (!push_option(L, index, option->name)) continue;
+    check_type(reading, option->name, option->type);
+    if (!option->read(reading, option->name)) return false;
+  }
   for (const struct operation_option *option = reading->call->operation->options; option->name; option++) {
     if (push_option(L, index, option->name) && !read_own(reading, option)) return false;
   }
