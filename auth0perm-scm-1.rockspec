@@ -14,7 +14,7 @@ description = {
 }
 supported_platforms = { "unix" }
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
   "lua-cjson >= 2.1",
 }
 -- make and pkg-config find libcurl also where it is in a folder of the machine's architecture, as on Debian.

@@ -212,7 +212,8 @@ static void check(const struct setting *setting) {
   static const double RATIO_MARGIN = 0.005, REFUSED_MARGIN = 0.5, OTHER_MARGIN = 0.005;
   int seeds = setting->bucket > 10 ? CHECK_SEEDS : SEEDS_MOST; /* few requests tell little */
   struct summary summary = summarize(*setting, seeds);
-  bool small = setting->bucket<10, other = setting->other> 0;
+  bool small = setting->bucket < 10;
+  bool other = setting->other > 0;
   expect(setting, "operations lost", (double)summary.lost, summary.lost == 0);
   if (!other) {
     double ratio = small || setting->bucket <= setting->refill ? 0.97 : 0.98;

@@ -73,8 +73,17 @@ static void register_module(lua_State *L) {
   lua_pop(L, 2);
 }
 
+/* From Lua 5.5 on the host gives a state the seed of its hashes. */
+static lua_State *new_state(struct memory *memory) {
+#if LUA_VERSION_NUM >= 505
+  return lua_newstate(reallocate, memory, luaL_makeseed(NULL));
+#else
+  return lua_newstate(reallocate, memory);
+#endif
+}
+
 static void open_world(struct world *world, const char *script, int count, char **arguments) {
-  lua_State *L = world->L = lua_newstate(reallocate, &world->memory);
+  lua_State *L = world->L = new_state(&world->memory);
   if (!L) {
     fprintf(stderr, "%s: no Lua state is to be had\n", world->name);
     exit(EXIT_FAILURE);
@@ -138,7 +147,7 @@ static void run_frames(struct world *worlds, int count) {
       if (taken > worlds[i].longest_frame) worlds[i].longest_frame = taken;
       busy = busy || !worlds[i].done;
     }
-    next += 1.0 / FRAMES_PER_SECOND;
+    next += 1.0 / (double)FRAMES_PER_SECOND;
     sleep_until(next);
   }
 }

@@ -50,9 +50,18 @@ static void find_static(lua_State *L) {
   lua_pop(L, 2);
 }
 
+/* Lua 5.5 takes a seed; here each run is the same. */
+static lua_State *new_state(struct memory *memory) {
+#if LUA_VERSION_NUM >= 505
+  return lua_newstate(reallocate, memory, 0);
+#else
+  return lua_newstate(reallocate, memory);
+#endif
+}
+
 lua_State *state_open(struct memory *memory, const char *module) {
   *memory = (struct memory){0};
-  lua_State *L = lua_newstate(reallocate, memory);
+  lua_State *L = new_state(memory);
   if (!L) abort();
   luaL_openlibs(L);
   if (strcmp(module, "static") == 0) {

@@ -380,8 +380,17 @@ static void begin(const struct supply *supply, enum mode mode, long fail_at) {
   copy_word(now_running.step, sizeof now_running.step, "start");
 }
 
+/* Lua 5.5 takes a seed; here each run is the same. */
+static lua_State *new_state(void) {
+#if LUA_VERSION_NUM >= 505
+  return lua_newstate(lua_reallocate, &lua_supply, 0);
+#else
+  return lua_newstate(lua_reallocate, &lua_supply);
+#endif
+}
+
 static void perform(struct supply *supply, enum mode mode, long fail_at) {
-  lua_State *L = lua_newstate(lua_reallocate, &lua_supply);
+  lua_State *L = new_state();
   if (!L) abort();
   luaL_openlibs(L);
   push_scenario(L);

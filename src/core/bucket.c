@@ -81,7 +81,7 @@ static double fraction(double value) {
 
 /* Seconds, [0, 1): when in each second a request has to leave to come just after the refill, by that guess. */
 static double phase_of(int guess) {
-  return (guess - 0.5) / BUCKET_PHASES;
+  return (guess - 0.5) / (double)BUCKET_PHASES;
 }
 
 /* Requests that one refill of a once-a-second bucket brings. */

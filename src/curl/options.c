@@ -59,7 +59,7 @@ bool driver_settings_open(struct driver_settings *settings, const struct driver_
   buffer_open(&settings->proxy, allocator, OPTION_MOST);
   buffer_open(&settings->connect_to, allocator, OPTION_MOST);
   double connections = options->max_connections;
-  if (!(connections >= 1 && connections <= CONNECTIONS_MOST)) {
+  if (!(connections >= 1 && connections <= (double)CONNECTIONS_MOST)) {
     return error_set(error, ERROR_INVALID, "max_connections: 1 to %d expected, got %.10g", (int)CONNECTIONS_MOST,
                      connections);
   }

@@ -139,7 +139,7 @@ static bool read_correlation_id(const struct reading *reading, const char *name)
 
 static bool read_per_page(const struct reading *reading, const char *name) {
   double number = lua_tonumber(reading->L, -1);
-  if (!(number >= PAGES_LEAST && number <= PAGES_MOST && number == floor(number))) {
+  if (!(number >= (double)PAGES_LEAST && number <= (double)PAGES_MOST && number == floor(number))) {
     error_set(reading->error, ERROR_INVALID, "%s: a whole number from %d to %d expected, got %.10g", name,
               (int)PAGES_LEAST, (int)PAGES_MOST, number);
     return refuse(reading);
