@@ -38,8 +38,10 @@ DOCUMENTED := lua_auth0perm.c src/lua/client.c src/lua/configuration.c src/core/
   src/lua/operations.c src/lua/arguments.c src/lua/options.c src/lua/error.c
 DOCUMENTED_OPENRESTY := src/auth0perm/openresty.lua src/auth0perm/openresty/light_call.lua
 
-# Debian packages. The version of Lua that LUA names, as a package and as its headers.
-LUA_PACKAGES = $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)
+# Debian packages; "a/b" is what Debian 12 calls a and Debian 13 b. The version of Lua that LUA names, as a package and as
+# its headers.
+LUAJIT_PACKAGES := luajit2/luajit libluajit2-5.1-dev/libluajit-5.1-dev
+LUA_PACKAGES = $(if $(filter luajit,$(LUA)),$(LUAJIT_PACKAGES),$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)
 BUILD_PACKAGES := pkg-config libcurl4-openssl-dev libssl-dev lua-cjson
 DEMO_PACKAGES := $(BUILD_PACKAGES) nginx libnginx-mod-http-lua lua-resty-core openssl
 # What `make test` needs: the two Luas that most hosts have, what the specs use, and a C compiler.
@@ -47,9 +49,14 @@ TEST_PACKAGES := $(DEMO_PACKAGES) gcc lua5.4 liblua5.4-dev luajit2 libluajit2-5.
   lua-luv luarocks libcmocka-dev tinyproxy curl binutils procps
 # Debian's npm conflicts with the npm of other package sources, so an npm that is there stays.
 NODE_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
+# What `make test` needs: the two Luas that most hosts have, what the specs use, and a C compiler.
+TEST_PACKAGES := $(DEMO_PACKAGES) gcc lua5.4 liblua5.4-dev $(LUAJIT_PACKAGES) lua-busted lua-socket lua-cqueues lua-sec \
+  lua-luv luarocks libcmocka-dev tinyproxy-bin curl binutils procps
+# Debian's npm conflicts with the npm of other package sources, so an npm that is there stays.
+NODE_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 # What `make test-all` needs as well.
-ALL_TEST_PACKAGES := lua5.3 liblua5.3-dev lua5.2 liblua5.2-dev lua5.1 liblua5.1-0-dev lua-check clang clang-format chromium \
-  $(NODE_PACKAGES)
+ALL_TEST_PACKAGES := lua5.3 liblua5.3-dev lua5.2 liblua5.2-dev lua5.1 liblua5.1-0-dev lua-check clang libclang-rt-dev \
+  clang-format chromium $(NODE_PACKAGES)
 
 all: found $(MODULE)
 
@@ -70,7 +77,7 @@ $(STATIC): $(OBJECTS)
 found:
 	@command -v $(PKG_CONFIG) >/dev/null || { echo 'pkg-config is missing; on Debian: apt install pkg-config' >&2; exit 1; }
 	@$(if $(LUA_CFLAGS),:,$(PKG_CONFIG) --exists $(LUA)) || \
-	  { echo 'pkg-config knows no $(LUA); on Debian: apt install $(lastword $(LUA_PACKAGES))' >&2; exit 1; }
+	  { echo 'pkg-config knows no $(LUA); on Debian: apt install $(subst /, or ,$(lastword $(LUA_PACKAGES)))' >&2; exit 1; }
 	@$(PKG_CONFIG) --exists 'libcurl >= 7.80' libcrypto || \
 	  { echo 'pkg-config knows no libcurl from 7.80 on, or no libcrypto; on Debian: apt install $(BUILD_PACKAGES)' >&2; exit 1; }
 
