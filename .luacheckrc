@@ -6,4 +6,4 @@ files["spec/tenant/server"] = { std = "ngx_lua+luajit" }
 files["spec/openresty/inside.lua"] = { std = "ngx_lua+luajit" }
 files["src/auth0perm"] = { std = "ngx_lua+luajit" }
 files["examples/openresty"] = { std = "ngx_lua+luajit" }
-exclude_files = { "build", "node_modules" }
+exclude_files = { "build", "node_modules", "types" }

@@ -152,7 +152,8 @@ help:
 	@echo 'make pacing          simulates pacing against models of the rate limiter'
 	@echo 'make bench           compares the module with raw libcurl, and prints how long frames and nginx are held up'
 	@echo 'make tenant          starts a mock tenant, to try your own scripts against'
-	@echo 'make reference       writes build/reference.md, and types for editors to build/types/'
+	@echo 'make reference       writes doc/reference.md, and types for editors to types/, from comments in the sources'
+	@echo 'make pictures        draws doc/pictures/*.svg from the text beside them'
 	@echo 'make install         installs for one Lua; knows LUA, PREFIX and DESTDIR'
 	@echo 'make clean           removes build/'
 
@@ -207,26 +208,33 @@ bench:
 tenant:
 	@spec/tenant/run || [ $$? = 130 ] # Ctrl-C
 
+# Written from the comments in the sources; REFERENCE is the folder above doc/ and types/.
+REFERENCE ?= .
 reference:
-	@mkdir -p build/types
-	@$(LUA) tools/reference.lua markdown auth0perm $(DOCUMENTED) >build/reference.md
-	@$(LUA) tools/reference.lua types auth0perm $(DOCUMENTED) >build/types/auth0perm.d.lua
-	@$(LUA) tools/reference.lua markdown auth0perm.openresty $(DOCUMENTED_OPENRESTY) >>build/reference.md
-	@$(LUA) tools/reference.lua types auth0perm.openresty $(DOCUMENTED_OPENRESTY) >build/types/auth0perm.openresty.d.lua
+	@mkdir -p '$(REFERENCE)/doc' '$(REFERENCE)/types'
+	@$(LUA) tools/reference.lua markdown auth0perm $(DOCUMENTED) -- auth0perm.openresty $(DOCUMENTED_OPENRESTY) >'$(REFERENCE)/doc/reference.md'
+	@$(LUA) tools/reference.lua types auth0perm $(DOCUMENTED) >'$(REFERENCE)/types/auth0perm.d.lua'
+	@$(LUA) tools/reference.lua types auth0perm.openresty $(DOCUMENTED_OPENRESTY) >'$(REFERENCE)/types/auth0perm.openresty.d.lua'
+
+# Drawn from the text beside them.
+PICTURES := $(patsubst %.txt,%.svg,$(wildcard doc/pictures/*.txt))
+pictures: $(PICTURES)
+$(PICTURES): %.svg: %.txt tools/picture.lua
+	@$(LUA) tools/picture.lua $< >$@
 
 rock:
 	@rm -rf $(BUILD)
 	@$(MAKE) all
 
-install: all reference
+install: all
 	$(INSTALL) -d '$(DESTDIR)$(LUA_CMOD)' '$(DESTDIR)$(LUA_LMOD)/auth0perm/openresty' '$(DESTDIR)$(SHARE)/types'
 	$(INSTALL) -m 644 $(MODULE) '$(DESTDIR)$(LUA_CMOD)/auth0perm.so'
 	$(INSTALL) -m 644 src/auth0perm/*.lua '$(DESTDIR)$(LUA_LMOD)/auth0perm/'
 	$(INSTALL) -m 644 src/auth0perm/openresty/*.lua '$(DESTDIR)$(LUA_LMOD)/auth0perm/openresty/'
-	$(INSTALL) -m 644 build/reference.md '$(DESTDIR)$(SHARE)/reference.md'
-	$(INSTALL) -m 644 build/types/*.d.lua '$(DESTDIR)$(SHARE)/types/'
+	$(INSTALL) -m 644 doc/reference.md '$(DESTDIR)$(SHARE)/reference.md'
+	$(INSTALL) -m 644 types/*.d.lua '$(DESTDIR)$(SHARE)/types/'
 
 clean:
 	rm -rf build
 
-.PHONY: all found static hosts embed threads help demo demo-openresty test test-all check torture pacing bench tenant reference rock install clean
+.PHONY: all found static hosts embed threads help demo demo-openresty test test-all check torture pacing bench tenant reference pictures rock install clean

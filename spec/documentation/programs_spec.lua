@@ -1,43 +1,14 @@
 -- The pages of documentation are true: their programs run and print what the pages say; doc/README.md tells the rules.
 
+local pages = require "spec.documentation.pages"
 local support = require "spec.support"
-local tenant = support.tenant
+local output_of, tenant = pages.output_of, support.tenant
 
 local MARKER = "#!/usr/bin/env lua5.4"
 local LATENCY = 0.05 -- seconds
+-- Folders whose files have to be there when a page names them.
+local TOP = { spec = true, examples = true, doc = true, bench = true, src = true, tools = true, types = true }
 local load = rawget(_G, "loadstring") or load
-
--- What a shell command prints.
-local function output_of(command)
-  return (support.run(command):gsub("\n$", ""))
-end
-
--- The pages, as paths.
-local function pages()
-  local list = { "README.md" }
-  for path in output_of("ls doc/*.md"):gmatch "[^\n]+" do list[#list + 1] = path end
-  return list
-end
-
--- The fenced blocks of a page, in order: { language, text, line }.
-local function blocks_of(page)
-  local blocks, block, number = {}, nil, 0
-  for line in io.lines(page) do
-    number = number + 1
-    local language = line:match "^```(.*)$"
-    if block and language then
-      block.text = table.concat(block, "\n") .. "\n"
-      blocks[#blocks + 1] = block
-      block = nil
-    elseif language then
-      block = { language = language, line = number + 1 }
-    elseif block then
-      block[#block + 1] = line
-    end
-  end
-  assert(not block, page .. ": a block that does not end")
-  return blocks
-end
 
 -- The commands of a session, in order: { command, printed }.
 local function commands_of(session)
@@ -123,8 +94,8 @@ describe("the documentation's", function()
     end
   end
 
-  for _, page in ipairs(pages()) do
-    local blocks = blocks_of(page)
+  for _, page in ipairs(pages.paths()) do
+    local blocks = pages.blocks(page)
     for index, block in ipairs(blocks) do
       local program = program_at(blocks, index)
       if program then
@@ -151,17 +122,17 @@ describe("the documentation's", function()
 
   it("index names every page", function()
     local index = support.read_file "doc/README.md"
-    for _, page in ipairs(pages()) do
+    for _, page in ipairs(pages.paths()) do
       local name = page:match "^doc/(.*)$"
       assert.is_truthy(not name or name == "README.md" or index:find("](" .. name .. ")", 1, true), page)
     end
   end)
 
   it("files that the pages name are there", function()
-    for _, page in ipairs(pages()) do
+    for _, page in ipairs(pages.paths()) do
       for path in support.read_file(page):gmatch "`([%w_%-/.]+)`" do
         local top = path:match "^(%a+)/"
-        if top and (top == "spec" or top == "examples" or top == "doc" or top == "bench" or top == "src") then
+        if TOP[top] then
           assert.equal("", output_of("ls -d '" .. path .. "' >/dev/null"), page .. ": " .. path)
         end
       end

@@ -4,9 +4,9 @@
 
 static const struct operation OPERATIONS[] = {
     /*---
-    --- Removes permissions that are assigned directly to a user. What a role gives stays. Removing what the
-    --- user does not hold, or what does not exist, succeeds without a word: that is how the API answers.
-    --- `DELETE /api/v2/users/{id}/permissions`, scope `update:users` (guide "Remove Permissions from Users").
+    --- Removes permissions that are assigned directly to a user. What a role grants stays. Removing a permission that
+    --- the user does not hold, or that does not exist, succeeds silently: the API does not tell.
+    --- `DELETE /api/v2/users/{user_id}/permissions`, scope `update:users` (guide "Remove Permissions from Users").
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param permissions auth0perm.Permissions
     ---@param options? auth0perm.CallOptions
@@ -26,7 +26,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Assigns permissions directly to a user. Assigning what the user already holds succeeds.
-    --- `POST /api/v2/users/{id}/permissions`, scope `update:users` (OpenAPI, `post_permissions`).
+    --- `POST /api/v2/users/{user_id}/permissions`, scope `update:users` (OpenAPI, `post_permissions`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param permissions auth0perm.Permissions
     ---@param options? auth0perm.CallOptions
@@ -46,7 +46,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Lists all permissions of a user, page after page: those assigned directly and those that roles give.
-    --- `GET /api/v2/users/{id}/permissions`, scope `read:users` (OpenAPI, `get_permissions`).
+    --- `GET /api/v2/users/{user_id}/permissions`, scope `read:users` (OpenAPI, `get_permissions`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param options? auth0perm.ListOptions
     ---@return auth0perm.UserPermission[]? permissions
@@ -66,7 +66,7 @@ static const struct operation OPERATIONS[] = {
     /*---
     --- Lists what a user may do at one API in the end: assigned directly, or given by roles and groups. New in 2026; a
     --- tenant that does not have it yet answers 404.
-    --- `GET /api/v2/users/{id}/effective-permissions`, scope `read:user_effective_permissions` (OpenAPI,
+    --- `GET /api/v2/users/{user_id}/effective-permissions`, scope `read:user_effective_permissions` (OpenAPI,
     --- `get_user_effective_permissions`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param resource_server_identifier string  the API's identifier, its audience
@@ -88,7 +88,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Lists all roles of a user, in the tenant as a whole (those of organizations are others).
-    --- `GET /api/v2/users/{id}/roles`, scope `read:users` (OpenAPI, `get_user_roles`; it names `read:roles` and
+    --- `GET /api/v2/users/{user_id}/roles`, scope `read:users` (OpenAPI, `get_user_roles`; it names `read:roles` and
     --- `read:role_members` too).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param options? auth0perm.ListOptions
@@ -108,7 +108,8 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Assigns roles to a user. Assigning what the user already has succeeds.
-    --- `POST /api/v2/users/{id}/roles`, scopes `update:users` and `create:role_members` (OpenAPI, `post_user_roles`).
+    --- `POST /api/v2/users/{user_id}/roles`, scopes `update:users` and `create:role_members`
+    --- (OpenAPI, `post_user_roles`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param roles string[]  ids of roles: at least one; duplicates are sent once
     ---@param options? auth0perm.CallOptions
@@ -128,7 +129,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Removes roles from a user, and with them what they permit.
-    --- `DELETE /api/v2/users/{id}/roles`, scopes `update:users` and `delete:role_members` (OpenAPI,
+    --- `DELETE /api/v2/users/{user_id}/roles`, scopes `update:users` and `delete:role_members` (OpenAPI,
     --- `delete_user_roles`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param roles string[]  ids of roles: at least one; duplicates are sent once
@@ -149,7 +150,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Lists all permissions that a role gives.
-    --- `GET /api/v2/roles/{id}/permissions`, scope `read:roles` (OpenAPI, `get_role_permission`).
+    --- `GET /api/v2/roles/{role_id}/permissions`, scope `read:roles` (OpenAPI, `get_role_permission`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param options? auth0perm.ListOptions
     ---@return auth0perm.RolePermission[]? permissions
@@ -168,7 +169,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Adds permissions to a role. Adding what the role already gives succeeds.
-    --- `POST /api/v2/roles/{id}/permissions`, scope `update:roles` (OpenAPI, `post_role_permission_assignment`).
+    --- `POST /api/v2/roles/{role_id}/permissions`, scope `update:roles` (OpenAPI, `post_role_permission_assignment`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param permissions auth0perm.Permissions
     ---@param options? auth0perm.CallOptions
@@ -187,9 +188,10 @@ static const struct operation OPERATIONS[] = {
         .success = 201,
     },
     /*---
-    --- Removes permissions from a role. Removing what the role does not give, or what does not exist, succeeds without a
-    --- word.
-    --- `DELETE /api/v2/roles/{id}/permissions`, scope `update:roles` (OpenAPI, `delete_role_permission_assignment`).
+    --- Removes permissions from a role. Removing what the role does not grant, or what does not exist, succeeds
+    --- silently.
+    --- `DELETE /api/v2/roles/{role_id}/permissions`, scope `update:roles`
+    --- (OpenAPI, `delete_role_permission_assignment`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param permissions auth0perm.Permissions
     ---@param options? auth0perm.CallOptions
@@ -210,7 +212,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Lists all users that have a role, however many they are.
-    --- `GET /api/v2/roles/{id}/users`, scopes `read:users` and `read:roles` (OpenAPI, `get_role_user`; it names
+    --- `GET /api/v2/roles/{role_id}/users`, scopes `read:users` and `read:roles` (OpenAPI, `get_role_user`; it names
     --- `read:role_members` too).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param options? auth0perm.ListOptions
@@ -231,7 +233,8 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Assigns a role to users. There is no counterpart: `remove_user_roles` takes it from one user at a time.
-    --- `POST /api/v2/roles/{id}/users`, scopes `update:roles` and `create:role_members` (OpenAPI, `post_role_users`).
+    --- `POST /api/v2/roles/{role_id}/users`, scopes `update:roles` and `create:role_members`
+    --- (OpenAPI, `post_role_users`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param users string[]  ids of users: at least one; duplicates are sent once
     ---@param options? auth0perm.CallOptions
@@ -269,7 +272,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Gets one role.
-    --- `GET /api/v2/roles/{id}`, scope `read:roles` (OpenAPI, `get_roles_by_id`).
+    --- `GET /api/v2/roles/{role_id}`, scope `read:roles` (OpenAPI, `get_roles_by_id`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param options? auth0perm.CallOptions
     ---@return auth0perm.Role? role
@@ -307,7 +310,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Changes a role's name or description.
-    --- `PATCH /api/v2/roles/{id}`, scope `update:roles` (OpenAPI, `patch_roles_by_id`).
+    --- `PATCH /api/v2/roles/{role_id}`, scope `update:roles` (OpenAPI, `patch_roles_by_id`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param fields auth0perm.RoleFields  those that are to change
     ---@param options? auth0perm.CallOptions
@@ -327,7 +330,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Deletes a role. Users that had it lose what it gave. There is no way back.
-    --- `DELETE /api/v2/roles/{id}`, scope `delete:roles` (OpenAPI, `delete_roles_by_id`).
+    --- `DELETE /api/v2/roles/{role_id}`, scope `delete:roles` (OpenAPI, `delete_roles_by_id`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param options? auth0perm.CallOptions
     ---@return true? deleted
@@ -346,7 +349,7 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Gets one user.
-    --- `GET /api/v2/users/{id}`, scope `read:users` (OpenAPI, `get_users_by_id`).
+    --- `GET /api/v2/users/{user_id}`, scope `read:users` (OpenAPI, `get_users_by_id`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param options? auth0perm.UserOptions
     ---@return auth0perm.User? user
@@ -364,8 +367,8 @@ static const struct operation OPERATIONS[] = {
         .success = 200,
     },
     /*---
-    --- Lists the users that have an email address. Auth0 compares the letters as they are, and keeps the addresses of its own
-    --- databases in lower case.
+    --- Lists the users that have an e-mail address. Auth0 compares it case by case; its own databases store addresses
+    --- in lower case.
     --- `GET /api/v2/users-by-email`, scope `read:users` (OpenAPI, `get_users-by-email`).
     ---@param email string
     ---@param options? auth0perm.UserOptions
@@ -404,7 +407,8 @@ static const struct operation OPERATIONS[] = {
     },
     /*---
     --- Gets one API.
-    --- `GET /api/v2/resource-servers/{id}`, scope `read:resource_servers` (OpenAPI, `get_resource-servers_by_id`).
+    --- `GET /api/v2/resource-servers/{resource_server}`, scope `read:resource_servers`
+    --- (OpenAPI, `get_resource-servers_by_id`).
     ---@param resource_server string  its id, or its identifier (audience)
     ---@param options? auth0perm.ResourceServerOptions
     ---@return auth0perm.ResourceServer? resource_server
@@ -422,10 +426,10 @@ static const struct operation OPERATIONS[] = {
         .success = 200,
     },
     /*---
-    --- Changes settings of an API. For permissions to be looked at at all, `enforce_policies = true` switches RBAC on, and
-    --- `token_dialect = "access_token_authz"` puts permissions into access tokens. `scopes` replaces the whole list: who
-    --- leaves one out takes it from every user and role.
-    --- `PATCH /api/v2/resource-servers/{id}`, scope `update:resource_servers` (OpenAPI,
+    --- Changes settings of an API. `enforce_policies = true` switches RBAC on, without which Auth0 ignores permissions;
+    --- `token_dialect = "access_token_authz"` puts permissions into access tokens. `scopes` replaces the whole list: a
+    --- permission that is left out is lost to every user and role.
+    --- `PATCH /api/v2/resource-servers/{resource_server}`, scope `update:resource_servers` (OpenAPI,
     --- `patch_resource-servers_by_id`).
     ---@param resource_server string  its id, or its identifier (audience)
     ---@param fields auth0perm.ResourceServerFields  those that are to change
