@@ -1,4 +1,4 @@
-/* Runs the tests of all rooms of the core; the exit status is 0 when none failed. */
+/* Runs the tests of all rooms of the core. The exit status is 0 if none failed. */
 int test_assertion(void);
 int test_bucket(void);
 int test_buffer(void);
@@ -16,14 +16,14 @@ int test_response(void);
 int test_retry(void);
 int test_share(void);
 int test_token(void);
-int test_tries(void);
+int test_attempts(void);
 int test_turmoil(void);
 int test_watcher(void);
 int test_writers(void);
 
 int main(void) {
   int failed = 0;
-  failed += test_assertion(); /* first: it lends OpenSSL its memory */
+  failed += test_assertion(); /* first: it replaces the memory functions of OpenSSL */
   failed += test_buffer();
   failed += test_error();
   failed += test_encode();
@@ -37,7 +37,7 @@ int main(void) {
   failed += test_client();
   failed += test_call();
   failed += test_pages();
-  failed += test_tries();
+  failed += test_attempts();
   failed += test_fetch();
   failed += test_share();
   failed += test_watcher();

@@ -197,7 +197,7 @@ static long long smaller(long long a, long long b) {
   return a < b ? a : b;
 }
 
-struct response answer_page(long long cap, long long total) {
+struct response requested_page(long long cap, long long total) {
   long long per_page, number;
   assert_int_equal(sscanf(strchr(call.request.url, '?'), "?per_page=%lld&page=%lld", &per_page, &number), 2);
   long long limit = smaller(per_page, cap);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a block holds before anybody writes into it. */
+/* Fills a new block. */
 enum { FRESH = 0xA5 };
 
 void memory_open(struct memory *memory) {
@@ -26,7 +26,7 @@ static void give_back(struct memory *memory, void *data, size_t size) {
     free(data);
     return;
   }
-  fail_msg("a block came back that nobody has");
+  fail_msg("a block that is not in use was freed");
 }
 
 static void *take(struct memory *memory, size_t size) {
@@ -43,7 +43,7 @@ static void *take(struct memory *memory, size_t size) {
   return data;
 }
 
-/* The core never asks for a block to be moved: a moved block leaves a copy of a secret behind. */
+/* The core never asks to move a block: a moved block would leave a copy of a secret behind. */
 static void *reallocate(void *context, void *block, size_t old_size, size_t new_size) {
   if (block) {
     assert_int_equal(new_size, 0);

@@ -1,9 +1,9 @@
-/* support: what the tests of the core share: a memory that watches over its blocks, and short ways to write
- * texts. The core knows neither sockets nor clocks, so nothing here does. */
+/* support: shared by the tests of the core: memory that checks its blocks, and helpers for texts. The core uses neither
+ * sockets nor clocks, and neither does this. */
 #ifndef SPEC_CORE_SUPPORT_H
 #define SPEC_CORE_SUPPORT_H
 
-/* cmocka.h does not include what it needs. */
+/* cmocka.h does not include the headers that it needs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,47 +19,47 @@
 /* A test. Its name is a sentence about behaviour. */
 #define TEST(name) static void name(void **state __attribute__((unused)))
 
-/* The bytes of a string literal, zeros within it included. */
+/* The bytes of a string literal, including any zeros in it. */
 #define TEXT(literal) ((struct text){.data = "" literal "", .length = sizeof(literal) - 1})
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { MEMORY_BLOCKS = 1024 };
 
-/* The host's memory. Its allocator aborts the test where a block comes back with a size that is not its own. */
+/* The host's memory. Its allocator fails the test if a block is freed with the wrong size. */
 struct memory {
   struct memory_block {
     void *data;
     size_t size;
-  } blocks[MEMORY_BLOCKS]; /* those that are lent out */
+  } blocks[MEMORY_BLOCKS]; /* blocks in use */
   size_t block_count;
-  size_t requests;    /* blocks asked for so far */
-  size_t fail_at;     /* the request that gets no memory, counted from 1; 0 for none */
-  bool failed;        /* that request has come */
-  struct text secret; /* what no block may hold when it comes back; empty for anything goes */
-  size_t revealed;    /* blocks that came back with it */
+  size_t requests;    /* allocations so far */
+  size_t fail_at;     /* the allocation that fails, counted from 1; 0 for none */
+  bool failed;        /* that allocation was made */
+  struct text secret; /* no block may contain this when it is freed; empty to allow everything */
+  size_t revealed;    /* blocks that contained it when they were freed */
 };
 
 void memory_open(struct memory *memory);
 struct allocator memory_allocator(struct memory *memory);
 
-/* Fails the test if a block is still lent out, or came back with the secret in it. */
+/* Fails the test if a block is still in use, or one contained the secret when it was freed. */
 void memory_assert_all_back(const struct memory *memory);
 
-/* Something that takes memory: true when it succeeded. It leaves nothing behind either way. */
+/* Something that allocates memory. Returns true if it succeeded; frees everything in either case. */
 typedef bool (*scenario)(struct allocator allocator, struct error *error);
 
-/* Plays the scenario again and again, failing its first request for memory, then its second, and so on until it
- * needs no more. Each failure has to be an ERROR_MEMORY that leaves nothing behind. */
+/* Plays the scenario repeatedly: first its first allocation fails, then its second, and so on until none is left to
+ * fail. Each failure must be an ERROR_MEMORY that leaks nothing. */
 void torture(scenario play);
 
-/* The bytes of a terminated string. */
+/* The bytes of a null-terminated string. */
 struct text text_of(const char *string);
 
-/* A copy on the heap without a byte to spare, so that a sanitizer sees a read past its end. For free(). */
+/* A heap copy of exactly this size, so that a sanitizer detects a read past its end. Free with text_free(). */
 struct text text_copy(struct text text);
 
-/* `count` times the string, on the heap. For free(). */
+/* The string `count` times, on the heap. Free with text_free(). */
 struct text text_repeat(const char *string, size_t count);
 
 void text_free(struct text text);
@@ -69,7 +69,7 @@ void assert_buffer(const struct buffer *buffer, const char *expected);
 void assert_contains(const char *string, const char *part);
 void assert_lacks(const char *string, const char *part);
 
-/* Seconds that came of the same arithmetic are the same to the last bit. */
+/* Times from the same arithmetic are equal to the last bit. */
 void assert_seconds(double seconds, double expected);
 
 #endif

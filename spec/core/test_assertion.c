@@ -34,11 +34,11 @@ static struct memory memory;
 static struct buffer buffer;
 static struct error error;
 
-/* --- OpenSSL's memory, which can be made to fail */
+/* --- OpenSSL's memory, whose allocations can be made to fail */
 
 static struct {
-  size_t requests; /* blocks asked for since the last reset */
-  size_t fail_at;  /* the request that gets no memory, counted from 1; 0 for none */
+  size_t requests; /* allocations since the last reset */
+  size_t fail_at;  /* the allocation that fails, counted from 1; 0 for none */
 } heap;
 
 static void *heap_resize(void *block, size_t size, const char *file, int line) {
@@ -72,7 +72,7 @@ static EVP_PKEY *generate(int type, int bits, int primes) {
   return pkey;
 }
 
-/* What was written, as a text for text_free. */
+/* Returns the contents of the BIO as a text, to be freed with text_free. */
 static struct text finish(BIO *bio, int written) {
   char *data;
   assert_int_equal(written, 1);
@@ -111,7 +111,7 @@ static struct text join(struct text first, struct text second) {
   return (struct text){.data = data, .length = first.length + second.length};
 }
 
-/* A copy with something else in place of each line end. */
+/* Returns a copy with each line end replaced. */
 static struct text replace_line_ends(struct text text, const char *replacement) {
   size_t length = strlen(replacement);
   char *data = malloc(text.length * (length + 1) + 1);
@@ -177,14 +177,14 @@ static bool append(const struct assertion_key *key) {
 
 /* --- reading assertions */
 
-/* An assertion taken apart; all but `input` decoded. */
+/* The parts of an assertion, decoded except for `input`. */
 struct parts {
   char header[MOST], claims[MOST], signature[MOST];
   size_t header_length, claims_length, signature_length;
-  struct text input; /* what was signed */
+  struct text input; /* the signed text */
 };
 
-/* Decodes base64url up to a dot or the end, and returns where that is. */
+/* Decodes base64url up to a dot or the end; returns that position. */
 static const char *decode(const char *place, const char *end, char *bytes, size_t *length) {
   static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   unsigned long bits = 0;
@@ -219,7 +219,7 @@ static struct text text_in(const struct buffer *from) {
   return (struct text){.data = from->data, .length = from->length};
 }
 
-/* Whether the signature is one of that kind. PSS has to have a salt of 32 bytes, to the byte. */
+/* Checks the signature with that algorithm. PSS must have a salt of exactly 32 bytes. */
 static bool is_signed(const struct parts *parts, const EVP_MD *digest, int padding) {
   EVP_PKEY_CTX *settings;
   EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -242,9 +242,9 @@ static const char *find_jti(const struct parts *parts) {
   return jti + strlen("\"jti\":\"");
 }
 
-/* --- what an assertion says */
+/* --- contents */
 
-TEST(an_assertion_says_who_to_whom_and_for_how_long) {
+TEST(an_assertion_names_its_issuer_audience_and_lifetime) {
   struct parts parts;
   char expected[MOST];
   struct assertion_key *key = make(pkcs8, "RS256");
@@ -259,7 +259,7 @@ TEST(an_assertion_says_who_to_whom_and_for_how_long) {
   assertion_key_free(key);
 }
 
-TEST(ids_are_escaped_as_json_and_may_have_any_character) {
+TEST(ids_may_have_any_character_and_are_escaped_as_json) {
   struct parts parts;
   struct assertion_key *key = make(pkcs8, "RS256");
   assert_true(assertion_append(&buffer, key, TEXT("a\"b\\\n\u20ac"), TEXT("https://\"/"), NOW, &error));
@@ -286,13 +286,13 @@ static void check_algorithm(struct text pem, const char *algorithm, const char *
   assertion_key_free(key);
 }
 
-TEST(each_algorithm_signs_as_its_name_says) {
+TEST(each_algorithm_makes_signatures_of_its_kind) {
   check_algorithm(pkcs8, "RS256", "RS256", EVP_sha256(), RSA_PKCS1_PADDING);
   check_algorithm(pkcs8, "RS384", "RS384", EVP_sha384(), RSA_PKCS1_PADDING);
   check_algorithm(pkcs8, "PS256", "PS256", EVP_sha256(), RSA_PKCS1_PSS_PADDING);
 }
 
-TEST(without_a_name_the_algorithm_is_rs256) {
+TEST(the_default_algorithm_is_rs256) {
   check_algorithm(pkcs8, "", "RS256", EVP_sha256(), RSA_PKCS1_PADDING);
 }
 
@@ -301,7 +301,7 @@ TEST(a_key_may_be_pkcs1) {
   check_algorithm(pkcs1, "PS256", "PS256", EVP_sha256(), RSA_PKCS1_PSS_PADDING);
 }
 
-TEST(a_signature_is_for_these_claims_and_no_others) {
+TEST(a_signature_does_not_verify_for_other_claims) {
   struct parts parts;
   struct assertion_key *key = make(pkcs8, "PS256");
   assert_true(append(key));
@@ -315,7 +315,7 @@ static int compare(const void *first, const void *second) {
   return memcmp(first, second, JTI_LENGTH);
 }
 
-TEST(of_a_thousand_assertions_in_one_second_no_two_have_the_same_id) {
+TEST(a_thousand_assertions_in_one_second_have_different_ids) {
   static char ids[SERIES][JTI_LENGTH];
   struct parts parts;
   struct assertion_key *key = make(pkcs8, "RS256");
@@ -335,7 +335,7 @@ static int count_up(unsigned char *bytes, int length) {
   return 1;
 }
 
-TEST(an_id_is_128_bits_from_openssls_random_numbers) {
+TEST(an_id_is_128_bits_from_openssls_random_generator) {
   const RAND_METHOD counting = {.bytes = count_up};
   struct parts parts;
   struct assertion_key *key = make(pkcs8, "RS256");
@@ -353,7 +353,7 @@ static int have_none(unsigned char *bytes, int length) {
   return 0;
 }
 
-TEST(without_random_numbers_there_is_no_assertion) {
+TEST(an_assertion_fails_when_there_are_no_random_numbers) {
   const RAND_METHOD exhausted = {.bytes = have_none};
   struct assertion_key *key = make(pkcs8, "RS256");
   assert_int_equal(RAND_set_rand_method(&exhausted), 1);
@@ -366,7 +366,7 @@ TEST(without_random_numbers_there_is_no_assertion) {
   assertion_key_free(key);
 }
 
-TEST(an_assertion_stands_behind_what_is_in_the_buffer) {
+TEST(an_assertion_is_appended_to_the_buffer) {
   struct parts parts;
   struct assertion_key *key = make(pkcs8, "RS256");
   buffer_append_string(&buffer, "client_assertion=");
@@ -379,7 +379,7 @@ TEST(an_assertion_stands_behind_what_is_in_the_buffer) {
 
 /* --- limits */
 
-/* Refused: of that kind, with that in the message, and what was in the buffer is what is in it. */
+/* Checks a refusal: an error of that kind, with that text in its message, and an unchanged buffer. */
 static void assert_refused(bool appended, enum error_kind kind, const char *message) {
   assert_false(appended);
   assert_int_equal(error.kind, kind);
@@ -387,7 +387,7 @@ static void assert_refused(bool appended, enum error_kind kind, const char *mess
   assert_text(text_in(&buffer), "before");
 }
 
-TEST(the_longest_client_id_fits_and_a_longer_one_is_refused) {
+TEST(the_longest_client_id_is_accepted_and_a_longer_one_refused) {
   struct assertion_key *key = make(pkcs8, "RS256");
   struct text id = text_repeat("x", MOST);
   size_t longest = 0;
@@ -406,7 +406,7 @@ TEST(the_longest_client_id_fits_and_a_longer_one_is_refused) {
   assertion_key_free(key);
 }
 
-TEST(a_buffer_without_room_is_left_as_it_was) {
+TEST(a_buffer_without_room_stays_unchanged) {
   struct assertion_key *key = make(pkcs8, "RS256");
   buffer.limit = 6 + 500;
   buffer_append_string(&buffer, "before");
@@ -415,7 +415,7 @@ TEST(a_buffer_without_room_is_left_as_it_was) {
   assertion_key_free(key);
 }
 
-TEST(a_buffer_that_failed_before_takes_no_assertion) {
+TEST(an_assertion_is_not_appended_to_a_failed_buffer) {
   struct assertion_key *key = make(pkcs8, "RS256");
   buffer_append_string(&buffer, "before");
   buffer.state = BUFFER_NO_MEMORY;
@@ -423,7 +423,7 @@ TEST(a_buffer_that_failed_before_takes_no_assertion) {
   assertion_key_free(key);
 }
 
-TEST(a_clock_that_tells_no_time_is_refused) {
+TEST(an_invalid_time_is_refused) {
   static const double epochs[] = {-1, NAN, INFINITY, -INFINITY, 1700000000900.0};
   struct assertion_key *key = make(pkcs8, "RS256");
   buffer_append_string(&buffer, "before");
@@ -436,7 +436,8 @@ TEST(a_clock_that_tells_no_time_is_refused) {
 
 /* --- refused keys */
 
-/* Refused with that in the message, which holds no eight bytes of the PEM's inside. */
+/* Checks that the key is refused with that text in the message, and that the message contains no eight consecutive
+ * bytes from inside the PEM. */
 static void check_refused(struct text pem, const char *message) {
   struct text copy = text_copy(pem);
   assert_null(assertion_key_new(memory_allocator(&memory), copy, TEXT("RS256"), &error));
@@ -452,13 +453,13 @@ static void check_refused(struct text pem, const char *message) {
   assert_int_equal(ERR_peek_error(), 0);
 }
 
-/* The same; the PEM is freed. */
+/* The same; frees the PEM. */
 static void check_refused_made(struct text pem, const char *message) {
   check_refused(pem, message);
   text_free(pem);
 }
 
-TEST(what_is_no_pem_is_refused) {
+TEST(a_key_that_is_not_pem_is_refused) {
   check_refused(TEXT(""), "found none that can be read");
   check_refused((struct text){0}, "found none that can be read");
   check_refused(TEXT("/etc/auth0/private.pem"), "found none that can be read");
@@ -477,7 +478,7 @@ TEST(a_damaged_pem_is_refused) {
   check_refused_made(changed, "found none that can be read");
 }
 
-TEST(a_pem_that_lost_its_line_ends_is_refused_with_a_hint) {
+TEST(a_pem_without_line_ends_is_refused_with_a_hint) {
   check_refused_made(replace_line_ends(pkcs8, " "), "(were line ends lost?)");
   check_refused_made(replace_line_ends(pkcs8, "\\n"), "(were line ends lost?)");
 }
@@ -502,7 +503,7 @@ static int open_prompt(UI *ui) {
   return 0;
 }
 
-TEST(an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password) {
+TEST(an_encrypted_key_is_refused_without_a_password_prompt) {
   char password[] = "s3cr3t", empty[] = "";
   UI_METHOD *method = UI_create_method("witness");
   assert_int_equal(UI_method_set_opener(method, open_prompt), 0);
@@ -516,14 +517,14 @@ TEST(an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password) {
   assert_false(prompted);
 }
 
-/* The key is refused in both forms; it is freed. */
+/* Checks that the key is refused in both forms, and frees it. */
 static void check_key_refused(EVP_PKEY *pkey, const char *message) {
   struct text pem = write_pkcs8(pkey, NULL);
   EVP_PKEY_free(pkey);
   check_refused_made(pem, message);
 }
 
-TEST(a_key_of_another_kind_is_refused) {
+TEST(a_key_of_another_type_is_refused) {
   check_key_refused(generate(EVP_PKEY_EC, 0, 0), "private_key: an RSA key expected");
   check_key_refused(generate(EVP_PKEY_ED25519, 0, 0), "private_key: an RSA key expected");
   check_key_refused(generate(EVP_PKEY_RSA_PSS, 2048, 0), "private_key: an RSA key expected");
@@ -534,8 +535,8 @@ TEST(a_short_key_is_refused) {
   check_key_refused(generate(EVP_PKEY_RSA, 2047, 0), "a key of 2048 to 8192 bits expected, this one has 2047");
 }
 
-/* Keys of five primes are made in seconds instead of minutes. */
-TEST(the_longest_key_signs_for_an_ordinary_client_and_a_longer_one_is_refused) {
+/* Keys with five primes are generated in seconds instead of minutes. */
+TEST(the_longest_key_is_accepted_and_a_longer_one_refused) {
   struct parts parts;
   EVP_PKEY *pkey = generate(EVP_PKEY_RSA, 8192, 5);
   struct text pem = write_pkcs8(pkey, NULL);
@@ -551,7 +552,7 @@ TEST(the_longest_key_signs_for_an_ordinary_client_and_a_longer_one_is_refused) {
   check_key_refused(generate(EVP_PKEY_RSA, 8200, 5), "a key of 2048 to 8192 bits expected, this one has 8200");
 }
 
-TEST(an_unknown_algorithm_is_refused_whatever_the_key) {
+TEST(an_unknown_algorithm_is_refused_with_any_key) {
   static const char *const names[] = {"RS512", "rs256", "HS256", "none", "RS25", "RS2566", " RS256"};
   for (size_t i = 0; i < COUNT(names); i++) {
     assert_null(assertion_key_new(memory_allocator(&memory), TEXT(""), text_of(names[i]), &error));
@@ -562,7 +563,7 @@ TEST(an_unknown_algorithm_is_refused_whatever_the_key) {
   assert_int_equal(error.kind, ERROR_INVALID);
 }
 
-TEST(a_key_is_found_among_other_things_and_with_any_line_ends) {
+TEST(a_key_is_found_among_other_text_and_with_any_line_ends) {
   struct text public_pem = write_public(rsa);
   struct text file = join(public_pem, pkcs8);
   assertion_key_free(make(file, "RS256"));
@@ -576,7 +577,7 @@ TEST(a_key_is_found_among_other_things_and_with_any_line_ends) {
   text_free(unended);
 }
 
-TEST(a_pem_is_not_needed_after_its_key_was_made) {
+TEST(the_pem_is_not_needed_once_the_key_exists) {
   struct text copy = text_copy(pkcs8);
   struct assertion_key *key = make(copy, "RS256");
   memset((char *)(uintptr_t)copy.data, 'x', copy.length);
@@ -585,14 +586,14 @@ TEST(a_pem_is_not_needed_after_its_key_was_made) {
   assertion_key_free(key);
 }
 
-TEST(no_key_can_be_freed) {
+TEST(freeing_a_null_key_does_nothing) {
   assertion_key_free(NULL);
 }
 
 /* --- the host's side */
 
-/* What the host finds in OpenSSL's queue of errors is what it left there. */
-TEST(the_hosts_errors_stay_and_ours_do_not) {
+/* The host finds in OpenSSL's error queue exactly what it left there. */
+TEST(openssls_error_queue_keeps_the_hosts_errors_and_none_of_ours) {
   assert_null(BIO_new_file("/nowhere/at all", "r"));
   unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
   assert_int_not_equal(first, 0);
@@ -606,7 +607,7 @@ TEST(the_hosts_errors_stay_and_ours_do_not) {
   ERR_clear_error();
 }
 
-/* Makes a key and an assertion with the host's memory; leaves nothing behind. */
+/* Makes a key and an assertion with the host's memory, and frees everything. */
 static bool play(struct allocator allocator, struct error *failure) {
   struct buffer jwt;
   buffer_open(&jwt, allocator, MOST);
@@ -618,13 +619,13 @@ static bool play(struct allocator allocator, struct error *failure) {
   return appended;
 }
 
-TEST(each_request_for_the_hosts_memory_may_fail) {
+TEST(each_allocation_from_the_host_may_fail) {
   torture(play);
 }
 
-/* OpenSSL lives through the loss of most blocks, and does not always say that it was memory that it lacked: any of
- * the kinds of an assertion's errors will do, without a trace of it in the queue. */
-TEST(each_request_for_openssls_memory_may_fail) {
+/* OpenSSL survives most failed allocations, and does not always report a lack of memory as such: any kind of error that
+ * an assertion can have is accepted, but none may stay in the queue. */
+TEST(each_allocation_of_openssl_may_fail) {
   size_t refusals = 0, memories = 0;
   bool ended = false;
   assert_true(play(memory_allocator(&memory), &error));
@@ -650,38 +651,38 @@ TEST(each_request_for_openssls_memory_may_fail) {
 
 int test_assertion(void) {
   static const struct CMUnitTest tests[] = {
-      WITH_MEMORY(an_assertion_says_who_to_whom_and_for_how_long),
-      WITH_MEMORY(ids_are_escaped_as_json_and_may_have_any_character),
-      WITH_MEMORY(each_algorithm_signs_as_its_name_says),
-      WITH_MEMORY(without_a_name_the_algorithm_is_rs256),
+      WITH_MEMORY(an_assertion_names_its_issuer_audience_and_lifetime),
+      WITH_MEMORY(ids_may_have_any_character_and_are_escaped_as_json),
+      WITH_MEMORY(each_algorithm_makes_signatures_of_its_kind),
+      WITH_MEMORY(the_default_algorithm_is_rs256),
       WITH_MEMORY(a_key_may_be_pkcs1),
-      WITH_MEMORY(a_signature_is_for_these_claims_and_no_others),
-      WITH_MEMORY(of_a_thousand_assertions_in_one_second_no_two_have_the_same_id),
-      WITH_MEMORY(an_id_is_128_bits_from_openssls_random_numbers),
-      WITH_MEMORY(without_random_numbers_there_is_no_assertion),
-      WITH_MEMORY(an_assertion_stands_behind_what_is_in_the_buffer),
-      WITH_MEMORY(the_longest_client_id_fits_and_a_longer_one_is_refused),
-      WITH_MEMORY(a_buffer_without_room_is_left_as_it_was),
-      WITH_MEMORY(a_buffer_that_failed_before_takes_no_assertion),
-      WITH_MEMORY(a_clock_that_tells_no_time_is_refused),
-      WITH_MEMORY(what_is_no_pem_is_refused),
+      WITH_MEMORY(a_signature_does_not_verify_for_other_claims),
+      WITH_MEMORY(a_thousand_assertions_in_one_second_have_different_ids),
+      WITH_MEMORY(an_id_is_128_bits_from_openssls_random_generator),
+      WITH_MEMORY(an_assertion_fails_when_there_are_no_random_numbers),
+      WITH_MEMORY(an_assertion_is_appended_to_the_buffer),
+      WITH_MEMORY(the_longest_client_id_is_accepted_and_a_longer_one_refused),
+      WITH_MEMORY(a_buffer_without_room_stays_unchanged),
+      WITH_MEMORY(an_assertion_is_not_appended_to_a_failed_buffer),
+      WITH_MEMORY(an_invalid_time_is_refused),
+      WITH_MEMORY(a_key_that_is_not_pem_is_refused),
       WITH_MEMORY(a_damaged_pem_is_refused),
-      WITH_MEMORY(a_pem_that_lost_its_line_ends_is_refused_with_a_hint),
+      WITH_MEMORY(a_pem_without_line_ends_is_refused_with_a_hint),
       WITH_MEMORY(a_public_key_is_refused),
       WITH_MEMORY(a_pem_of_more_than_64_kib_is_refused),
-      WITH_MEMORY(an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password),
-      WITH_MEMORY(a_key_of_another_kind_is_refused),
+      WITH_MEMORY(an_encrypted_key_is_refused_without_a_password_prompt),
+      WITH_MEMORY(a_key_of_another_type_is_refused),
       WITH_MEMORY(a_short_key_is_refused),
-      WITH_MEMORY(the_longest_key_signs_for_an_ordinary_client_and_a_longer_one_is_refused),
-      WITH_MEMORY(an_unknown_algorithm_is_refused_whatever_the_key),
-      WITH_MEMORY(a_key_is_found_among_other_things_and_with_any_line_ends),
-      WITH_MEMORY(a_pem_is_not_needed_after_its_key_was_made),
-      WITH_MEMORY(no_key_can_be_freed),
-      WITH_MEMORY(the_hosts_errors_stay_and_ours_do_not),
-      WITH_MEMORY(each_request_for_the_hosts_memory_may_fail),
-      WITH_MEMORY(each_request_for_openssls_memory_may_fail),
+      WITH_MEMORY(the_longest_key_is_accepted_and_a_longer_one_refused),
+      WITH_MEMORY(an_unknown_algorithm_is_refused_with_any_key),
+      WITH_MEMORY(a_key_is_found_among_other_text_and_with_any_line_ends),
+      WITH_MEMORY(the_pem_is_not_needed_once_the_key_exists),
+      WITH_MEMORY(freeing_a_null_key_does_nothing),
+      WITH_MEMORY(openssls_error_queue_keeps_the_hosts_errors_and_none_of_ours),
+      WITH_MEMORY(each_allocation_from_the_host_may_fail),
+      WITH_MEMORY(each_allocation_of_openssl_may_fail),
   };
-  /* OpenSSL takes other functions for its memory only before it first used its own. */
+  /* OpenSSL accepts other memory functions only before its first allocation. */
   if (!CRYPTO_set_mem_functions(heap_take, heap_resize, heap_give_back)) {
     fputs("OpenSSL was used before the tests of assertion\n", stderr);
     return 1;

@@ -21,7 +21,7 @@ static void open_default(void) {
   bucket_open(&bucket, &options);
 }
 
-static void answer(struct bucket_ticket ticket, double limit, double remaining, double now) {
+static void respond(struct bucket_ticket ticket, double limit, double remaining, double now) {
   struct bucket_answer answer = {.ticket = ticket, .limit = limit, .remaining = remaining, .retry_after = -1};
   bucket_answered(&bucket, &answer, now);
 }
@@ -32,12 +32,12 @@ static void refuse(struct bucket_ticket ticket, double retry_after, double now) 
   bucket_answered(&bucket, &answer, now);
 }
 
-/* Sends one request, answered at once. */
+/* Sends one request and gets its response at once. */
 static void exchange(double limit, double remaining, double now) {
-  answer(bucket_sent(&bucket, now), limit, remaining, now);
+  respond(bucket_sent(&bucket, now), limit, remaining, now);
 }
 
-/* How many requests may leave at `now`, of which this lets at most `most`. */
+/* Sends requests as long as the bucket allows it at `now`, but at most `most`; returns how many. */
 static int count_leaving(double now, int most) {
   int count = 0;
   for (; count < most && bucket_wait(&bucket, now) <= 0; count++) bucket_sent(&bucket, now);
@@ -48,15 +48,15 @@ static void assert_near(double seconds, double expected, double tolerance) {
   if (fabs(seconds - expected) > tolerance) fail_msg("%g s, not %g s", seconds, expected);
 }
 
-/* --- before anything is known */
+/* --- before the first response */
 
-TEST(one_request_probes_and_the_others_wait_for_its_answer) {
+TEST(the_first_request_is_a_probe_and_the_others_wait_for_its_response) {
   open_default();
   assert_int_equal(count_leaving(NOW, 10), 1);
   assert_seconds(bucket_wait(&bucket, NOW + 0.5), PATIENCE - 0.5);
 }
 
-TEST(a_probe_without_an_answer_stalls_nobody) {
+TEST(a_probe_without_a_response_does_not_stall_the_others) {
   open_default();
   struct bucket_ticket ticket = bucket_sent(&bucket, NOW);
   assert_seconds(bucket_wait(&bucket, NOW + PATIENCE), 0);
@@ -64,17 +64,17 @@ TEST(a_probe_without_an_answer_stalls_nobody) {
   assert_seconds(bucket_wait(&bucket, NOW + 0.1), 0);
 }
 
-TEST(without_headers_each_answer_lets_one_more_into_the_air) {
+TEST(without_headers_each_response_allows_one_more_request_in_flight) {
   open_default();
   struct bucket_ticket first = bucket_sent(&bucket, NOW);
-  answer(first, NO_HEADER, NO_HEADER, NOW + 0.1);
+  respond(first, NO_HEADER, NO_HEADER, NOW + 0.1);
   assert_int_equal(count_leaving(NOW + 0.1, 10), 2);
   struct bucket_ticket second = {.sent_at = NOW + 0.1, .number = 2};
-  answer(second, NO_HEADER, NO_HEADER, NOW + 0.2);
+  respond(second, NO_HEADER, NO_HEADER, NOW + 0.2);
   assert_int_equal(count_leaving(NOW + 0.2, 10), 2);
 }
 
-TEST(without_headers_nothing_is_paced_until_a_429) {
+TEST(without_headers_requests_are_not_paced_until_a_429) {
   open_default();
   for (int i = 0; i < 1000; i++) {
     assert_seconds(bucket_wait(&bucket, NOW), 0);
@@ -88,14 +88,14 @@ TEST(without_headers_a_429_cuts_the_rate_to_seven_tenths_and_it_grows_again) {
   for (int i = 0; i < 200; i++, now += 0.1) exchange(NO_HEADER, NO_HEADER, now);
   refuse(bucket_sent(&bucket, now), -1, now);
   double pause = bucket_wait(&bucket, now);
-  assert_near(pause, 1 / 7.7, 0.02); /* 10 requests per second, and the one that was refused */
+  assert_near(pause, 1 / 7.7, 0.02); /* 10 requests per second, plus the refused one */
   bucket_sent(&bucket, now + 100);
   assert_near(bucket_wait(&bucket, now + 100), 1 / (1 / pause + 25), 0.005);
 }
 
-/* --- the shadow */
+/* --- the model of the tenant's bucket */
 
-TEST(after_the_first_answer_all_but_the_reserve_may_leave_at_once) {
+TEST(after_the_first_response_all_but_the_reserve_may_be_sent_at_once) {
   open_default();
   exchange(10, 9, NOW);
   assert_int_equal(count_leaving(NOW, 100), 7);
@@ -114,7 +114,7 @@ TEST(the_reserve_is_an_option_and_a_small_bucket_has_none) {
   assert_int_equal(count_leaving(NOW, 100), 3);
 }
 
-TEST(answers_without_headers_change_nothing_that_is_known) {
+TEST(responses_without_headers_do_not_change_what_is_known) {
   open_default();
   exchange(10, 9, NOW);
   bucket_sent(&bucket, NOW);
@@ -124,17 +124,17 @@ TEST(answers_without_headers_change_nothing_that_is_known) {
   assert_seconds(left, 7 - 1 - 3);
 }
 
-TEST(what_is_in_the_air_counts_as_taken) {
+TEST(requests_in_flight_count_as_taken) {
   open_default();
   struct bucket_ticket probe = bucket_sent(&bucket, NOW);
   bucket_sent(&bucket, NOW + PATIENCE); /* the probe was slow */
   bucket_sent(&bucket, NOW + PATIENCE);
-  answer(probe, 10, 9, NOW + PATIENCE);
+  respond(probe, 10, 9, NOW + PATIENCE);
   int leaving = count_leaving(NOW, 100);
   assert_int_equal(leaving, 5);
 }
 
-TEST(a_new_limit_is_taken_over) {
+TEST(a_new_limit_is_adopted) {
   open_default();
   exchange(10, 9, NOW);
   exchange(50, 49, NOW + 1);
@@ -143,18 +143,18 @@ TEST(a_new_limit_is_taken_over) {
   assert_int_equal(count_leaving(NOW + 2, 100), 0);
 }
 
-TEST(after_an_hour_the_bucket_is_full_and_one_request_probes_again) {
+TEST(after_an_hour_the_bucket_is_full_and_one_request_is_a_probe_again) {
   open_default();
   exchange(10, 9, NOW);
   count_leaving(NOW, 100);
   for (int i = 0; i < 7; i++) bucket_unanswered(&bucket, &(struct bucket_ticket){.sent_at = NOW, .number = 2}, NOW);
   double later = NOW + 3600;
   assert_int_equal(count_leaving(later, 100), 1);
-  answer((struct bucket_ticket){.sent_at = later, .number = bucket.sent}, 10, 9, later + 0.1);
+  respond((struct bucket_ticket){.sent_at = later, .number = bucket.sent}, 10, 9, later + 0.1);
   assert_int_equal(count_leaving(later + 0.1, 100), 7);
 }
 
-/* --- against a tenant that answers at once */
+/* --- against a tenant that responds at once */
 
 struct tenant {
   double bucket, refill, level, filled_at;
@@ -172,7 +172,7 @@ static void tenant_fill(struct tenant *tenant, double now) {
   tenant->filled_at += elapsed;
 }
 
-/* Sends whenever the bucket lets it, from `now` to `end`. */
+/* Sends whenever the bucket allows it, from `now` to `end`. */
 static struct outcome run(struct tenant *tenant, double *now, double end) {
   struct outcome outcome = {0, 0};
   while (*now < end) {
@@ -183,12 +183,12 @@ static struct outcome run(struct tenant *tenant, double *now, double end) {
     tenant_fill(tenant, *now);
     bool refused = tenant->level < 1;
     if (!refused) tenant->level -= 1;
-    struct bucket_answer reply = {.ticket = bucket_sent(&bucket, *now),
-                                  .refused = refused,
-                                  .limit = tenant->bucket,
-                                  .remaining = floor(tenant->level),
-                                  .retry_after = -1};
-    bucket_answered(&bucket, &reply, *now + 0.0005);
+    struct bucket_answer answer = {.ticket = bucket_sent(&bucket, *now),
+                                   .refused = refused,
+                                   .limit = tenant->bucket,
+                                   .remaining = floor(tenant->level),
+                                   .retry_after = -1};
+    bucket_answered(&bucket, &answer, *now + 0.0005);
     if (refused) {
       outcome.refused++;
     } else {
@@ -209,7 +209,7 @@ static void check_steady(double size, double refill, bool windows, double share)
   assert_true(outcome.done <= 60 * refill + 1);
 }
 
-TEST(in_the_steady_state_a_drip_is_used_up_and_no_request_is_refused) {
+TEST(in_steady_state_a_drip_is_used_up_without_refusals) {
   check_steady(2, 2, false, 0.97);
   check_steady(10, 2, false, 0.98);
   check_steady(10, 2.5, false, 0.98);
@@ -218,7 +218,7 @@ TEST(in_the_steady_state_a_drip_is_used_up_and_no_request_is_refused) {
   check_steady(250, 250, false, 0.99);
 }
 
-TEST(in_the_steady_state_a_refill_once_a_second_is_used_up_and_no_request_is_refused) {
+TEST(in_steady_state_a_refill_once_a_second_is_used_up_without_refusals) {
   check_steady(2, 2, true, 0.97);
   check_steady(10, 2, true, 0.98);
   check_steady(10, 2.5, true, 0.98);
@@ -227,7 +227,7 @@ TEST(in_the_steady_state_a_refill_once_a_second_is_used_up_and_no_request_is_ref
   check_steady(250, 250, true, 0.96); /* this tenant's client sends one at a time */
 }
 
-TEST(a_refill_that_changes_is_learned_anew) {
+TEST(a_changed_refill_rate_is_learned) {
   struct tenant tenant = {.bucket = 50, .refill = 16, .level = 50, .filled_at = NOW};
   double now = NOW;
   open_default();
@@ -245,7 +245,7 @@ TEST(a_refill_that_changes_is_learned_anew) {
 
 /* --- bounds */
 
-TEST(max_rate_bounds_the_rate_whatever_the_tenant_grants) {
+TEST(max_rate_bounds_the_rate_whatever_the_tenant_allows) {
   open_bucket(4, 0);
   assert_seconds(bucket_wait(&bucket, NOW), 0);
   exchange(1000, 999, NOW);
@@ -265,7 +265,7 @@ TEST(max_rate_bounds_a_tenant_without_headers_too) {
 
 /* --- refusals */
 
-TEST(retry_after_holds_every_request_and_an_absurd_one_for_five_minutes_at_most) {
+TEST(retry_after_holds_every_request_but_for_at_most_five_minutes) {
   open_default();
   exchange(10, 9, NOW);
   refuse(bucket_sent(&bucket, NOW), 7, NOW);
@@ -290,7 +290,7 @@ TEST(a_429_without_retry_after_empties_the_bucket_and_holds_for_a_second_at_most
   assert_true(now >= NOW + 90);
 }
 
-TEST(refusals_of_what_left_before_the_first_was_known_are_no_news) {
+TEST(a_refusal_of_a_request_sent_before_an_earlier_refusal_was_known_changes_nothing) {
   open_default();
   exchange(50, 49, NOW);
   struct bucket_ticket tickets[10];
@@ -309,7 +309,7 @@ TEST(a_refused_request_takes_nothing_from_the_bucket) {
   assert_seconds(bucket.sent, sent);
 }
 
-/* --- nonsense, and liveness */
+/* --- nonsense and liveness */
 
 TEST(absurd_headers_count_as_absent) {
   static const double values[][2] = {{0, 0},    {-5, 3},       {10, 11},       {10, -3},       {1e300, 5}, {NAN, 3},
@@ -322,7 +322,7 @@ TEST(absurd_headers_count_as_absent) {
   }
 }
 
-TEST(a_clock_that_stands_still_does_no_harm) {
+TEST(a_clock_that_stands_still_is_harmless) {
   open_default();
   exchange(10, 9, NOW);
   for (int i = 0; i < 100; i++) exchange(10, 5, NOW);
@@ -331,7 +331,7 @@ TEST(a_clock_that_stands_still_does_no_harm) {
   assert_seconds(bucket_wait(&bucket, NOW), wait);
 }
 
-TEST(when_no_answer_ever_comes_again_requests_still_leave) {
+TEST(requests_are_still_sent_when_no_response_ever_comes) {
   open_default();
   exchange(10, 9, NOW);
   double now = NOW;
@@ -356,8 +356,8 @@ static double absurd(void) {
   return values[(size_t)(noise() * (double)COUNT(values))];
 }
 
-/* Whatever is told, in whatever order, a request may leave within bounds. */
-TEST(no_sequence_of_answers_makes_a_request_wait_for_ever) {
+/* Whatever responses come, in whatever order, a request may be sent within a bounded time. */
+TEST(no_sequence_of_responses_makes_a_request_wait_forever) {
   struct bucket_ticket tickets[64];
   for (unsigned seed = 1; seed <= 50; seed++) {
     noise_state = seed;
@@ -376,15 +376,15 @@ TEST(no_sequence_of_answers_makes_a_request_wait_for_ever) {
       tickets[count % COUNT(tickets)] = bucket_sent(&bucket, now);
       count++;
       struct bucket_ticket ticket = tickets[(size_t)(noise() * (double)(count < 64 ? count : 64))];
-      struct bucket_answer reply = {.ticket = ticket,
-                                    .refused = noise() < 0.2,
-                                    .limit = absurd(),
-                                    .remaining = absurd(),
-                                    .retry_after = noise() < 0.05 ? absurd() : -1};
+      struct bucket_answer answer = {.ticket = ticket,
+                                     .refused = noise() < 0.2,
+                                     .limit = absurd(),
+                                     .remaining = absurd(),
+                                     .retry_after = noise() < 0.05 ? absurd() : -1};
       if (noise() < 0.1) {
         bucket_unanswered(&bucket, &ticket, now);
       } else if (noise() < 0.9) {
-        bucket_answered(&bucket, &reply, now + noise());
+        bucket_answered(&bucket, &answer, now + noise());
       }
     }
   }
@@ -392,30 +392,30 @@ TEST(no_sequence_of_answers_makes_a_request_wait_for_ever) {
 
 int test_bucket(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_request_probes_and_the_others_wait_for_its_answer),
-      cmocka_unit_test(a_probe_without_an_answer_stalls_nobody),
-      cmocka_unit_test(without_headers_each_answer_lets_one_more_into_the_air),
-      cmocka_unit_test(without_headers_nothing_is_paced_until_a_429),
+      cmocka_unit_test(the_first_request_is_a_probe_and_the_others_wait_for_its_response),
+      cmocka_unit_test(a_probe_without_a_response_does_not_stall_the_others),
+      cmocka_unit_test(without_headers_each_response_allows_one_more_request_in_flight),
+      cmocka_unit_test(without_headers_requests_are_not_paced_until_a_429),
       cmocka_unit_test(without_headers_a_429_cuts_the_rate_to_seven_tenths_and_it_grows_again),
-      cmocka_unit_test(after_the_first_answer_all_but_the_reserve_may_leave_at_once),
+      cmocka_unit_test(after_the_first_response_all_but_the_reserve_may_be_sent_at_once),
       cmocka_unit_test(the_reserve_is_an_option_and_a_small_bucket_has_none),
-      cmocka_unit_test(answers_without_headers_change_nothing_that_is_known),
-      cmocka_unit_test(what_is_in_the_air_counts_as_taken),
-      cmocka_unit_test(a_new_limit_is_taken_over),
-      cmocka_unit_test(after_an_hour_the_bucket_is_full_and_one_request_probes_again),
-      cmocka_unit_test(in_the_steady_state_a_drip_is_used_up_and_no_request_is_refused),
-      cmocka_unit_test(in_the_steady_state_a_refill_once_a_second_is_used_up_and_no_request_is_refused),
-      cmocka_unit_test(a_refill_that_changes_is_learned_anew),
-      cmocka_unit_test(max_rate_bounds_the_rate_whatever_the_tenant_grants),
+      cmocka_unit_test(responses_without_headers_do_not_change_what_is_known),
+      cmocka_unit_test(requests_in_flight_count_as_taken),
+      cmocka_unit_test(a_new_limit_is_adopted),
+      cmocka_unit_test(after_an_hour_the_bucket_is_full_and_one_request_is_a_probe_again),
+      cmocka_unit_test(in_steady_state_a_drip_is_used_up_without_refusals),
+      cmocka_unit_test(in_steady_state_a_refill_once_a_second_is_used_up_without_refusals),
+      cmocka_unit_test(a_changed_refill_rate_is_learned),
+      cmocka_unit_test(max_rate_bounds_the_rate_whatever_the_tenant_allows),
       cmocka_unit_test(max_rate_bounds_a_tenant_without_headers_too),
-      cmocka_unit_test(retry_after_holds_every_request_and_an_absurd_one_for_five_minutes_at_most),
+      cmocka_unit_test(retry_after_holds_every_request_but_for_at_most_five_minutes),
       cmocka_unit_test(a_429_without_retry_after_empties_the_bucket_and_holds_for_a_second_at_most),
-      cmocka_unit_test(refusals_of_what_left_before_the_first_was_known_are_no_news),
+      cmocka_unit_test(a_refusal_of_a_request_sent_before_an_earlier_refusal_was_known_changes_nothing),
       cmocka_unit_test(a_refused_request_takes_nothing_from_the_bucket),
       cmocka_unit_test(absurd_headers_count_as_absent),
-      cmocka_unit_test(a_clock_that_stands_still_does_no_harm),
-      cmocka_unit_test(when_no_answer_ever_comes_again_requests_still_leave),
-      cmocka_unit_test(no_sequence_of_answers_makes_a_request_wait_for_ever),
+      cmocka_unit_test(a_clock_that_stands_still_is_harmless),
+      cmocka_unit_test(requests_are_still_sent_when_no_response_ever_comes),
+      cmocka_unit_test(no_sequence_of_responses_makes_a_request_wait_forever),
   };
   return cmocka_run_group_tests_name("bucket", tests, NULL, NULL);
 }

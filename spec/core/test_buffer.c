@@ -34,14 +34,14 @@ TEST(a_new_buffer_owns_no_memory) {
   assert_int_equal(memory.requests, 0);
 }
 
-TEST(what_is_appended_is_there_in_order_and_terminated) {
+TEST(appended_bytes_are_in_order_and_terminated) {
   buffer_append_string(&buffer, "https://");
   buffer_append(&buffer, "acme.com and more", 8);
   buffer_append_unsigned(&buffer, 443);
   assert_buffer(&buffer, "https://acme.com443");
 }
 
-TEST(appended_zeros_are_bytes_like_any_other) {
+TEST(appended_zero_bytes_are_kept) {
   buffer_append(&buffer, "a\0b", 3);
   assert_int_equal(buffer.length, 3);
   assert_memory_equal(buffer.data, "a\0b", 4);
@@ -52,7 +52,7 @@ TEST(an_empty_append_makes_an_empty_string) {
   assert_buffer(&buffer, "");
 }
 
-TEST(a_buffer_that_grows_byte_by_byte_keeps_all_of_them) {
+TEST(a_buffer_that_grows_byte_by_byte_keeps_every_byte) {
   for (int i = 0; i < 5000; i++) {
     char byte = (char)('a' + i % 26);
     buffer_append(&buffer, &byte, 1);
@@ -62,7 +62,7 @@ TEST(a_buffer_that_grows_byte_by_byte_keeps_all_of_them) {
   for (int i = 0; i < 5000; i++) assert_int_equal(buffer.data[i], 'a' + i % 26);
 }
 
-TEST(an_append_of_many_times_the_capacity_fits) {
+TEST(an_append_may_be_many_times_the_capacity) {
   struct text text = text_repeat("x", 50000);
   buffer_append_string(&buffer, "y");
   buffer_append(&buffer, text.data, text.length);
@@ -71,12 +71,12 @@ TEST(an_append_of_many_times_the_capacity_fits) {
   text_free(text);
 }
 
-TEST(growing_takes_few_blocks) {
+TEST(growing_needs_few_blocks) {
   for (int i = 0; i < LIMIT; i++) buffer_append(&buffer, "x", 1);
   assert_true(memory.requests < 12);
 }
 
-TEST(a_buffer_takes_its_limit_and_not_a_byte_more) {
+TEST(a_buffer_holds_as_many_bytes_as_its_limit_and_no_more) {
   limit_to(5);
   buffer_append_string(&buffer, "abc");
   buffer_append_string(&buffer, "de");
@@ -86,7 +86,7 @@ TEST(a_buffer_takes_its_limit_and_not_a_byte_more) {
   assert_string_equal(buffer.data, "abcde");
 }
 
-TEST(an_append_that_does_not_fit_leaves_no_part_of_it) {
+TEST(an_append_that_does_not_fit_appends_no_part) {
   limit_to(5);
   buffer_append_string(&buffer, "abc");
   buffer_append_string(&buffer, "def");
@@ -94,7 +94,7 @@ TEST(an_append_that_does_not_fit_leaves_no_part_of_it) {
   assert_string_equal(buffer.data, "abc");
 }
 
-TEST(a_huge_length_does_not_wrap_around) {
+TEST(a_huge_length_does_not_overflow) {
   buffer_append_string(&buffer, "abc");
   buffer_append(&buffer, "", SIZE_MAX);
   assert_int_equal(buffer.state, BUFFER_FULL);
@@ -109,7 +109,7 @@ TEST(after_a_failure_later_appends_do_nothing) {
   assert_int_equal(buffer.length, 0);
 }
 
-TEST(without_memory_the_buffer_keeps_what_it_held) {
+TEST(out_of_memory_the_buffer_keeps_its_contents) {
   struct text text = text_repeat("x", 1000);
   buffer_append_string(&buffer, "kept");
   memory.fail_at = 2;
@@ -121,7 +121,7 @@ TEST(without_memory_the_buffer_keeps_what_it_held) {
   text_free(text);
 }
 
-TEST(what_was_reserved_is_appended_without_another_block) {
+TEST(an_append_within_a_reservation_needs_no_new_block) {
   struct text text = text_repeat("x", 5000);
   buffer_append_string(&buffer, "kept");
   buffer_reserve(&buffer, text.length);
@@ -144,7 +144,7 @@ TEST(a_buffer_is_terminated_after_a_reservation) {
   assert_memory_equal(buffer.data, "", 1);
 }
 
-TEST(reserving_what_is_there_takes_no_block) {
+TEST(a_reservation_within_the_capacity_needs_no_new_block) {
   buffer_append_string(&buffer, "kept");
   buffer_reserve(&buffer, 0);
   buffer_reserve(&buffer, buffer.capacity - 5);
@@ -153,7 +153,7 @@ TEST(reserving_what_is_there_takes_no_block) {
   assert_int_equal(memory.requests, 2);
 }
 
-TEST(nothing_is_reserved_past_the_limit) {
+TEST(a_reservation_beyond_the_limit_fails) {
   limit_to(5);
   buffer_reserve(&buffer, 6);
   assert_null(buffer.data);
@@ -167,7 +167,7 @@ TEST(nothing_is_reserved_past_the_limit) {
   assert_buffer(&buffer, "abcde");
 }
 
-TEST(nothing_is_reserved_by_a_failed_buffer) {
+TEST(a_failed_buffer_reserves_nothing) {
   buffer_append(&buffer, "", LIMIT + 1);
   assert_int_equal(buffer.state, BUFFER_FULL);
   buffer_reserve(&buffer, 10);
@@ -175,7 +175,7 @@ TEST(nothing_is_reserved_by_a_failed_buffer) {
   assert_int_equal(memory.requests, 0);
 }
 
-TEST(a_reservation_without_memory_is_a_failure_that_stays) {
+TEST(a_reservation_without_memory_fails_the_buffer_for_good) {
   buffer_append_string(&buffer, "kept");
   memory.fail_at = 2;
   buffer_reserve(&buffer, 5000);
@@ -190,7 +190,7 @@ TEST(a_reservation_without_memory_is_a_failure_that_stays) {
   assert_buffer(&buffer, "kept!");
 }
 
-TEST(a_reservation_wipes_the_block_it_leaves) {
+TEST(a_reservation_wipes_the_old_block) {
   memory.secret = TEXT("S3CRET");
   buffer_append_string(&buffer, "S3CRET");
   buffer_reserve(&buffer, 5000);
@@ -199,7 +199,7 @@ TEST(a_reservation_wipes_the_block_it_leaves) {
   assert_int_equal(memory.revealed, 0);
 }
 
-TEST(a_cut_forgets_and_wipes_what_follows) {
+TEST(a_cut_removes_and_wipes_the_rest) {
   buffer_append_string(&buffer, "open secret");
   buffer_cut(&buffer, 4);
   assert_buffer(&buffer, "open");
@@ -208,7 +208,7 @@ TEST(a_cut_forgets_and_wipes_what_follows) {
   assert_buffer(&buffer, "opening");
 }
 
-TEST(a_cut_makes_a_failed_buffer_good_again) {
+TEST(a_cut_makes_a_failed_buffer_usable_again) {
   limit_to(5);
   buffer_append_string(&buffer, "abc");
   buffer_append_string(&buffer, "def");
@@ -217,7 +217,7 @@ TEST(a_cut_makes_a_failed_buffer_good_again) {
   assert_buffer(&buffer, "abcde");
 }
 
-TEST(a_cut_behind_the_end_takes_nothing_away) {
+TEST(a_cut_beyond_the_end_removes_nothing) {
   buffer_append_string(&buffer, "abc");
   buffer_cut(&buffer, 3);
   assert_buffer(&buffer, "abc");
@@ -225,21 +225,21 @@ TEST(a_cut_behind_the_end_takes_nothing_away) {
   assert_buffer(&buffer, "abc");
 }
 
-TEST(a_cut_of_an_empty_buffer_is_let_pass) {
+TEST(a_cut_of_an_empty_buffer_does_nothing) {
   buffer_cut(&buffer, 0);
   buffer_cut(&buffer, 10);
   assert_null(buffer.data);
   assert_int_equal(buffer.length, 0);
 }
 
-TEST(blocks_that_a_growing_buffer_leaves_hold_no_byte_of_it) {
+TEST(a_growing_buffer_wipes_its_old_blocks) {
   memory.secret = TEXT("S");
   for (int i = 0; i < 5000; i++) buffer_append(&buffer, "S", 1);
   assert_true(memory.requests > 3);
   assert_int_equal(memory.revealed, 0);
 }
 
-TEST(a_closed_buffer_leaves_no_byte_of_what_it_held_even_before_a_cut) {
+TEST(a_closed_buffer_wipes_all_its_bytes_even_those_cut_off) {
   memory.secret = TEXT("S");
   struct text text = text_repeat("S", 3000);
   buffer_append(&buffer, text.data, text.length);
@@ -275,13 +275,13 @@ TEST(unsigned_numbers_are_written_in_decimal) {
   }
 }
 
-TEST(the_largest_unsigned_number_is_written_whole) {
+TEST(the_largest_unsigned_number_is_written_in_full) {
   buffer_append_unsigned(&buffer, ULLONG_MAX);
   assert_true(strtoull(buffer.data, NULL, 10) == ULLONG_MAX);
   assert_true(buffer.length >= 20);
 }
 
-TEST(wiping_stops_at_the_length_and_lets_null_pass) {
+TEST(wiping_stops_at_the_length_and_accepts_null) {
   char bytes[] = "abcdef";
   buffer_wipe_memory(bytes, 4);
   assert_memory_equal(bytes, "\0\0\0\0ef", 7);
@@ -295,7 +295,7 @@ static bool equals(struct text text, const char *string) {
   return equal;
 }
 
-TEST(a_text_equals_the_string_of_the_same_bytes_and_no_other) {
+TEST(a_text_equals_only_a_string_of_the_same_bytes) {
   assert_true(equals(TEXT("Bearer"), "Bearer"));
   assert_true(equals(TEXT(""), ""));
   assert_false(equals(TEXT("Bearer"), "bearer"));
@@ -311,35 +311,35 @@ TEST(a_text_equals_the_string_of_the_same_bytes_and_no_other) {
 int test_buffer(void) {
   static const struct CMUnitTest tests[] = {
       WITH_BUFFER(a_new_buffer_owns_no_memory),
-      WITH_BUFFER(what_is_appended_is_there_in_order_and_terminated),
-      WITH_BUFFER(appended_zeros_are_bytes_like_any_other),
+      WITH_BUFFER(appended_bytes_are_in_order_and_terminated),
+      WITH_BUFFER(appended_zero_bytes_are_kept),
       WITH_BUFFER(an_empty_append_makes_an_empty_string),
-      WITH_BUFFER(a_buffer_that_grows_byte_by_byte_keeps_all_of_them),
-      WITH_BUFFER(an_append_of_many_times_the_capacity_fits),
-      WITH_BUFFER(growing_takes_few_blocks),
-      WITH_BUFFER(a_buffer_takes_its_limit_and_not_a_byte_more),
-      WITH_BUFFER(an_append_that_does_not_fit_leaves_no_part_of_it),
-      WITH_BUFFER(a_huge_length_does_not_wrap_around),
+      WITH_BUFFER(a_buffer_that_grows_byte_by_byte_keeps_every_byte),
+      WITH_BUFFER(an_append_may_be_many_times_the_capacity),
+      WITH_BUFFER(growing_needs_few_blocks),
+      WITH_BUFFER(a_buffer_holds_as_many_bytes_as_its_limit_and_no_more),
+      WITH_BUFFER(an_append_that_does_not_fit_appends_no_part),
+      WITH_BUFFER(a_huge_length_does_not_overflow),
       WITH_BUFFER(after_a_failure_later_appends_do_nothing),
-      WITH_BUFFER(without_memory_the_buffer_keeps_what_it_held),
-      WITH_BUFFER(what_was_reserved_is_appended_without_another_block),
+      WITH_BUFFER(out_of_memory_the_buffer_keeps_its_contents),
+      WITH_BUFFER(an_append_within_a_reservation_needs_no_new_block),
       WITH_BUFFER(a_buffer_is_terminated_after_a_reservation),
-      WITH_BUFFER(reserving_what_is_there_takes_no_block),
-      WITH_BUFFER(nothing_is_reserved_past_the_limit),
-      WITH_BUFFER(nothing_is_reserved_by_a_failed_buffer),
-      WITH_BUFFER(a_reservation_without_memory_is_a_failure_that_stays),
-      WITH_BUFFER(a_reservation_wipes_the_block_it_leaves),
-      WITH_BUFFER(a_cut_forgets_and_wipes_what_follows),
-      WITH_BUFFER(a_cut_makes_a_failed_buffer_good_again),
-      WITH_BUFFER(a_cut_behind_the_end_takes_nothing_away),
-      WITH_BUFFER(a_cut_of_an_empty_buffer_is_let_pass),
-      WITH_BUFFER(blocks_that_a_growing_buffer_leaves_hold_no_byte_of_it),
-      WITH_BUFFER(a_closed_buffer_leaves_no_byte_of_what_it_held_even_before_a_cut),
+      WITH_BUFFER(a_reservation_within_the_capacity_needs_no_new_block),
+      WITH_BUFFER(a_reservation_beyond_the_limit_fails),
+      WITH_BUFFER(a_failed_buffer_reserves_nothing),
+      WITH_BUFFER(a_reservation_without_memory_fails_the_buffer_for_good),
+      WITH_BUFFER(a_reservation_wipes_the_old_block),
+      WITH_BUFFER(a_cut_removes_and_wipes_the_rest),
+      WITH_BUFFER(a_cut_makes_a_failed_buffer_usable_again),
+      WITH_BUFFER(a_cut_beyond_the_end_removes_nothing),
+      WITH_BUFFER(a_cut_of_an_empty_buffer_does_nothing),
+      WITH_BUFFER(a_growing_buffer_wipes_its_old_blocks),
+      WITH_BUFFER(a_closed_buffer_wipes_all_its_bytes_even_those_cut_off),
       WITH_BUFFER(a_closed_buffer_can_be_used_again_with_its_limit),
       WITH_BUFFER(unsigned_numbers_are_written_in_decimal),
-      WITH_BUFFER(the_largest_unsigned_number_is_written_whole),
-      cmocka_unit_test(a_text_equals_the_string_of_the_same_bytes_and_no_other),
-      WITH_BUFFER(wiping_stops_at_the_length_and_lets_null_pass),
+      WITH_BUFFER(the_largest_unsigned_number_is_written_in_full),
+      cmocka_unit_test(a_text_equals_only_a_string_of_the_same_bytes),
+      WITH_BUFFER(wiping_stops_at_the_length_and_accepts_null),
   };
   return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
 }

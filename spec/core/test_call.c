@@ -6,7 +6,7 @@
 
 #include "scene.h"
 
-TEST(a_removal_asks_to_send_its_request_and_is_done_with_the_answer) {
+TEST(a_removal_sends_its_request_and_is_done_with_the_response) {
   send_at(BEGIN);
   assert_string_equal(call.request.method, "DELETE");
   assert_string_equal(call.request.url, "https://acme.eu.auth0.com/api/v2/users/auth0%7C1/permissions");
@@ -34,8 +34,8 @@ TEST(an_assignment_is_a_post_that_ends_with_201) {
   assert_done(ERROR_NONE);
 }
 
-/* The removal's answer ends the call, which tries only once, with this error. */
-static void check_answer(int status, const char *code, enum error_kind kind, bool maybe_applied) {
+/* Checks that this response to the removal, which makes only one attempt, ends the call with this error. */
+static void check_response(int status, const char *code, enum error_kind kind, bool maybe_applied) {
   struct response response;
   response_open(&response, status);
   response.code = text_of(code);
@@ -53,43 +53,43 @@ static void check_answer(int status, const char *code, enum error_kind kind, boo
 }
 
 TEST(a_400_ends_the_call_as_an_api_error) {
-  check_answer(400, "invalid_body", ERROR_API, false);
+  check_response(400, "invalid_body", ERROR_API, false);
 }
 
-TEST(a_400_for_no_jwt_ends_the_call_as_a_token_error) {
-  check_answer(400, "Bearer", ERROR_TOKEN, false);
+TEST(a_400_for_a_token_that_is_not_a_jwt_ends_the_call_as_a_token_error) {
+  check_response(400, "Bearer", ERROR_TOKEN, false);
 }
 
 TEST(a_401_ends_the_call_as_a_token_error) {
-  check_answer(401, "", ERROR_TOKEN, false);
+  check_response(401, "", ERROR_TOKEN, false);
 }
 
 TEST(a_403_ends_the_call_as_an_api_error) {
-  check_answer(403, "insufficient_scope", ERROR_API, false);
+  check_response(403, "insufficient_scope", ERROR_API, false);
 }
 
 TEST(a_404_ends_the_call_as_an_api_error) {
-  check_answer(404, "inexistent_user", ERROR_API, false);
+  check_response(404, "inexistent_user", ERROR_API, false);
 }
 
 TEST(a_408_ends_the_call_and_may_have_been_applied) {
-  check_answer(408, "", ERROR_API, true);
+  check_response(408, "", ERROR_API, true);
 }
 
 TEST(a_409_ends_the_call_as_an_api_error) {
-  check_answer(409, "", ERROR_API, false);
+  check_response(409, "", ERROR_API, false);
 }
 
 TEST(a_413_ends_the_call_as_an_api_error) {
-  check_answer(413, "", ERROR_API, false);
+  check_response(413, "", ERROR_API, false);
 }
 
 TEST(a_500_ends_the_call_and_may_have_been_applied) {
-  check_answer(500, "", ERROR_API, true);
+  check_response(500, "", ERROR_API, true);
 }
 
 TEST(a_503_ends_the_call_and_may_have_been_applied) {
-  check_answer(503, "", ERROR_API, true);
+  check_response(503, "", ERROR_API, true);
 }
 
 TEST(a_200_in_place_of_a_204_is_a_protocol_error_and_may_have_been_applied) {
@@ -100,7 +100,7 @@ TEST(a_200_in_place_of_a_204_is_a_protocol_error_and_may_have_been_applied) {
   assert_true(call.error.maybe_applied);
 }
 
-TEST(a_redirect_is_a_protocol_error_and_not_followed) {
+TEST(a_redirect_is_a_protocol_error_and_is_not_followed) {
   send_at(BEGIN);
   feed_status(302);
   assert_done(ERROR_PROTOCOL);
@@ -143,26 +143,26 @@ TEST(each_failure_of_a_request_ends_the_call_with_its_kind) {
   }
 }
 
-TEST(the_deadline_begins_with_the_first_step) {
+TEST(the_deadline_counts_from_the_first_step) {
   send_at(BEGIN);
   assert_seconds(call.deadline, BEGIN + TIMEOUT);
 }
 
-TEST(a_call_that_was_begun_earlier_keeps_that_deadline) {
+TEST(beginning_a_call_again_keeps_its_first_deadline) {
   call_begin(&call, BEGIN - 20);
   call_begin(&call, BEGIN - 10);
   send_at(BEGIN);
   assert_seconds(call.deadline, BEGIN - 20 + TIMEOUT);
 }
 
-TEST(a_call_a_millisecond_before_its_deadline_still_sends) {
+TEST(a_call_still_sends_a_millisecond_before_its_deadline) {
   call_begin(&call, BEGIN);
   send_at(BEGIN + TIMEOUT - MILLISECOND);
   assert_seconds(call.request.time_limit, MILLISECOND);
   assert_seconds(call.request.connect_limit, MILLISECOND);
 }
 
-TEST(a_call_at_its_deadline_is_late) {
+TEST(a_call_at_its_deadline_has_timed_out) {
   call_begin(&call, BEGIN);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
   assert_done(ERROR_TIMEOUT);
@@ -171,27 +171,27 @@ TEST(a_call_at_its_deadline_is_late) {
   assert_false(call.error.maybe_applied);
 }
 
-TEST(the_timeout_of_one_call_can_be_its_own) {
+TEST(a_call_can_have_a_timeout_of_its_own) {
   call.timeout = 2;
   call_begin(&call, BEGIN);
   assert_int_equal(call_next(&call, BEGIN + 2), CALL_DONE);
   assert_string_equal(call.error.message, "not done within the timeout of 2 s");
 }
 
-TEST(a_request_is_limited_by_its_own_limits_while_the_deadline_is_far) {
+TEST(a_request_has_its_own_timeouts_while_the_deadline_is_far) {
   send_at(BEGIN);
   assert_seconds(call.request.time_limit, 30);
   assert_seconds(call.request.connect_limit, 10);
 }
 
-TEST(a_request_is_limited_by_what_is_left_when_the_deadline_is_near) {
+TEST(a_request_has_only_the_remaining_time_when_the_deadline_is_near) {
   call_begin(&call, BEGIN);
   send_at(BEGIN + TIMEOUT - 20);
   assert_seconds(call.request.time_limit, 20);
   assert_seconds(call.request.connect_limit, 10);
 }
 
-TEST(a_request_that_runs_into_the_deadline_is_told_as_that) {
+TEST(a_request_that_reaches_the_deadline_is_reported_as_a_missed_deadline) {
   send_at(BEGIN);
   fail_with(FAILURE_TIMEOUT, true, BEGIN + TIMEOUT);
   assert_done(ERROR_TIMEOUT);
@@ -200,7 +200,7 @@ TEST(a_request_that_runs_into_the_deadline_is_told_as_that) {
   assert_int_equal(call.error.attempts, 1);
 }
 
-TEST(a_request_that_runs_into_its_own_limit_keeps_the_drivers_words) {
+TEST(a_request_that_reaches_its_own_timeout_keeps_the_drivers_message) {
   client.max_retries = 0;
   send_at(BEGIN);
   fail_with(FAILURE_TIMEOUT, false, BEGIN + TIMEOUT - 16 * MILLISECOND);
@@ -208,7 +208,7 @@ TEST(a_request_that_runs_into_its_own_limit_keeps_the_drivers_words) {
   assert_string_equal(call.error.message, "broken");
 }
 
-TEST(a_timeout_that_a_drivers_clock_sees_a_little_early_is_the_deadline) {
+TEST(a_timeout_just_before_the_deadline_counts_as_the_deadline) {
   send_at(BEGIN);
   fail_with(FAILURE_TIMEOUT, false, BEGIN + TIMEOUT - 8 * MILLISECOND);
   assert_done(ERROR_TIMEOUT);
@@ -216,7 +216,7 @@ TEST(a_timeout_that_a_drivers_clock_sees_a_little_early_is_the_deadline) {
   assert_false(call.error.maybe_applied);
 }
 
-TEST(another_failure_after_the_deadline_stays_what_it_is) {
+TEST(another_failure_after_the_deadline_keeps_its_kind) {
   send_at(BEGIN);
   fail_with(FAILURE_CANCELED, true, BEGIN + TIMEOUT + 1);
   assert_done(ERROR_CANCELED);
@@ -233,7 +233,7 @@ TEST(a_call_waits_until_the_bucket_is_ready) {
   assert_int_equal(call.attempts, 1);
 }
 
-TEST(a_wait_never_goes_past_the_deadline) {
+TEST(a_wait_never_passes_the_deadline) {
   hold_rate(100, BEGIN);
   assert_waits(&call, RATE_LOOK, BEGIN);
   assert_waits(&call, 0.125, BEGIN + TIMEOUT - 0.125);
@@ -263,13 +263,13 @@ TEST(a_cancel_before_the_first_step_sends_nothing) {
   assert_int_equal(call.error.attempts, 0);
 }
 
-TEST(a_failure_before_the_first_step_is_not_late) {
+TEST(a_failure_before_the_first_step_keeps_its_message) {
   fail_with(FAILURE_TIMEOUT, false, BEGIN);
   assert_done(ERROR_TIMEOUT);
   assert_string_equal(call.error.message, "broken");
 }
 
-TEST(a_cancel_while_sending_ends_the_call_and_its_answer_is_ignored) {
+TEST(a_cancel_while_sending_ends_the_call_and_its_response_is_ignored) {
   send_at(BEGIN);
   fail_with(FAILURE_CANCELED, true, BEGIN + 1);
   assert_done(ERROR_CANCELED);
@@ -278,13 +278,13 @@ TEST(a_cancel_while_sending_ends_the_call_and_its_answer_is_ignored) {
   assert_done(ERROR_CANCELED);
 }
 
-TEST(an_answer_to_no_request_is_ignored) {
+TEST(a_response_without_a_request_is_ignored) {
   feed_status(404);
   assert_int_equal(call.state, CALL_DECIDING);
   send_at(BEGIN);
 }
 
-TEST(a_done_call_cannot_fail_any_more) {
+TEST(a_done_call_cannot_fail_afterwards) {
   send_at(BEGIN);
   feed_status(204);
   fail_with(FAILURE_CANCELED, true, BEGIN);
@@ -316,7 +316,7 @@ TEST(a_token_serves_every_call_of_its_client) {
   call_close(&other);
 }
 
-TEST(an_expired_token_is_asked_for_again) {
+TEST(a_call_asks_for_a_new_token_when_the_old_one_has_expired) {
   call_authorize(&call, TEXT("s3cr3t"), 10, BEGIN);
   assert_int_equal(call_next(&call, BEGIN + 10), CALL_AUTHORIZE);
   call_authorize(&call, TEXT("newer"), 10, BEGIN + 10);
@@ -329,7 +329,7 @@ TEST(a_token_is_used_until_it_expires) {
   send_at(BEGIN + 10 - MILLISECOND);
 }
 
-TEST(a_token_that_no_header_can_hold_ends_the_call_as_a_token_error) {
+TEST(a_token_that_does_not_fit_a_header_ends_the_call_as_a_token_error) {
   assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
   call_authorize(&call, TEXT("s3cr3t\n"), HUGE_VAL, BEGIN);
   assert_done(ERROR_TOKEN);
@@ -350,7 +350,7 @@ TEST(a_token_that_has_expired_already_ends_the_call_as_a_token_error) {
   }
 }
 
-TEST(a_token_for_a_call_that_is_sending_is_ignored) {
+TEST(a_token_given_to_a_sending_call_is_ignored) {
   send_at(BEGIN);
   call_authorize(&call, TEXT("newer"), HUGE_VAL, BEGIN);
   call_authorize(&call, TEXT("bad\n"), HUGE_VAL, BEGIN);
@@ -362,7 +362,7 @@ TEST(a_token_for_a_call_that_is_sending_is_ignored) {
   assert_done(ERROR_NONE);
 }
 
-TEST(a_token_for_a_call_that_is_done_is_ignored) {
+TEST(a_token_given_to_a_done_call_is_ignored) {
   send_at(BEGIN);
   feed_status(204);
   call_authorize(&call, TEXT("newer"), HUGE_VAL, BEGIN);
@@ -372,14 +372,14 @@ TEST(a_token_for_a_call_that_is_done_is_ignored) {
   assert_text(token_value(&client.token), "s3cr3t");
 }
 
-/* Another call of the client replaces the token that this one has sent. */
+/* Another call of the client replaces the token that this call has sent. */
 static void replace_token(void) {
   struct error error;
   send_at(BEGIN);
   assert_true(token_give(&client.token, TEXT("newer"), BEGIN, HUGE_VAL, &error));
 }
 
-TEST(an_answer_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error) {
+TEST(a_replaced_token_that_a_response_repeats_is_not_in_the_error) {
   struct response response;
   response_open(&response, 401);
   response.code = TEXT("s3cr3t!");
@@ -391,7 +391,7 @@ TEST(an_answer_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_
   assert_string_equal(call.error.message, "bad token [secret]");
 }
 
-TEST(a_failure_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error) {
+TEST(a_replaced_token_that_a_failure_repeats_is_not_in_the_error) {
   client.max_retries = 0;
   replace_token();
   call_fail(&call, &(struct failure){.kind = FAILURE_TRANSPORT, .message = "sent s3cr3t"}, BEGIN);
@@ -399,7 +399,7 @@ TEST(a_failure_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_
   assert_string_equal(call.error.message, "sent [secret]");
 }
 
-TEST(a_failure_before_a_request_keeps_the_token_of_the_client_out_of_the_error) {
+TEST(a_failure_before_a_request_does_not_put_the_clients_token_into_the_error) {
   call_fail(&call, &(struct failure){.kind = FAILURE_MEMORY, .message = "no room for s3cr3t"}, BEGIN);
   assert_done(ERROR_MEMORY);
   assert_string_equal(call.error.message, "no room for [secret]");
@@ -407,14 +407,14 @@ TEST(a_failure_before_a_request_keeps_the_token_of_the_client_out_of_the_error) 
   assert_string_equal(call.error.message, "again [secret]");
 }
 
-TEST(no_token_to_be_had_ends_the_call_as_a_token_error) {
+TEST(a_missing_token_ends_the_call_as_a_token_error) {
   assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
   fail_with(FAILURE_TOKEN, false, BEGIN + 1);
   assert_done(ERROR_TOKEN);
   assert_int_equal(call.error.attempts, 0);
 }
 
-TEST(a_deadline_that_passes_while_a_token_is_on_its_way_ends_the_call) {
+TEST(a_deadline_that_passes_while_a_token_is_awaited_ends_the_call) {
   assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
   call_authorize(&call, TEXT("s3cr3t"), HUGE_VAL, BEGIN + TIMEOUT);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
@@ -429,7 +429,7 @@ TEST(a_call_of_a_closed_client_sends_nothing) {
   assert_int_equal(call.error.attempts, 0);
 }
 
-TEST(a_token_for_a_closed_client_ends_the_call_and_is_not_kept) {
+TEST(a_token_for_a_closed_client_ends_the_call_and_is_not_stored) {
   client_close(&client);
   call_authorize(&call, TEXT("s3cr3t"), HUGE_VAL, BEGIN);
   assert_done(ERROR_CLOSED);
@@ -441,7 +441,7 @@ TEST(a_call_that_was_never_opened_can_be_closed) {
   call_close(&unopened);
 }
 
-/* The whole life of a call of this operation, with a token that comes on demand. */
+/* Plays a whole call of this operation, with a token that is given on demand. */
 static bool live(const char *name, struct allocator allocator, struct error *error) {
   struct client_options options = client_defaults();
   struct client lived = {0};
@@ -461,7 +461,7 @@ static bool live(const char *name, struct allocator allocator, struct error *err
       if (step != CALL_SEND) continue;
       struct response response;
       response_open(&response, call.operation->success);
-      if (call.operation->answer == ANSWER_LIST) response = answer_page(50, 120);
+      if (call.operation->answer == ANSWER_LIST) response = requested_page(50, 120);
       call_feed(&call, &response, BEGIN);
     }
     if (good && call.error.kind != ERROR_NONE) {
@@ -482,21 +482,21 @@ static bool live_listing(struct allocator allocator, struct error *error) {
   return live("list_user_permissions", allocator, error);
 }
 
-TEST(missing_memory_anywhere_in_a_removal_is_told_and_leaves_nothing) {
+TEST(a_removal_reports_every_failed_allocation_and_leaks_nothing) {
   torture(live_removing);
 }
 
-TEST(missing_memory_anywhere_in_a_list_is_told_and_leaves_nothing) {
+TEST(a_list_reports_every_failed_allocation_and_leaks_nothing) {
   torture(live_listing);
 }
 
 int test_call(void) {
   static const struct CMUnitTest tests[] = {
-      REMOVAL(a_removal_asks_to_send_its_request_and_is_done_with_the_answer),
+      REMOVAL(a_removal_sends_its_request_and_is_done_with_the_response),
       REMOVAL(a_done_call_holds_no_memory_of_its_own),
       REMOVAL(an_assignment_is_a_post_that_ends_with_201),
       REMOVAL(a_400_ends_the_call_as_an_api_error),
-      REMOVAL(a_400_for_no_jwt_ends_the_call_as_a_token_error),
+      REMOVAL(a_400_for_a_token_that_is_not_a_jwt_ends_the_call_as_a_token_error),
       REMOVAL(a_401_ends_the_call_as_a_token_error),
       REMOVAL(a_403_ends_the_call_as_an_api_error),
       REMOVAL(a_404_ends_the_call_as_an_api_error),
@@ -506,48 +506,48 @@ int test_call(void) {
       REMOVAL(a_500_ends_the_call_and_may_have_been_applied),
       REMOVAL(a_503_ends_the_call_and_may_have_been_applied),
       REMOVAL(a_200_in_place_of_a_204_is_a_protocol_error_and_may_have_been_applied),
-      REMOVAL(a_redirect_is_a_protocol_error_and_not_followed),
+      REMOVAL(a_redirect_is_a_protocol_error_and_is_not_followed),
       REMOVAL(an_html_502_is_an_api_error_that_says_so),
       REMOVAL(each_failure_of_a_request_ends_the_call_with_its_kind),
-      REMOVAL(the_deadline_begins_with_the_first_step),
-      REMOVAL(a_call_that_was_begun_earlier_keeps_that_deadline),
-      REMOVAL(a_call_a_millisecond_before_its_deadline_still_sends),
-      REMOVAL(a_call_at_its_deadline_is_late),
-      REMOVAL(the_timeout_of_one_call_can_be_its_own),
-      REMOVAL(a_request_is_limited_by_its_own_limits_while_the_deadline_is_far),
-      REMOVAL(a_request_is_limited_by_what_is_left_when_the_deadline_is_near),
-      REMOVAL(a_request_that_runs_into_the_deadline_is_told_as_that),
-      REMOVAL(a_request_that_runs_into_its_own_limit_keeps_the_drivers_words),
-      REMOVAL(a_timeout_that_a_drivers_clock_sees_a_little_early_is_the_deadline),
-      REMOVAL(another_failure_after_the_deadline_stays_what_it_is),
+      REMOVAL(the_deadline_counts_from_the_first_step),
+      REMOVAL(beginning_a_call_again_keeps_its_first_deadline),
+      REMOVAL(a_call_still_sends_a_millisecond_before_its_deadline),
+      REMOVAL(a_call_at_its_deadline_has_timed_out),
+      REMOVAL(a_call_can_have_a_timeout_of_its_own),
+      REMOVAL(a_request_has_its_own_timeouts_while_the_deadline_is_far),
+      REMOVAL(a_request_has_only_the_remaining_time_when_the_deadline_is_near),
+      REMOVAL(a_request_that_reaches_the_deadline_is_reported_as_a_missed_deadline),
+      REMOVAL(a_request_that_reaches_its_own_timeout_keeps_the_drivers_message),
+      REMOVAL(a_timeout_just_before_the_deadline_counts_as_the_deadline),
+      REMOVAL(another_failure_after_the_deadline_keeps_its_kind),
       REMOVAL(a_call_waits_until_the_bucket_is_ready),
-      REMOVAL(a_wait_never_goes_past_the_deadline),
+      REMOVAL(a_wait_never_passes_the_deadline),
       REMOVAL(a_deadline_that_passes_during_a_wait_ends_the_call),
       REMOVAL(a_cancel_during_a_wait_takes_effect_at_once),
       REMOVAL(a_cancel_before_the_first_step_sends_nothing),
-      REMOVAL(a_failure_before_the_first_step_is_not_late),
-      REMOVAL(a_cancel_while_sending_ends_the_call_and_its_answer_is_ignored),
-      REMOVAL(an_answer_to_no_request_is_ignored),
-      REMOVAL(a_done_call_cannot_fail_any_more),
+      REMOVAL(a_failure_before_the_first_step_keeps_its_message),
+      REMOVAL(a_cancel_while_sending_ends_the_call_and_its_response_is_ignored),
+      REMOVAL(a_response_without_a_request_is_ignored),
+      REMOVAL(a_done_call_cannot_fail_afterwards),
       REMOVAL(a_done_call_whose_result_is_lost_can_be_aborted),
       TOKENLESS(a_call_without_a_token_asks_for_one_and_then_sends),
       TOKENLESS(a_token_serves_every_call_of_its_client),
-      TOKENLESS(an_expired_token_is_asked_for_again),
+      TOKENLESS(a_call_asks_for_a_new_token_when_the_old_one_has_expired),
       TOKENLESS(a_token_is_used_until_it_expires),
-      TOKENLESS(a_token_that_no_header_can_hold_ends_the_call_as_a_token_error),
+      TOKENLESS(a_token_that_does_not_fit_a_header_ends_the_call_as_a_token_error),
       TOKENLESS(a_token_that_has_expired_already_ends_the_call_as_a_token_error),
-      REMOVAL(a_token_for_a_call_that_is_sending_is_ignored),
-      REMOVAL(a_token_for_a_call_that_is_done_is_ignored),
-      REMOVAL(an_answer_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error),
-      REMOVAL(a_failure_that_repeats_a_token_replaced_meanwhile_does_not_get_it_into_the_error),
-      REMOVAL(a_failure_before_a_request_keeps_the_token_of_the_client_out_of_the_error),
-      TOKENLESS(no_token_to_be_had_ends_the_call_as_a_token_error),
-      TOKENLESS(a_deadline_that_passes_while_a_token_is_on_its_way_ends_the_call),
+      REMOVAL(a_token_given_to_a_sending_call_is_ignored),
+      REMOVAL(a_token_given_to_a_done_call_is_ignored),
+      REMOVAL(a_replaced_token_that_a_response_repeats_is_not_in_the_error),
+      REMOVAL(a_replaced_token_that_a_failure_repeats_is_not_in_the_error),
+      REMOVAL(a_failure_before_a_request_does_not_put_the_clients_token_into_the_error),
+      TOKENLESS(a_missing_token_ends_the_call_as_a_token_error),
+      TOKENLESS(a_deadline_that_passes_while_a_token_is_awaited_ends_the_call),
       REMOVAL(a_call_of_a_closed_client_sends_nothing),
-      TOKENLESS(a_token_for_a_closed_client_ends_the_call_and_is_not_kept),
+      TOKENLESS(a_token_for_a_closed_client_ends_the_call_and_is_not_stored),
       cmocka_unit_test(a_call_that_was_never_opened_can_be_closed),
-      cmocka_unit_test(missing_memory_anywhere_in_a_removal_is_told_and_leaves_nothing),
-      cmocka_unit_test(missing_memory_anywhere_in_a_list_is_told_and_leaves_nothing),
+      cmocka_unit_test(a_removal_reports_every_failed_allocation_and_leaks_nothing),
+      cmocka_unit_test(a_list_reports_every_failed_allocation_and_leaks_nothing),
   };
   return cmocka_run_group_tests_name("call", tests, NULL, NULL);
 }

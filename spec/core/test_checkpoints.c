@@ -9,7 +9,8 @@ static int open_role_users(void **state) {
   return 0;
 }
 
-/* Sends, and feeds a page with this checkpoint behind it; NULL for the last. Tells whether items of it are kept. */
+/* Sends the request and feeds a page with this next checkpoint, or NULL for the last page. Returns whether the call
+ * keeps items of it. */
 static bool turn_page(long long items, const char *next) {
   struct response response = page_of(-1, -1, -1, items);
   if (next) response.next = text_of(next);
@@ -40,7 +41,7 @@ TEST(a_list_follows_its_checkpoints_to_the_end) {
   assert_int_equal(call.pages.received, 153);
 }
 
-TEST(the_first_page_is_asked_for_without_a_checkpoint) {
+TEST(the_first_page_is_requested_without_a_checkpoint) {
   send_at(BEGIN);
   assert_lacks(call.request.url, "from");
   assert_lacks(call.request.url, "page");
@@ -60,7 +61,7 @@ TEST(a_checkpoint_that_does_not_advance_ends_the_list) {
   assert_refused(ENDLESS);
 }
 
-TEST(a_first_page_again_does_not_pass_for_a_further_one) {
+TEST(a_repeated_first_page_is_not_taken_for_the_next_one) {
   for (int pages = 1; pages < 20; pages++) {
     char next[20];
     call_close(&call);
@@ -74,7 +75,7 @@ TEST(a_first_page_again_does_not_pass_for_a_further_one) {
   }
 }
 
-TEST(checkpoints_that_go_round_end_after_at_most_two_rounds_and_a_bit) {
+TEST(checkpoints_that_go_in_a_circle_end_the_list_after_little_more_than_two_rounds) {
   for (int before = 0; before < 10; before++) {
     for (int round = 1; round < 10; round++) {
       int pages = 0;
@@ -92,7 +93,7 @@ TEST(checkpoints_that_go_round_end_after_at_most_two_rounds_and_a_bit) {
   }
 }
 
-TEST(a_checkpoint_that_is_no_text_is_an_error_and_not_the_end) {
+TEST(a_checkpoint_that_is_not_a_string_is_an_error_and_not_the_end) {
   struct response response = page_of(-1, -1, -1, 1);
   response.next_odd = true;
   send_at(BEGIN);
@@ -100,7 +101,7 @@ TEST(a_checkpoint_that_is_no_text_is_an_error_and_not_the_end) {
   assert_refused("the checkpoint of the next page is no text");
 }
 
-TEST(a_checkpoint_that_no_url_can_hold_is_an_error) {
+TEST(a_checkpoint_that_does_not_fit_a_url_is_an_error) {
   struct text next = text_repeat("x", 4097);
   struct response response = page_of(-1, -1, -1, 1);
   response.next = next;
@@ -110,7 +111,7 @@ TEST(a_checkpoint_that_no_url_can_hold_is_an_error) {
   text_free(next);
 }
 
-TEST(a_page_that_failed_is_not_taken_note_of) {
+TEST(a_failed_page_ends_the_list) {
   client.max_retries = 0;
   assert_true(turn_page(1, "one"));
   send_at(BEGIN);
@@ -119,7 +120,7 @@ TEST(a_page_that_failed_is_not_taken_note_of) {
   assert_false(call.more);
 }
 
-TEST(a_call_by_page_is_done_after_each_and_has_a_deadline_for_each) {
+TEST(a_paged_call_is_done_after_each_page_and_has_a_new_deadline_for_each) {
   call.by_page = true;
   assert_true(turn_page(2, "one"));
   assert_done(ERROR_NONE);
@@ -138,7 +139,7 @@ TEST(a_call_by_page_is_done_after_each_and_has_a_deadline_for_each) {
   assert_done(ERROR_NONE);
 }
 
-TEST(a_call_by_page_works_for_numbered_pages_too) {
+TEST(a_paged_call_works_with_numbered_pages_too) {
   call_close(&call);
   open_call("list_user_permissions");
   call.by_page = true;
@@ -150,7 +151,7 @@ TEST(a_call_by_page_works_for_numbered_pages_too) {
   assert_asks("?per_page=50&page=1&");
 }
 
-TEST(a_call_given_up_between_two_pages_leaves_nothing) {
+TEST(a_paged_call_that_is_closed_between_pages_leaks_nothing) {
   call.by_page = true;
   assert_true(turn_page(2, "one"));
   assert_true(call.more);
@@ -168,7 +169,7 @@ static bool list(struct allocator allocator, struct error *error) {
   return good;
 }
 
-TEST(missing_memory_for_a_checkpoint_is_told_and_leaves_nothing) {
+TEST(a_checkpoint_reports_every_failed_allocation_and_leaks_nothing) {
   torture(list);
 }
 
@@ -177,18 +178,18 @@ TEST(missing_memory_for_a_checkpoint_is_told_and_leaves_nothing) {
 int test_checkpoints(void) {
   static const struct CMUnitTest tests[] = {
       USERS(a_list_follows_its_checkpoints_to_the_end),
-      USERS(the_first_page_is_asked_for_without_a_checkpoint),
+      USERS(the_first_page_is_requested_without_a_checkpoint),
       USERS(an_empty_page_with_a_checkpoint_is_not_the_end),
       USERS(a_checkpoint_that_does_not_advance_ends_the_list),
-      USERS(a_first_page_again_does_not_pass_for_a_further_one),
-      USERS(checkpoints_that_go_round_end_after_at_most_two_rounds_and_a_bit),
-      USERS(a_checkpoint_that_is_no_text_is_an_error_and_not_the_end),
-      USERS(a_checkpoint_that_no_url_can_hold_is_an_error),
-      USERS(a_page_that_failed_is_not_taken_note_of),
-      USERS(a_call_by_page_is_done_after_each_and_has_a_deadline_for_each),
-      USERS(a_call_by_page_works_for_numbered_pages_too),
-      USERS(a_call_given_up_between_two_pages_leaves_nothing),
-      cmocka_unit_test(missing_memory_for_a_checkpoint_is_told_and_leaves_nothing),
+      USERS(a_repeated_first_page_is_not_taken_for_the_next_one),
+      USERS(checkpoints_that_go_in_a_circle_end_the_list_after_little_more_than_two_rounds),
+      USERS(a_checkpoint_that_is_not_a_string_is_an_error_and_not_the_end),
+      USERS(a_checkpoint_that_does_not_fit_a_url_is_an_error),
+      USERS(a_failed_page_ends_the_list),
+      USERS(a_paged_call_is_done_after_each_page_and_has_a_new_deadline_for_each),
+      USERS(a_paged_call_works_with_numbered_pages_too),
+      USERS(a_paged_call_that_is_closed_between_pages_leaks_nothing),
+      cmocka_unit_test(a_checkpoint_reports_every_failed_allocation_and_leaks_nothing),
   };
   return cmocka_run_group_tests_name("checkpoints", tests, NULL, NULL);
 }

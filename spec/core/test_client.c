@@ -33,14 +33,14 @@ static bool open_client(void) {
   return client_open(&client, &options, memory_allocator(&memory), &error);
 }
 
-TEST(the_defaults_are_those_that_are_documented) {
+TEST(the_defaults_are_the_documented_ones) {
   assert_seconds(options.timeout, 60);
   assert_seconds(options.connect_timeout, 10);
   assert_seconds(options.request_timeout, 30);
   assert_null(options.token.data);
 }
 
-TEST(a_client_holds_what_it_was_made_of) {
+TEST(a_client_has_the_options_it_was_opened_with) {
   options.token = TEXT("s3cr3t");
   options.timeout = 5;
   options.connect_timeout = 6;
@@ -63,7 +63,7 @@ TEST(a_client_without_a_token_has_no_secret) {
   assert_false(token_lives(&client.token, 0));
 }
 
-TEST(a_client_is_closed_once_and_again_without_a_trace) {
+TEST(a_client_can_be_closed_twice_and_leaks_nothing) {
   options.token = TEXT("s3cr3t");
   assert_true(open_client());
   client_close(&client);
@@ -122,14 +122,14 @@ TEST(an_empty_domain_is_refused) {
   check_domain_refused(TEXT(""), "\"\"");
 }
 
-TEST(a_domain_that_was_not_given_is_refused_like_an_empty_one) {
+TEST(a_missing_domain_is_refused_like_an_empty_one) {
   options.domain = (struct text){0};
   assert_false(open_client());
   assert_int_equal(error.kind, ERROR_INVALID);
   assert_contains(error.message, "or host:port, expected, got \"\"");
 }
 
-TEST(a_url_is_no_domain) {
+TEST(a_url_is_not_a_domain) {
   check_domain_refused(TEXT("https://acme.eu.auth0.com"), "\"https://acme.eu.auth0.com\"");
   check_domain_refused(TEXT("acme.eu.auth0.com/"), "\"acme.eu.auth0.com/\"");
   check_domain_refused(TEXT("acme.eu.auth0.com/api/v2"), "\"acme.eu.auth0.com/api/v2\"");
@@ -144,21 +144,21 @@ TEST(a_domain_with_userinfo_is_refused_and_not_repeated) {
   check_domain_refused(TEXT("https://user:passw0rd@acme.com"), "something else");
 }
 
-TEST(spaces_and_control_characters_make_no_domain) {
+TEST(a_domain_with_spaces_or_control_characters_is_refused) {
   check_domain_refused(TEXT("acme.com "), "\"acme.com \"");
   check_domain_refused(TEXT(" acme.com"), "\" acme.com\"");
   check_domain_refused(TEXT("acme.com\r\nX: y"), "\"acme.com  X: y\"");
 }
 
-TEST(a_domain_ends_at_no_zero) {
+TEST(a_domain_with_a_zero_byte_is_refused) {
   check_domain_refused(TEXT("acme.com\0.evil"), "\"acme.com\"");
 }
 
-TEST(a_domain_beyond_ascii_is_refused) {
+TEST(a_domain_outside_ascii_is_refused) {
   check_domain_refused(TEXT("\u00e4cme.com"), "\"\u00e4cme.com\"");
 }
 
-TEST(a_leading_dot_or_dash_is_refused) {
+TEST(a_domain_with_a_leading_dot_or_dash_is_refused) {
   check_domain_refused(TEXT(".acme.com"), "\".acme.com\"");
   check_domain_refused(TEXT("-acme.com"), "\"-acme.com\"");
 }
@@ -182,7 +182,7 @@ TEST(a_domain_that_is_too_long_is_refused_and_not_repeated) {
   text_free(domain);
 }
 
-TEST(a_time_limit_has_to_be_a_sensible_number_of_seconds) {
+TEST(a_timeout_must_be_a_sensible_number_of_seconds) {
   static const double wrong[] = {0, -1, -0.0, 0.0009, 1000001, 1e300, INFINITY, -INFINITY};
   for (size_t i = 0; i < COUNT(wrong); i++) {
     assert_false(client_check_seconds("options.timeout", wrong[i], &error));
@@ -194,8 +194,8 @@ TEST(a_time_limit_has_to_be_a_sensible_number_of_seconds) {
   assert_true(client_check_seconds("timeout", 1000000, &error));
 }
 
-/* The numbers in a message are written so that nobody reads a wrong one as a right one. */
-TEST(a_wrong_time_limit_is_told_to_its_last_digit) {
+/* A rounded number in the message could look like a valid one. */
+TEST(an_invalid_timeout_is_reported_with_all_its_digits) {
   assert_false(client_check_seconds("timeout", 1000001, &error));
   assert_string_equal(error.message, "timeout: 0.001 to 1000000 seconds expected, got 1000001");
   assert_false(client_check_seconds("timeout", 1000000.5, &error));
@@ -204,7 +204,7 @@ TEST(a_wrong_time_limit_is_told_to_its_last_digit) {
   assert_string_equal(error.message, "timeout: 0.001 to 1000000 seconds expected, got -1");
 }
 
-TEST(a_time_limit_that_is_not_a_number_is_told_as_that) {
+TEST(a_timeout_that_is_nan_is_reported_as_such) {
   assert_false(client_check_seconds("timeout", NAN, &error));
   assert_int_equal(error.kind, ERROR_INVALID);
   assert_string_equal(error.message, "timeout: seconds expected, got not a number");
@@ -222,7 +222,7 @@ static void check_limit_refused(double *limit, const char *name) {
   *limit = before;
 }
 
-TEST(each_time_limit_is_checked_under_its_name) {
+TEST(each_timeout_is_checked_and_named_in_the_message) {
   check_limit_refused(&options.timeout, "timeout: ");
   check_limit_refused(&options.connect_timeout, "connect_timeout: ");
   check_limit_refused(&options.request_timeout, "request_timeout: ");
@@ -238,7 +238,7 @@ static void check_token_refused(struct text token) {
   memory_assert_all_back(&memory);
 }
 
-TEST(a_token_that_no_header_can_hold_is_refused_and_not_repeated) {
+TEST(a_token_that_does_not_fit_a_header_is_refused_and_not_repeated) {
   struct text longest = text_repeat("s3cr3t", 3000);
   check_token_refused(TEXT(""));
   check_token_refused(TEXT("s3cr3t\r"));
@@ -257,7 +257,7 @@ static bool open_and_close(struct allocator allocator, struct error *failure) {
   return good;
 }
 
-TEST(missing_memory_anywhere_in_a_client_is_told_and_leaves_nothing) {
+TEST(a_client_reports_every_failed_allocation_and_leaks_nothing) {
   torture(open_and_close);
 }
 
@@ -265,29 +265,29 @@ TEST(missing_memory_anywhere_in_a_client_is_told_and_leaves_nothing) {
 
 int test_client(void) {
   static const struct CMUnitTest tests[] = {
-      PREPARED(the_defaults_are_those_that_are_documented),
-      PREPARED(a_client_holds_what_it_was_made_of),
+      PREPARED(the_defaults_are_the_documented_ones),
+      PREPARED(a_client_has_the_options_it_was_opened_with),
       PREPARED(a_client_without_a_token_has_no_secret),
-      PREPARED(a_client_is_closed_once_and_again_without_a_trace),
+      PREPARED(a_client_can_be_closed_twice_and_leaks_nothing),
       PREPARED(a_zeroed_client_can_be_closed),
       PREPARED(host_names_addresses_and_ports_are_domains),
       PREPARED(the_longest_host_name_with_the_longest_port_is_a_domain),
       PREPARED(an_empty_domain_is_refused),
-      PREPARED(a_domain_that_was_not_given_is_refused_like_an_empty_one),
-      PREPARED(a_url_is_no_domain),
+      PREPARED(a_missing_domain_is_refused_like_an_empty_one),
+      PREPARED(a_url_is_not_a_domain),
       PREPARED(a_domain_with_userinfo_is_refused_and_not_repeated),
-      PREPARED(spaces_and_control_characters_make_no_domain),
-      PREPARED(a_domain_ends_at_no_zero),
-      PREPARED(a_domain_beyond_ascii_is_refused),
-      PREPARED(a_leading_dot_or_dash_is_refused),
+      PREPARED(a_domain_with_spaces_or_control_characters_is_refused),
+      PREPARED(a_domain_with_a_zero_byte_is_refused),
+      PREPARED(a_domain_outside_ascii_is_refused),
+      PREPARED(a_domain_with_a_leading_dot_or_dash_is_refused),
       PREPARED(a_port_is_a_number_from_1_to_65535),
       PREPARED(a_domain_that_is_too_long_is_refused_and_not_repeated),
-      PREPARED(a_time_limit_has_to_be_a_sensible_number_of_seconds),
-      PREPARED(a_wrong_time_limit_is_told_to_its_last_digit),
-      PREPARED(a_time_limit_that_is_not_a_number_is_told_as_that),
-      PREPARED(each_time_limit_is_checked_under_its_name),
-      PREPARED(a_token_that_no_header_can_hold_is_refused_and_not_repeated),
-      PREPARED(missing_memory_anywhere_in_a_client_is_told_and_leaves_nothing),
+      PREPARED(a_timeout_must_be_a_sensible_number_of_seconds),
+      PREPARED(an_invalid_timeout_is_reported_with_all_its_digits),
+      PREPARED(a_timeout_that_is_nan_is_reported_as_such),
+      PREPARED(each_timeout_is_checked_and_named_in_the_message),
+      PREPARED(a_token_that_does_not_fit_a_header_is_refused_and_not_repeated),
+      PREPARED(a_client_reports_every_failed_allocation_and_leaks_nothing),
   };
   return cmocka_run_group_tests_name("client", tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static int close_buffer(void **state) {
   return 0;
 }
 
-/* The length of an exact copy of the text, so that a sanitizer sees a look past its end. */
+/* The length of an exact copy of the text, so that a sanitizer detects a read past its end. */
 static long long measure(struct text text) {
   struct text copy = text_copy(text);
   long long length = encode_utf8_length(copy);
@@ -32,7 +32,7 @@ static long long measure(struct text text) {
   return length;
 }
 
-TEST(characters_are_counted_and_not_bytes) {
+TEST(lengths_count_characters_not_bytes) {
   assert_int_equal(measure(TEXT("")), 0);
   assert_int_equal(measure(TEXT("auth0|1")), 7);
   assert_int_equal(measure(TEXT("a\0b")), 3);
@@ -66,7 +66,7 @@ TEST(surrogates_are_not_valid) {
   assert_int_equal(measure(TEXT("\xed\xa0\xbd\xed\xb4\x91")), -1);
 }
 
-TEST(code_points_above_the_last_are_not_valid) {
+TEST(code_points_above_10ffff_are_not_valid) {
   assert_int_equal(measure(TEXT("\xf4\x90\x80\x80")), -1);
   assert_int_equal(measure(TEXT("\xf5\x80\x80\x80")), -1);
   assert_int_equal(measure(TEXT("\xf8\x88\x80\x80\x80")), -1);
@@ -82,7 +82,7 @@ TEST(truncated_sequences_are_not_valid) {
   assert_int_equal(measure(TEXT("\xf0\x9f")), -1);
 }
 
-TEST(bytes_out_of_their_place_are_not_valid) {
+TEST(misplaced_bytes_are_not_valid) {
   assert_int_equal(measure(TEXT("\x80")), -1);
   assert_int_equal(measure(TEXT("\xbf"
                                 "a")),
@@ -103,8 +103,8 @@ TEST(bytes_out_of_their_place_are_not_valid) {
   assert_int_equal(measure(TEXT("good\xa9")), -1);
 }
 
-/* Every code point, encoded by the letter of RFC 3629, is one character; all but the surrogates. */
-TEST(every_code_point_but_the_surrogates_is_one_character) {
+/* Every code point except the surrogates, encoded exactly as RFC 3629 says, is one character. */
+TEST(every_code_point_except_the_surrogates_is_one_character) {
   for (unsigned long point = 0x800; point < 0x10000; point++) {
     char bytes[] = {(char)(0xE0 | point >> 12), (char)(0x80 | (point >> 6 & 63)), (char)(0x80 | (point & 63))};
     bool surrogate = point >= 0xD800 && point <= 0xDFFF;
@@ -125,14 +125,14 @@ static void assert_json(struct text text, const char *expected) {
   text_free(copy);
 }
 
-TEST(plain_text_stands_between_quotes_as_it_is) {
+TEST(plain_text_is_quoted_unchanged) {
   assert_json(TEXT(""), "\"\"");
   assert_json(TEXT("read:reports"), "\"read:reports\"");
   assert_json(TEXT("https://api.example.com/"), "\"https://api.example.com/\"");
   assert_json(TEXT("\u00e9\u20ac\U0001f511\x7f"), "\"\u00e9\u20ac\U0001f511\x7f\"");
 }
 
-TEST(quotes_and_backslashes_are_escaped_wherever_they_stand) {
+TEST(quotes_and_backslashes_are_escaped_wherever_they_are) {
   assert_json(TEXT("\""), "\"\\\"\"");
   assert_json(TEXT("\\\\"), "\"\\\\\\\\\"");
   assert_json(TEXT("\"a\"b\""), "\"\\\"a\\\"b\\\"\"");
@@ -153,7 +153,7 @@ TEST(each_control_character_has_its_json_escape) {
   }
 }
 
-TEST(no_printable_ascii_but_two_is_escaped_in_json) {
+TEST(only_two_printable_ascii_characters_are_escaped_in_json) {
   for (int byte = 0x20; byte < 0x80; byte++) {
     if (byte == '"' || byte == '\\') continue;
     char text = (char)byte;
@@ -175,13 +175,13 @@ TEST(only_unreserved_characters_stay_unescaped_in_a_url) {
   }
 }
 
-TEST(a_text_is_percent_encoded_byte_by_byte_and_only_once) {
+TEST(a_text_is_percent_encoded_byte_by_byte_exactly_once) {
   encode_percent(&buffer, TEXT("samlp|conn|a/b%7C \u00e9+"));
   assert_buffer(&buffer, "samlp%7Cconn%7Ca%2Fb%257C%20%C3%A9%2B");
 }
 
-/* RFC 4648, section 10, without padding. */
-TEST(base64url_agrees_with_the_vectors_of_its_rfc) {
+/* From RFC 4648, section 10, without padding. */
+TEST(base64url_matches_the_test_vectors_of_its_rfc) {
   static const struct {
     const char *plain, *encoded;
   } rows[] = {
@@ -196,12 +196,12 @@ TEST(base64url_agrees_with_the_vectors_of_its_rfc) {
   }
 }
 
-TEST(base64url_of_nothing_is_nothing) {
+TEST(base64url_of_an_empty_text_is_empty) {
   encode_base64url(&buffer, TEXT(""));
   assert_int_equal(buffer.length, 0);
 }
 
-TEST(base64url_uses_the_letters_that_urls_may_hold) {
+TEST(base64url_uses_only_characters_allowed_in_urls) {
   encode_base64url(&buffer, TEXT("\xfb\xff\xfe\x00\x10"));
   assert_buffer(&buffer, "-__-ABA");
 }
@@ -210,23 +210,23 @@ TEST(base64url_uses_the_letters_that_urls_may_hold) {
 
 int test_encode(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(characters_are_counted_and_not_bytes),
+      cmocka_unit_test(lengths_count_characters_not_bytes),
       cmocka_unit_test(the_first_and_last_character_of_each_width_is_valid),
       cmocka_unit_test(overlong_forms_are_not_valid),
       cmocka_unit_test(surrogates_are_not_valid),
-      cmocka_unit_test(code_points_above_the_last_are_not_valid),
+      cmocka_unit_test(code_points_above_10ffff_are_not_valid),
       cmocka_unit_test(truncated_sequences_are_not_valid),
-      cmocka_unit_test(bytes_out_of_their_place_are_not_valid),
-      cmocka_unit_test(every_code_point_but_the_surrogates_is_one_character),
-      WITH_BUFFER(plain_text_stands_between_quotes_as_it_is),
-      WITH_BUFFER(quotes_and_backslashes_are_escaped_wherever_they_stand),
+      cmocka_unit_test(misplaced_bytes_are_not_valid),
+      cmocka_unit_test(every_code_point_except_the_surrogates_is_one_character),
+      WITH_BUFFER(plain_text_is_quoted_unchanged),
+      WITH_BUFFER(quotes_and_backslashes_are_escaped_wherever_they_are),
       WITH_BUFFER(each_control_character_has_its_json_escape),
-      WITH_BUFFER(no_printable_ascii_but_two_is_escaped_in_json),
+      WITH_BUFFER(only_two_printable_ascii_characters_are_escaped_in_json),
       WITH_BUFFER(only_unreserved_characters_stay_unescaped_in_a_url),
-      WITH_BUFFER(a_text_is_percent_encoded_byte_by_byte_and_only_once),
-      WITH_BUFFER(base64url_agrees_with_the_vectors_of_its_rfc),
-      WITH_BUFFER(base64url_of_nothing_is_nothing),
-      WITH_BUFFER(base64url_uses_the_letters_that_urls_may_hold),
+      WITH_BUFFER(a_text_is_percent_encoded_byte_by_byte_exactly_once),
+      WITH_BUFFER(base64url_matches_the_test_vectors_of_its_rfc),
+      WITH_BUFFER(base64url_of_an_empty_text_is_empty),
+      WITH_BUFFER(base64url_uses_only_characters_allowed_in_urls),
   };
   return cmocka_run_group_tests_name("encode", tests, NULL, NULL);
 }

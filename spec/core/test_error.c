@@ -9,7 +9,7 @@
 
 static struct error error;
 
-TEST(every_kind_has_the_name_that_lua_sees) {
+TEST(every_kind_has_the_name_that_lua_programs_see) {
   static const struct {
     enum error_kind kind;
     const char *name;
@@ -24,7 +24,7 @@ TEST(every_kind_has_the_name_that_lua_sees) {
   for (size_t i = 0; i < COUNT(rows); i++) assert_string_equal(error_kind_name(rows[i].kind), rows[i].name);
 }
 
-TEST(a_new_error_knows_nothing_but_its_kind_and_message) {
+TEST(a_new_error_has_only_a_kind_and_a_message) {
   memset(&error, 0x55, sizeof error);
   assert_false(error_set(&error, ERROR_INVALID, "%s: at most %d", "user_id", 7));
   assert_int_equal(error.kind, ERROR_INVALID);
@@ -36,19 +36,19 @@ TEST(a_new_error_knows_nothing_but_its_kind_and_message) {
   assert_false(error.maybe_applied);
 }
 
-TEST(missing_memory_is_an_error_of_its_own_kind) {
+TEST(running_out_of_memory_is_an_error_of_its_own_kind) {
   assert_false(error_set_memory(&error));
   assert_int_equal(error.kind, ERROR_MEMORY);
   assert_string_equal(error.message, "not enough memory");
 }
 
-TEST(control_characters_of_a_message_become_spaces) {
+TEST(control_characters_in_a_message_become_spaces) {
   error_set(&error, ERROR_INVALID, "a\tb\r\nc\x1b[31m\x7f\x01z~");
   assert_string_equal(error.message, "a b  c [31m  z~");
 }
 
-/* U+0080 to U+009F steer terminals as well; what comes right after them does not. */
-TEST(control_characters_of_two_bytes_become_spaces) {
+/* U+0080 to U+009F control terminals, too; the code points right after them do not. */
+TEST(two_byte_control_characters_become_spaces) {
   for (unsigned char second = 0x80; second <= 0xBF; second++) {
     char text[] = {'a', (char)0xC2, (char)second, 'b', '\0'};
     error_set(&error, ERROR_INVALID, "%s", text);
@@ -58,12 +58,12 @@ TEST(control_characters_of_two_bytes_become_spaces) {
   }
 }
 
-TEST(the_second_byte_of_a_control_character_alone_is_none) {
+TEST(the_second_byte_of_a_control_character_alone_stays) {
   error_set(&error, ERROR_INVALID, "%s", "\u0140 \u0ac5 \xc3\x85");
   assert_string_equal(error.message, "\u0140 \u0ac5 \xc3\x85");
 }
 
-TEST(a_control_character_of_two_bytes_at_the_end_leaves_no_half) {
+TEST(a_two_byte_control_character_cut_at_the_end_leaves_no_half) {
   struct text text = text_repeat("x", ERROR_MESSAGE_SIZE - 2);
   error_set(&error, ERROR_INVALID, "%s\xc2\x9b", text.data);
   assert_string_equal(error.message, text.data);
@@ -73,7 +73,7 @@ TEST(a_control_character_of_two_bytes_at_the_end_leaves_no_half) {
   text_free(text);
 }
 
-TEST(a_message_that_just_fits_stays_whole) {
+TEST(a_message_that_just_fits_is_kept_whole) {
   struct text text = text_repeat("x", ERROR_MESSAGE_SIZE - 1);
   error_set(&error, ERROR_INVALID, "%s", text.data);
   assert_string_equal(error.message, text.data);
@@ -87,7 +87,7 @@ TEST(a_message_that_is_too_long_is_cut_at_the_size_of_the_field) {
   text_free(text);
 }
 
-/* Whatever the place of the cut, only whole characters stay, and no more is lost than the one that was cut. */
+/* Wherever the cut falls, only whole characters stay, and only the character at the cut is lost. */
 static void check_cut(const char *character) {
   size_t width = strlen(character);
   struct text text = text_repeat(character, 600);
@@ -100,7 +100,7 @@ static void check_cut(const char *character) {
   text_free(text);
 }
 
-TEST(a_cut_goes_through_no_character_of_two_three_or_four_bytes) {
+TEST(a_cut_never_splits_a_character_of_two_three_or_four_bytes) {
   check_cut("\u00e9");
   check_cut("\u0800");
   check_cut("\u20ac");
@@ -114,7 +114,7 @@ TEST(characters_before_the_end_of_a_short_message_stay_as_they_are) {
   assert_string_equal(error.message, "");
 }
 
-TEST(bytes_that_are_no_utf8_do_no_harm) {
+TEST(bytes_that_are_not_utf8_are_harmless) {
   error_set(&error, ERROR_INVALID, "%s", "\x80\x80\x80\x80\x80\x80");
   error_set(&error, ERROR_INVALID, "%s", "\x80");
   error_set(&error, ERROR_INVALID, "%s", "ok\xc3");
@@ -144,7 +144,7 @@ TEST(every_occurrence_of_the_secret_is_replaced) {
   assert_string_equal(error.code, "[secret]");
 }
 
-TEST(a_secret_that_begins_like_itself_is_found) {
+TEST(a_secret_with_a_repeated_beginning_is_found) {
   error_quote_message(&error, TEXT("aaab aab"), TEXT("aab"));
   assert_string_equal(error.message, "a[secret] [secret]");
 }
@@ -154,14 +154,14 @@ TEST(an_empty_secret_replaces_nothing) {
   assert_string_equal(error.message, "plain");
 }
 
-TEST(quoting_nothing_empties_the_field) {
+TEST(quoting_an_empty_text_empties_the_field) {
   error_set(&error, ERROR_API, "old");
   error_quote_message(&error, (struct text){0}, TEXT("s"));
   assert_string_equal(error.message, "");
 }
 
-/* The secret stands across the end of the field: none of its bytes may fill the rest. */
-TEST(a_secret_at_the_end_of_the_field_shows_no_part) {
+/* The secret crosses the end of the field: none of its bytes may be in the field. */
+TEST(a_secret_across_the_end_of_the_field_shows_no_part) {
   for (size_t before = ERROR_CODE_SIZE - 12; before < ERROR_CODE_SIZE; before++) {
     struct text padding = text_repeat("x", before);
     char text[200];
@@ -174,7 +174,7 @@ TEST(a_secret_at_the_end_of_the_field_shows_no_part) {
   }
 }
 
-TEST(quoted_text_fills_its_field_and_no_other) {
+TEST(quoted_text_stays_within_its_field) {
   struct text text = text_repeat("x", 1000);
   error_set(&error, ERROR_API, "message");
   error_quote_code(&error, text, TEXT(""));
@@ -201,7 +201,7 @@ TEST(a_secret_is_not_looked_for_past_the_end_of_the_text) {
   text_free(text);
 }
 
-/* Fields are on the heap, so that a sanitizer sees a byte written past their ends. */
+/* Fields are on the heap, so that a sanitizer detects a write past their ends. */
 TEST(a_text_can_be_quoted_into_a_field_of_any_size) {
   static const char whole[] = "a [secret] b";
   for (size_t size = 1; size <= sizeof whole + 3; size++) {
@@ -226,7 +226,7 @@ TEST(a_field_is_cut_between_characters) {
   assert_string_equal(field, "abc");
 }
 
-TEST(a_place_stands_before_the_message) {
+TEST(a_place_is_put_before_the_message) {
   error_set(&error, ERROR_INVALID, "permission_name: valid UTF-8 expected");
   error_locate(&error, "permissions[3]", ".");
   assert_string_equal(error.message, "permissions[3].permission_name: valid UTF-8 expected");
@@ -255,7 +255,7 @@ TEST(a_place_that_is_too_long_is_cut_between_characters) {
   text_free(place);
 }
 
-TEST(a_place_of_any_length_leaves_the_rest_to_the_message) {
+TEST(a_place_of_any_length_leaves_the_rest_of_the_field_to_the_message) {
   struct text place = text_repeat("p", ERROR_MESSAGE_SIZE + 2);
   for (size_t length = 0; length <= place.length; length++) {
     char expected[2 * ERROR_MESSAGE_SIZE];
@@ -269,7 +269,7 @@ TEST(a_place_of_any_length_leaves_the_rest_to_the_message) {
   text_free(place);
 }
 
-TEST(control_characters_of_a_place_become_spaces) {
+TEST(control_characters_in_a_place_become_spaces) {
   error_set(&error, ERROR_INVALID, "seconds expected");
   error_locate(&error,
                "options.a\nb\x1b\xc2\x85"
@@ -295,35 +295,35 @@ TEST(a_place_changes_nothing_but_the_message) {
 
 int test_error(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_kind_has_the_name_that_lua_sees),
-      cmocka_unit_test(a_new_error_knows_nothing_but_its_kind_and_message),
-      cmocka_unit_test(missing_memory_is_an_error_of_its_own_kind),
-      cmocka_unit_test(control_characters_of_a_message_become_spaces),
-      cmocka_unit_test(control_characters_of_two_bytes_become_spaces),
-      cmocka_unit_test(the_second_byte_of_a_control_character_alone_is_none),
-      cmocka_unit_test(a_control_character_of_two_bytes_at_the_end_leaves_no_half),
-      cmocka_unit_test(a_message_that_just_fits_stays_whole),
+      cmocka_unit_test(every_kind_has_the_name_that_lua_programs_see),
+      cmocka_unit_test(a_new_error_has_only_a_kind_and_a_message),
+      cmocka_unit_test(running_out_of_memory_is_an_error_of_its_own_kind),
+      cmocka_unit_test(control_characters_in_a_message_become_spaces),
+      cmocka_unit_test(two_byte_control_characters_become_spaces),
+      cmocka_unit_test(the_second_byte_of_a_control_character_alone_stays),
+      cmocka_unit_test(a_two_byte_control_character_cut_at_the_end_leaves_no_half),
+      cmocka_unit_test(a_message_that_just_fits_is_kept_whole),
       cmocka_unit_test(a_message_that_is_too_long_is_cut_at_the_size_of_the_field),
-      cmocka_unit_test(a_cut_goes_through_no_character_of_two_three_or_four_bytes),
+      cmocka_unit_test(a_cut_never_splits_a_character_of_two_three_or_four_bytes),
       cmocka_unit_test(characters_before_the_end_of_a_short_message_stay_as_they_are),
-      cmocka_unit_test(bytes_that_are_no_utf8_do_no_harm),
+      cmocka_unit_test(bytes_that_are_not_utf8_are_harmless),
       cmocka_unit_test(quoted_text_replaces_the_message_and_nothing_else),
       cmocka_unit_test(quoted_control_characters_and_zeros_become_spaces),
       cmocka_unit_test(every_occurrence_of_the_secret_is_replaced),
-      cmocka_unit_test(a_secret_that_begins_like_itself_is_found),
+      cmocka_unit_test(a_secret_with_a_repeated_beginning_is_found),
       cmocka_unit_test(an_empty_secret_replaces_nothing),
-      cmocka_unit_test(quoting_nothing_empties_the_field),
-      cmocka_unit_test(a_secret_at_the_end_of_the_field_shows_no_part),
-      cmocka_unit_test(quoted_text_fills_its_field_and_no_other),
+      cmocka_unit_test(quoting_an_empty_text_empties_the_field),
+      cmocka_unit_test(a_secret_across_the_end_of_the_field_shows_no_part),
+      cmocka_unit_test(quoted_text_stays_within_its_field),
       cmocka_unit_test(quoted_text_is_cut_between_characters),
       cmocka_unit_test(a_secret_is_not_looked_for_past_the_end_of_the_text),
       cmocka_unit_test(a_text_can_be_quoted_into_a_field_of_any_size),
       cmocka_unit_test(a_field_is_cut_between_characters),
-      cmocka_unit_test(a_place_stands_before_the_message),
+      cmocka_unit_test(a_place_is_put_before_the_message),
       cmocka_unit_test(a_place_before_a_full_message_cuts_its_end_between_characters),
       cmocka_unit_test(a_place_that_is_too_long_is_cut_between_characters),
-      cmocka_unit_test(a_place_of_any_length_leaves_the_rest_to_the_message),
-      cmocka_unit_test(control_characters_of_a_place_become_spaces),
+      cmocka_unit_test(a_place_of_any_length_leaves_the_rest_of_the_field_to_the_message),
+      cmocka_unit_test(control_characters_in_a_place_become_spaces),
       cmocka_unit_test(a_place_changes_nothing_but_the_message),
   };
   return cmocka_run_group_tests_name("error", tests, NULL, NULL);

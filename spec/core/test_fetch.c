@@ -1,5 +1,5 @@
-/* Calls of a client that fetches its tokens: who fetches, who waits, and what becomes of them when it fails. Whole days of it
- * are in test_days.c. */
+/* Calls of a client that fetches its tokens: which call fetches, which calls wait, and what happens to them if the
+ * fetch fails. Whole days are in test_days.c. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,20 +24,20 @@ TEST(a_token_request_is_a_post_to_the_token_endpoint) {
   assert_seconds(request->connect_limit, 10);
 }
 
-TEST(a_fetched_token_is_sent_and_the_fetch_is_no_attempt) {
+TEST(a_fetched_token_is_sent_and_the_fetch_does_not_count_as_an_attempt) {
   fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN + 0.5);
   assert_int_equal(call.attempts, 1);
   succeed_at(&call, BEGIN + 1);
 }
 
-TEST(a_token_ages_from_when_it_was_asked_for) {
+TEST(a_token_ages_from_the_time_of_its_request) {
   fetch_at(&call, BEGIN);
   give_token(&call, "s3cr3t-1", 100, BEGIN + 20);
   assert_seconds(client.token.expires_at, BEGIN + 100);
 }
 
-TEST(a_token_whose_end_is_not_told_is_used_for_good) {
+TEST(a_token_without_an_expiry_time_is_used_for_good) {
   fetch_token(&call, "s3cr3t-1", -1, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN);
   succeed_at(&call, BEGIN);
@@ -45,7 +45,7 @@ TEST(a_token_whose_end_is_not_told_is_used_for_good) {
   send_with(&crowd[0], "s3cr3t-1", BEGIN + 1000 * DAY);
 }
 
-TEST(others_wait_for_the_token_and_are_told_that_it_came) {
+TEST(other_calls_wait_for_the_token_and_learn_when_it_arrives) {
   open_crowd();
   fetch_at(&call, BEGIN);
   for (int i = 0; i < CROWD; i++) assert_waits(&crowd[i], 0.1, BEGIN);
@@ -78,7 +78,7 @@ TEST(a_fetcher_that_is_closed_is_followed_by_another) {
   fetch_at(&crowd[0], BEGIN);
 }
 
-TEST(a_fetcher_that_is_canceled_in_its_pause_is_followed_by_another) {
+TEST(a_fetcher_that_is_canceled_during_a_pause_is_followed_by_another) {
   open_crowd();
   fetch_at(&call, BEGIN);
   refuse_token(&call, 503, -1, BEGIN);
@@ -89,7 +89,7 @@ TEST(a_fetcher_that_is_canceled_in_its_pause_is_followed_by_another) {
   fetch_at(&crowd[0], BEGIN);
 }
 
-TEST(a_fetcher_that_is_silent_is_followed_by_another_and_its_late_token_is_no_harm) {
+TEST(a_silent_fetcher_is_followed_by_another_and_its_late_token_is_harmless) {
   open_crowd();
   crowd[0].timeout = crowd[1].timeout = 300;
   fetch_at(&call, BEGIN);
@@ -103,7 +103,7 @@ TEST(a_fetcher_that_is_silent_is_followed_by_another_and_its_late_token_is_no_ha
   send_with(&crowd[0], "s3cr3t-2", BEGIN + 62);
 }
 
-TEST(a_fetcher_whose_deadline_ends_its_request_is_followed_by_another) {
+TEST(a_fetcher_that_reaches_its_deadline_is_followed_by_another) {
   open_crowd();
   call.timeout = 5;
   fetch_at(&call, BEGIN);
@@ -115,7 +115,7 @@ TEST(a_fetcher_whose_deadline_ends_its_request_is_followed_by_another) {
   fetch_at(&crowd[0], BEGIN + 5);
 }
 
-TEST(a_deadline_or_a_cancel_while_a_token_is_awaited_leaves_nothing) {
+TEST(a_deadline_or_cancel_while_a_token_is_awaited_leaks_nothing) {
   open_crowd();
   fetch_at(&call, BEGIN);
   assert_waits(&crowd[0], 0.1, BEGIN);
@@ -128,7 +128,7 @@ TEST(a_deadline_or_a_cancel_while_a_token_is_awaited_leaves_nothing) {
   give_token(&call, "s3cr3t-1", DAY, BEGIN + 1);
 }
 
-TEST(a_token_request_is_tried_again_like_any_other_and_counts_as_no_attempt) {
+TEST(a_token_request_is_retried_like_any_other_and_does_not_count_as_an_attempt) {
   double now = BEGIN;
   for (int i = 0; i < 4; i++) {
     fetch_at(&call, now);
@@ -145,7 +145,7 @@ TEST(a_token_request_is_tried_again_like_any_other_and_counts_as_no_attempt) {
   assert_int_equal(call.attempts, 1);
 }
 
-/* The cold fetch fails so until it is given up. */
+/* The first fetch fails in this way until the call gives up. */
 static void give_up(int status, enum failure_kind failure) {
   double now = BEGIN;
   while (call.state != CALL_FINISHED) {
@@ -161,7 +161,7 @@ static void give_up(int status, enum failure_kind failure) {
   }
 }
 
-TEST(a_token_request_that_fails_ends_the_call_with_its_kind_and_nothing_was_applied) {
+TEST(a_failed_token_request_ends_the_call_with_its_kind_and_nothing_was_applied) {
   static const struct {
     int status;
     enum failure_kind failure;
@@ -189,14 +189,14 @@ TEST(a_token_request_that_fails_ends_the_call_with_its_kind_and_nothing_was_appl
   }
 }
 
-TEST(a_token_that_no_header_can_hold_is_a_token_error_and_not_repeated) {
+TEST(a_token_that_does_not_fit_a_header_is_a_token_error_and_not_repeated) {
   fetch_token(&call, "s3cr3t token", DAY, BEGIN);
   assert_done(ERROR_TOKEN);
   assert_lacks(call.error.message, "s3cr3t");
   assert_text(token_value(&client.token), "");
 }
 
-TEST(the_secret_of_the_client_is_in_no_error) {
+TEST(no_error_contains_the_clients_secret) {
   struct response response;
   response_open(&response, 401);
   response.code = text_of(SECRET);
@@ -217,7 +217,7 @@ TEST(the_secret_of_the_client_is_in_no_error) {
   assert_string_equal(crowd[1].error.message, "access token: sent [secret] to nobody");
 }
 
-TEST(a_cold_crowd_makes_one_token_request) {
+TEST(many_calls_without_a_token_make_one_token_request) {
   open_crowd();
   fetch_at(&crowd[7], BEGIN);
   for (int i = 0; i < CROWD; i++) {
@@ -234,7 +234,7 @@ TEST(a_cold_crowd_makes_one_token_request) {
   assert_int_equal(client.token.fetches, 1);
 }
 
-TEST(a_cold_crowd_with_a_wrong_secret_makes_one_token_request_and_each_is_told) {
+TEST(many_calls_with_a_wrong_secret_make_one_token_request_and_all_fail) {
   open_crowd();
   fetch_at(&crowd[0], BEGIN);
   for (int i = 1; i < CROWD / 2; i++) assert_waits(&crowd[i], 0.1, BEGIN);
@@ -249,7 +249,7 @@ TEST(a_cold_crowd_with_a_wrong_secret_makes_one_token_request_and_each_is_told) 
   assert_int_equal(client.token.fetches, 1);
 }
 
-TEST(thirty_seconds_after_a_refusal_the_next_call_asks_again) {
+TEST(thirty_seconds_after_a_refusal_the_next_call_requests_a_token_again) {
   open_crowd();
   fetch_at(&call, BEGIN);
   refuse_token(&call, 403, -1, BEGIN);
@@ -258,7 +258,7 @@ TEST(thirty_seconds_after_a_refusal_the_next_call_asks_again) {
   fetch_at(&crowd[1], BEGIN + 30);
 }
 
-TEST(a_429_of_the_token_endpoint_is_waited_for_as_long_as_it_says) {
+TEST(a_call_waits_as_long_as_a_429_of_the_token_endpoint_says) {
   open_crowd();
   fetch_at(&call, BEGIN);
   refuse_token(&call, 429, 20, BEGIN + 1);
@@ -270,7 +270,7 @@ TEST(a_429_of_the_token_endpoint_is_waited_for_as_long_as_it_says) {
   assert_int_equal(call.retries, 0);
 }
 
-TEST(a_quota_that_opens_after_the_deadline_ends_the_call_at_once_and_tells_of_it) {
+TEST(a_quota_that_opens_after_the_deadline_ends_the_call_at_once_with_that_reason) {
   struct response response;
   response_open(&response, 429);
   response_header(&response, TEXT("retry-after"), TEXT("3540"));
@@ -287,7 +287,7 @@ TEST(a_quota_that_opens_after_the_deadline_ends_the_call_at_once_and_tells_of_it
   assert_int_equal(call.error.quota.per_day.quota, -1);
 }
 
-/* --- a token that grows old */
+/* --- refresh */
 
 static void age(double now) {
   fetch_token(&call, "s3cr3t-1", DAY, now);
@@ -296,7 +296,7 @@ static void age(double now) {
   open_crowd();
 }
 
-TEST(one_call_refreshes_ahead_while_the_others_go_on) {
+TEST(one_call_refreshes_the_token_early_while_the_others_go_on) {
   double now = BEGIN + DAY - 900;
   age(BEGIN);
   fetch_at(&crowd[0], now);
@@ -336,7 +336,7 @@ TEST(a_refresh_that_times_out_lets_its_call_go_on_with_the_old_token) {
   succeed_at(&crowd[0], now + 11);
 }
 
-TEST(in_its_last_minute_a_token_is_renewed_before_anything_is_sent) {
+TEST(in_its_last_minute_a_token_is_renewed_before_the_next_request) {
   double now = BEGIN + DAY - 60;
   age(BEGIN);
   fetch_at(&crowd[0], now);
@@ -345,7 +345,7 @@ TEST(in_its_last_minute_a_token_is_renewed_before_anything_is_sent) {
   send_with(&crowd[1], "s3cr3t-2", now + 1);
 }
 
-TEST(a_token_of_a_minute_or_a_second_serves_and_is_renewed) {
+TEST(a_token_that_lives_a_minute_or_a_second_is_used_and_renewed) {
   static const double lives[] = {60, 1};
   for (size_t i = 0; i < COUNT(lives); i++) {
     close_all(NULL);
@@ -361,7 +361,7 @@ TEST(a_token_of_a_minute_or_a_second_serves_and_is_renewed) {
 
 /* --- 401 */
 
-TEST(a_401_brings_a_new_token_and_one_more_try) {
+TEST(after_a_401_the_call_gets_a_new_token_and_one_more_attempt) {
   client.max_retries = 0;
   fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN);
@@ -386,11 +386,11 @@ TEST(a_second_401_ends_the_call) {
   assert_int_equal(client.token.fetches, 2);
 }
 
-TEST(a_401_for_a_token_that_was_replaced_meanwhile_costs_no_other) {
+TEST(a_401_for_a_replaced_token_does_not_drop_the_new_one) {
   fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
   open_crowd();
   send_with(&call, "s3cr3t-1", BEGIN);
-  bucket_unanswered(&client.bucket, &call.ticket, BEGIN); /* no need to wait for the probe */
+  bucket_unanswered(&client.bucket, &call.ticket, BEGIN); /* ends the probe, so that others need not wait for it */
   send_with(&crowd[0], "s3cr3t-1", BEGIN);
   feed_status_at(&call, 401, -1, BEGIN + 1);
   fetch_token(&call, "s3cr3t-2", DAY, BEGIN + 1);
@@ -403,7 +403,7 @@ TEST(a_401_for_a_token_that_was_replaced_meanwhile_costs_no_other) {
   assert_int_equal(client.token.fetches, 2);
 }
 
-TEST(a_401_of_a_crowd_costs_one_token) {
+TEST(many_calls_with_a_401_fetch_one_token) {
   fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
   open_crowd();
   double now = BEGIN;
@@ -434,7 +434,7 @@ TEST(a_401_with_a_given_token_ends_the_call_at_once) {
   assert_text(token_value(&client.token), "s3cr3t");
 }
 
-TEST(a_401_with_a_token_of_the_host_asks_the_host_once_more) {
+TEST(after_a_401_the_host_is_asked_for_a_token_once_more) {
   call_authorize(&call, TEXT("s3cr3t-1"), HUGE_VAL, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN);
   feed_status_at(&call, 401, -1, BEGIN);
@@ -445,7 +445,7 @@ TEST(a_401_with_a_token_of_the_host_asks_the_host_once_more) {
   assert_done(ERROR_TOKEN);
 }
 
-TEST(what_may_have_been_applied_is_told_when_the_token_fails_afterwards) {
+TEST(maybe_applied_stays_set_when_the_token_fails_afterwards) {
   call_close(&call);
   open_call("remove_user_permissions");
   fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
@@ -460,9 +460,9 @@ TEST(what_may_have_been_applied_is_told_when_the_token_fails_afterwards) {
   assert_int_equal(call.error.attempts, 2);
 }
 
-/* --- what happens at the edges */
+/* --- edge cases */
 
-TEST(a_list_that_went_on_after_a_failed_renewal_renews_when_its_time_has_come) {
+TEST(a_list_that_continued_after_a_failed_renewal_renews_when_it_is_due) {
   double now = BEGIN + DAY - 50;
   age(BEGIN);
   fetch_at(&crowd[0], now);
@@ -494,7 +494,7 @@ TEST(a_429_of_the_token_endpoint_is_obeyed_for_more_than_a_minute) {
   assert_int_equal(call_next(&crowd[0], BEGIN + 100 - MILLISECOND), CALL_WAIT);
 }
 
-TEST(a_429_of_the_token_endpoint_that_names_no_time_is_not_answered_by_asking_at_once) {
+TEST(a_429_of_the_token_endpoint_without_a_time_is_not_retried_at_once) {
   open_crowd();
   fetch_at(&call, BEGIN);
   refuse_token(&call, 429, -1, BEGIN);
@@ -502,7 +502,7 @@ TEST(a_429_of_the_token_endpoint_that_names_no_time_is_not_answered_by_asking_at
   assert_int_not_equal(call_next(&crowd[0], BEGIN), CALL_SEND);
 }
 
-TEST(a_call_that_a_quota_cannot_serve_in_time_is_told_so_at_once) {
+TEST(calls_that_the_quota_cannot_serve_in_time_end_at_once) {
   open_crowd();
   fetch_at(&call, BEGIN);
   assert_waits(&crowd[0], 0.1, BEGIN);
@@ -514,7 +514,7 @@ TEST(a_call_that_a_quota_cannot_serve_in_time_is_told_so_at_once) {
   }
 }
 
-TEST(a_refresh_that_fails_with_a_retry_after_of_zero_is_not_tried_again_at_once) {
+TEST(a_refresh_that_fails_with_a_retry_after_of_zero_is_not_retried_at_once) {
   double now = BEGIN + DAY - 900;
   age(BEGIN);
   fetch_at(&crowd[0], now);
@@ -522,7 +522,7 @@ TEST(a_refresh_that_fails_with_a_retry_after_of_zero_is_not_tried_again_at_once)
   send_with(&crowd[0], "s3cr3t-1", now);
 }
 
-TEST(a_token_that_is_dead_on_arrival_is_not_fetched_again_and_again) {
+TEST(a_token_that_has_expired_on_arrival_is_not_fetched_over_and_over) {
   double now = BEGIN;
   size_t fetches = 0;
   while (call_next(&call, now) != CALL_DONE && call.token_request && fetches < 10) {
@@ -533,7 +533,7 @@ TEST(a_token_that_is_dead_on_arrival_is_not_fetched_again_and_again) {
   assert_true(fetches <= 2);
 }
 
-TEST(a_fetcher_that_has_no_time_for_another_try_does_not_fail_the_others) {
+TEST(a_fetcher_without_time_for_another_attempt_does_not_fail_the_others) {
   open_crowd();
   call.timeout = MILLISECOND / 2; /* no pause is shorter than 1 ms */
   fetch_at(&call, BEGIN);
@@ -543,7 +543,7 @@ TEST(a_fetcher_that_has_no_time_for_another_try_does_not_fail_the_others) {
   fetch_at(&crowd[0], BEGIN);
 }
 
-TEST(a_retry_after_of_the_token_endpoint_that_is_too_long_for_one_is_obeyed_by_the_others) {
+TEST(a_retry_after_of_the_token_endpoint_too_long_for_one_call_is_obeyed_by_the_others) {
   open_crowd();
   call.timeout = 1;
   fetch_at(&call, BEGIN);
@@ -554,7 +554,7 @@ TEST(a_retry_after_of_the_token_endpoint_that_is_too_long_for_one_is_obeyed_by_t
   fetch_at(&crowd[0], BEGIN + 5);
 }
 
-TEST(a_fetcher_that_was_taken_for_dead_and_fails_late_does_not_disturb_the_next) {
+TEST(a_fetcher_presumed_dead_that_fails_late_does_not_disturb_the_next) {
   open_crowd();
   crowd[0].timeout = crowd[1].timeout = 300;
   call.timeout = 300;
@@ -568,7 +568,7 @@ TEST(a_fetcher_that_was_taken_for_dead_and_fails_late_does_not_disturb_the_next)
   send_with(&crowd[1], "s3cr3t-2", BEGIN + 62);
 }
 
-TEST(a_fetcher_whose_request_may_take_longer_than_a_minute_is_not_taken_for_dead) {
+TEST(a_fetcher_whose_request_may_take_longer_than_a_minute_is_not_presumed_dead) {
   open_crowd();
   client.request_timeout = 120;
   call.timeout = crowd[0].timeout = 300;
@@ -577,7 +577,7 @@ TEST(a_fetcher_whose_request_may_take_longer_than_a_minute_is_not_taken_for_dead
   assert_int_equal(call_next(&crowd[0], BEGIN + 119), CALL_WAIT);
 }
 
-TEST(a_refresh_that_times_out_fails_not_even_a_call_with_little_time) {
+TEST(a_refresh_that_times_out_does_not_fail_even_a_call_with_little_time) {
   double now = BEGIN + DAY - 900;
   age(BEGIN);
   crowd[0].timeout = 5;
@@ -596,7 +596,7 @@ TEST(a_fetcher_without_memory_is_followed_by_another) {
   fetch_at(&crowd[0], BEGIN);
 }
 
-TEST(a_token_for_which_there_is_no_memory_is_fetched_by_another) {
+TEST(a_token_that_one_call_had_no_memory_for_is_fetched_by_another) {
   open_crowd();
   fetch_at(&call, BEGIN);
   assert_waits(&crowd[0], 0.1, BEGIN);
@@ -606,7 +606,7 @@ TEST(a_token_for_which_there_is_no_memory_is_fetched_by_another) {
   fetch_at(&crowd[0], BEGIN);
 }
 
-TEST(a_token_that_comes_after_the_client_was_closed_is_not_kept) {
+TEST(a_token_that_arrives_after_the_client_was_closed_is_not_stored) {
   fetch_at(&call, BEGIN);
   client_close(&client);
   give_token(&call, "s3cr3t-1", DAY, BEGIN);
@@ -614,7 +614,7 @@ TEST(a_token_that_comes_after_the_client_was_closed_is_not_kept) {
   memory_assert_all_back(&memory);
 }
 
-TEST(a_fetch_whose_answer_is_lost_has_applied_nothing) {
+TEST(a_token_request_whose_response_is_lost_has_applied_nothing) {
   call_close(&call);
   open_call("remove_user_permissions");
   fetch_at(&call, BEGIN);
@@ -623,7 +623,7 @@ TEST(a_fetch_whose_answer_is_lost_has_applied_nothing) {
   assert_false(call.error.maybe_applied);
 }
 
-TEST(a_new_token_does_not_give_a_call_its_retries_back) {
+TEST(a_new_token_does_not_give_a_call_new_retries) {
   double now = BEGIN;
   client.max_retries = 1;
   fetch_token(&call, "s3cr3t-1", 1, now);
@@ -637,7 +637,7 @@ TEST(a_new_token_does_not_give_a_call_its_retries_back) {
   assert_int_equal(call.error.attempts, 2);
 }
 
-TEST(a_call_that_has_used_up_its_retries_still_has_those_of_its_token) {
+TEST(a_call_that_has_used_up_its_retries_can_still_retry_its_token_request) {
   client.max_retries = 1;
   fetch_token(&call, "s3cr3t-1", 1, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN);
@@ -647,7 +647,7 @@ TEST(a_call_that_has_used_up_its_retries_still_has_those_of_its_token) {
   assert_int_equal(call_next(&call, BEGIN + 2), CALL_WAIT);
 }
 
-TEST(a_fetcher_that_pauses_takes_the_token_that_came_meanwhile) {
+TEST(a_pausing_fetcher_uses_a_token_that_arrives_meanwhile) {
   open_crowd();
   crowd[0].timeout = 300;
   fetch_at(&call, BEGIN);
@@ -657,9 +657,9 @@ TEST(a_fetcher_that_pauses_takes_the_token_that_came_meanwhile) {
   send_with(&crowd[0], "s3cr3t-1", BEGIN + 71);
 }
 
-/* --- without memory */
+/* --- out of memory */
 
-/* A removal of a client that fetches its tokens: refused once, tried again, and with a new token in the end. */
+/* A removal of a client that fetches its tokens: refused once, retried, and in the end sent with a new token. */
 static bool live_fetching(struct allocator allocator, struct error *error) {
   struct client_options options = client_defaults();
   struct client lived = {0};
@@ -672,7 +672,7 @@ static bool live_fetching(struct allocator allocator, struct error *error) {
     struct call removal;
     static const int statuses[] = {401, 503, 204};
     double now = BEGIN;
-    int answers = 0;
+    int responses = 0;
     call_open(&removal, &lived, operation_find("remove_user_permissions"));
     good = request_identify(&removal.request, "user_id", TEXT("auth0|1"), error) &&
            request_add_permission(&removal.request, TEXT("a"), TEXT("b"), error) &&
@@ -682,7 +682,7 @@ static bool live_fetching(struct allocator allocator, struct error *error) {
       if (step == CALL_WAIT) now += removal.wait;
       if (step != CALL_SEND) continue;
       struct response response;
-      response_open(&response, removal.token_request ? 200 : statuses[answers++]);
+      response_open(&response, removal.token_request ? 200 : statuses[responses++]);
       response.access_token = TEXT("s3cr3t-1");
       call_feed(&removal, &response, now);
     }
@@ -698,64 +698,64 @@ static bool live_fetching(struct allocator allocator, struct error *error) {
   return good;
 }
 
-TEST(missing_memory_anywhere_in_a_fetch_is_told_and_leaves_nothing) {
+TEST(a_fetch_reports_every_failed_allocation_and_leaks_nothing) {
   torture(live_fetching);
 }
 
 int test_fetch(void) {
   static const struct CMUnitTest tests[] = {
       FETCHING(a_token_request_is_a_post_to_the_token_endpoint),
-      FETCHING(a_fetched_token_is_sent_and_the_fetch_is_no_attempt),
-      FETCHING(a_token_ages_from_when_it_was_asked_for),
-      FETCHING(a_token_whose_end_is_not_told_is_used_for_good),
-      FETCHING(others_wait_for_the_token_and_are_told_that_it_came),
+      FETCHING(a_fetched_token_is_sent_and_the_fetch_does_not_count_as_an_attempt),
+      FETCHING(a_token_ages_from_the_time_of_its_request),
+      FETCHING(a_token_without_an_expiry_time_is_used_for_good),
+      FETCHING(other_calls_wait_for_the_token_and_learn_when_it_arrives),
       FETCHING(a_fetcher_that_is_canceled_is_followed_by_another),
       FETCHING(a_fetcher_that_is_closed_is_followed_by_another),
-      FETCHING(a_fetcher_that_is_canceled_in_its_pause_is_followed_by_another),
-      FETCHING(a_fetcher_that_is_silent_is_followed_by_another_and_its_late_token_is_no_harm),
-      FETCHING(a_fetcher_whose_deadline_ends_its_request_is_followed_by_another),
-      FETCHING(a_deadline_or_a_cancel_while_a_token_is_awaited_leaves_nothing),
-      FETCHING(a_token_request_is_tried_again_like_any_other_and_counts_as_no_attempt),
-      FETCHING(a_token_request_that_fails_ends_the_call_with_its_kind_and_nothing_was_applied),
-      FETCHING(a_token_that_no_header_can_hold_is_a_token_error_and_not_repeated),
-      FETCHING(the_secret_of_the_client_is_in_no_error),
-      FETCHING(a_cold_crowd_makes_one_token_request),
-      FETCHING(a_cold_crowd_with_a_wrong_secret_makes_one_token_request_and_each_is_told),
-      FETCHING(thirty_seconds_after_a_refusal_the_next_call_asks_again),
-      FETCHING(a_429_of_the_token_endpoint_is_waited_for_as_long_as_it_says),
-      FETCHING(a_quota_that_opens_after_the_deadline_ends_the_call_at_once_and_tells_of_it),
-      FETCHING(one_call_refreshes_ahead_while_the_others_go_on),
+      FETCHING(a_fetcher_that_is_canceled_during_a_pause_is_followed_by_another),
+      FETCHING(a_silent_fetcher_is_followed_by_another_and_its_late_token_is_harmless),
+      FETCHING(a_fetcher_that_reaches_its_deadline_is_followed_by_another),
+      FETCHING(a_deadline_or_cancel_while_a_token_is_awaited_leaks_nothing),
+      FETCHING(a_token_request_is_retried_like_any_other_and_does_not_count_as_an_attempt),
+      FETCHING(a_failed_token_request_ends_the_call_with_its_kind_and_nothing_was_applied),
+      FETCHING(a_token_that_does_not_fit_a_header_is_a_token_error_and_not_repeated),
+      FETCHING(no_error_contains_the_clients_secret),
+      FETCHING(many_calls_without_a_token_make_one_token_request),
+      FETCHING(many_calls_with_a_wrong_secret_make_one_token_request_and_all_fail),
+      FETCHING(thirty_seconds_after_a_refusal_the_next_call_requests_a_token_again),
+      FETCHING(a_call_waits_as_long_as_a_429_of_the_token_endpoint_says),
+      FETCHING(a_quota_that_opens_after_the_deadline_ends_the_call_at_once_with_that_reason),
+      FETCHING(one_call_refreshes_the_token_early_while_the_others_go_on),
       FETCHING(a_refresh_that_fails_lets_its_call_go_on_with_the_old_token),
       FETCHING(a_refresh_that_times_out_lets_its_call_go_on_with_the_old_token),
-      FETCHING(in_its_last_minute_a_token_is_renewed_before_anything_is_sent),
-      FETCHING(a_token_of_a_minute_or_a_second_serves_and_is_renewed),
-      FETCHING(a_401_brings_a_new_token_and_one_more_try),
+      FETCHING(in_its_last_minute_a_token_is_renewed_before_the_next_request),
+      FETCHING(a_token_that_lives_a_minute_or_a_second_is_used_and_renewed),
+      FETCHING(after_a_401_the_call_gets_a_new_token_and_one_more_attempt),
       FETCHING(a_second_401_ends_the_call),
-      FETCHING(a_401_for_a_token_that_was_replaced_meanwhile_costs_no_other),
-      FETCHING(a_401_of_a_crowd_costs_one_token),
+      FETCHING(a_401_for_a_replaced_token_does_not_drop_the_new_one),
+      FETCHING(many_calls_with_a_401_fetch_one_token),
       LIST(a_401_with_a_given_token_ends_the_call_at_once),
-      TOKENLESS(a_401_with_a_token_of_the_host_asks_the_host_once_more),
-      FETCHING(what_may_have_been_applied_is_told_when_the_token_fails_afterwards),
-      cmocka_unit_test(missing_memory_anywhere_in_a_fetch_is_told_and_leaves_nothing),
-      FETCHING(a_list_that_went_on_after_a_failed_renewal_renews_when_its_time_has_come),
+      TOKENLESS(after_a_401_the_host_is_asked_for_a_token_once_more),
+      FETCHING(maybe_applied_stays_set_when_the_token_fails_afterwards),
+      cmocka_unit_test(a_fetch_reports_every_failed_allocation_and_leaks_nothing),
+      FETCHING(a_list_that_continued_after_a_failed_renewal_renews_when_it_is_due),
       FETCHING(a_429_of_the_token_endpoint_is_obeyed_when_its_fetcher_is_canceled),
       FETCHING(a_429_of_the_token_endpoint_is_obeyed_for_more_than_a_minute),
-      FETCHING(a_429_of_the_token_endpoint_that_names_no_time_is_not_answered_by_asking_at_once),
-      FETCHING(a_call_that_a_quota_cannot_serve_in_time_is_told_so_at_once),
-      FETCHING(a_refresh_that_fails_with_a_retry_after_of_zero_is_not_tried_again_at_once),
-      FETCHING(a_token_that_is_dead_on_arrival_is_not_fetched_again_and_again),
-      FETCHING(a_fetcher_that_has_no_time_for_another_try_does_not_fail_the_others),
-      FETCHING(a_retry_after_of_the_token_endpoint_that_is_too_long_for_one_is_obeyed_by_the_others),
-      FETCHING(a_fetcher_that_was_taken_for_dead_and_fails_late_does_not_disturb_the_next),
-      FETCHING(a_fetcher_whose_request_may_take_longer_than_a_minute_is_not_taken_for_dead),
-      FETCHING(a_refresh_that_times_out_fails_not_even_a_call_with_little_time),
+      FETCHING(a_429_of_the_token_endpoint_without_a_time_is_not_retried_at_once),
+      FETCHING(calls_that_the_quota_cannot_serve_in_time_end_at_once),
+      FETCHING(a_refresh_that_fails_with_a_retry_after_of_zero_is_not_retried_at_once),
+      FETCHING(a_token_that_has_expired_on_arrival_is_not_fetched_over_and_over),
+      FETCHING(a_fetcher_without_time_for_another_attempt_does_not_fail_the_others),
+      FETCHING(a_retry_after_of_the_token_endpoint_too_long_for_one_call_is_obeyed_by_the_others),
+      FETCHING(a_fetcher_presumed_dead_that_fails_late_does_not_disturb_the_next),
+      FETCHING(a_fetcher_whose_request_may_take_longer_than_a_minute_is_not_presumed_dead),
+      FETCHING(a_refresh_that_times_out_does_not_fail_even_a_call_with_little_time),
       FETCHING(a_fetcher_without_memory_is_followed_by_another),
-      FETCHING(a_token_for_which_there_is_no_memory_is_fetched_by_another),
-      FETCHING(a_token_that_comes_after_the_client_was_closed_is_not_kept),
-      FETCHING(a_fetch_whose_answer_is_lost_has_applied_nothing),
-      FETCHING(a_new_token_does_not_give_a_call_its_retries_back),
-      FETCHING(a_call_that_has_used_up_its_retries_still_has_those_of_its_token),
-      FETCHING(a_fetcher_that_pauses_takes_the_token_that_came_meanwhile),
+      FETCHING(a_token_that_one_call_had_no_memory_for_is_fetched_by_another),
+      FETCHING(a_token_that_arrives_after_the_client_was_closed_is_not_stored),
+      FETCHING(a_token_request_whose_response_is_lost_has_applied_nothing),
+      FETCHING(a_new_token_does_not_give_a_call_new_retries),
+      FETCHING(a_call_that_has_used_up_its_retries_can_still_retry_its_token_request),
+      FETCHING(a_pausing_fetcher_uses_a_token_that_arrives_meanwhile),
   };
   return cmocka_run_group_tests_name("fetch", tests, NULL, NULL);
 }

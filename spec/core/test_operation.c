@@ -5,7 +5,7 @@
 
 #include "support.h"
 
-/* The rows as the API's documents have them, written a second time and on purpose. */
+/* The rows as in the API's documents, deliberately written a second time. */
 static void check_row(const char *name, const char *method, const char *scope, enum operation_body body,
                       enum operation_answer answer, int success) {
   const struct operation *operation = operation_find(name);
@@ -21,27 +21,27 @@ static void check_row(const char *name, const char *method, const char *scope, e
   assert_int_equal(operation->success, success);
 }
 
-TEST(removing_is_a_delete_with_a_body_that_answers_204) {
+TEST(removing_is_a_delete_with_a_body_and_expects_a_204) {
   check_row("remove_user_permissions", "DELETE", "update:users", BODY_PERMISSIONS, ANSWER_NOTHING, 204);
 }
 
-TEST(assigning_is_a_post_that_answers_201) {
+TEST(assigning_is_a_post_and_expects_a_201) {
   check_row("assign_user_permissions", "POST", "update:users", BODY_PERMISSIONS, ANSWER_NOTHING, 201);
 }
 
-TEST(listing_is_a_get_that_answers_pages) {
+TEST(listing_is_a_get_and_expects_pages) {
   check_row("list_user_permissions", "GET", "read:users", BODY_NONE, ANSWER_LIST, 200);
   assert_string_equal(operation_find("list_user_permissions")->list_name, "permissions");
 }
 
-TEST(an_unknown_name_finds_nothing) {
+TEST(an_unknown_name_finds_no_operation) {
   assert_null(operation_find(""));
   assert_null(operation_find("remove_user_permission"));
   assert_null(operation_find("remove_user_permissions "));
   assert_null(operation_find("Remove_user_permissions"));
 }
 
-TEST(the_rows_end_and_each_is_found_by_its_name) {
+TEST(the_table_ends_and_each_row_is_found_by_its_name) {
   size_t count = 0;
   for (const struct operation *operation; (operation = operation_at(count)); count++) {
     assert_ptr_equal(operation_find(operation->name), operation);
@@ -83,7 +83,7 @@ TEST(every_row_is_complete) {
   }
 }
 
-TEST(two_statuses_are_success_where_documents_and_answers_differ) {
+TEST(some_operations_have_two_success_statuses) {
   const struct operation *update = operation_find("update_resource_server");
   const struct operation *deletion = operation_find("delete_role");
   assert_true(operation_succeeds(update, 200) && operation_succeeds(update, 201));
@@ -92,14 +92,14 @@ TEST(two_statuses_are_success_where_documents_and_answers_differ) {
   assert_false(operation_succeeds(operation_find("remove_user_permissions"), 200));
 }
 
-TEST(only_creating_a_role_twice_is_not_the_same_as_once) {
+TEST(creating_a_role_is_the_only_operation_that_is_not_idempotent) {
   const struct operation *operation;
   for (size_t i = 0; (operation = operation_at(i)); i++) {
     assert_int_equal(operation->creates, strcmp(operation->name, "create_role") == 0);
   }
 }
 
-TEST(all_but_reading_writes) {
+TEST(every_operation_that_does_not_read_writes) {
   assert_true(operation_writes(operation_find("remove_user_permissions")));
   assert_true(operation_writes(operation_find("assign_user_permissions")));
   assert_false(operation_writes(operation_find("list_user_permissions")));
@@ -107,15 +107,15 @@ TEST(all_but_reading_writes) {
 
 int test_operation(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(removing_is_a_delete_with_a_body_that_answers_204),
-      cmocka_unit_test(assigning_is_a_post_that_answers_201),
-      cmocka_unit_test(listing_is_a_get_that_answers_pages),
-      cmocka_unit_test(an_unknown_name_finds_nothing),
-      cmocka_unit_test(the_rows_end_and_each_is_found_by_its_name),
+      cmocka_unit_test(removing_is_a_delete_with_a_body_and_expects_a_204),
+      cmocka_unit_test(assigning_is_a_post_and_expects_a_201),
+      cmocka_unit_test(listing_is_a_get_and_expects_pages),
+      cmocka_unit_test(an_unknown_name_finds_no_operation),
+      cmocka_unit_test(the_table_ends_and_each_row_is_found_by_its_name),
       cmocka_unit_test(every_row_is_complete),
-      cmocka_unit_test(two_statuses_are_success_where_documents_and_answers_differ),
-      cmocka_unit_test(only_creating_a_role_twice_is_not_the_same_as_once),
-      cmocka_unit_test(all_but_reading_writes),
+      cmocka_unit_test(some_operations_have_two_success_statuses),
+      cmocka_unit_test(creating_a_role_is_the_only_operation_that_is_not_idempotent),
+      cmocka_unit_test(every_operation_that_does_not_read_writes),
   };
   return cmocka_run_group_tests_name("operation", tests, NULL, NULL);
 }

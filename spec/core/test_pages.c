@@ -4,14 +4,14 @@
 
 #include "scene.h"
 
-/* Sends, and feeds this page; tells whether items of it are to be kept. */
+/* Sends the request and feeds this page; returns whether the call keeps items of it. */
 static bool turn_page(long long start, long long limit, long long total, long long items) {
   struct response response = page_of(start, limit, total, items);
   send_at(BEGIN);
   return call_feed(&call, &response, BEGIN);
 }
 
-/* The `per_page` and `page` that the request on its way asks for. */
+/* Checks `per_page` and `page` of the request in flight. */
 static void assert_asks(long long per_page, long long number) {
   char query[100];
   snprintf(query, sizeof query, "?per_page=%lld&page=%lld&include_totals=true", per_page, number);
@@ -27,7 +27,7 @@ TEST(a_list_of_one_page_takes_one_request) {
   assert_done(ERROR_NONE);
 }
 
-TEST(a_list_of_nothing_takes_one_request) {
+TEST(an_empty_list_takes_one_request) {
   assert_false(turn_page(0, 100, 0, 0));
   assert_done(ERROR_NONE);
 }
@@ -44,7 +44,7 @@ TEST(a_list_of_two_pages_takes_two_requests) {
   assert_done(ERROR_NONE);
 }
 
-TEST(a_tenant_that_gives_fewer_than_asked_is_followed_at_its_own_size) {
+TEST(a_tenant_with_smaller_pages_than_requested_sets_the_page_size) {
   assert_true(turn_page(0, 50, 120, 50));
   send_at(BEGIN);
   assert_asks(50, 1);
@@ -57,25 +57,25 @@ TEST(a_tenant_that_gives_fewer_than_asked_is_followed_at_its_own_size) {
   assert_done(ERROR_NONE);
 }
 
-TEST(without_a_limit_the_number_of_items_tells_the_page_size) {
+TEST(without_a_limit_the_number_of_items_is_the_page_size) {
   assert_true(turn_page(0, -1, 120, 50));
   send_at(BEGIN);
   assert_asks(50, 1);
 }
 
-TEST(a_limit_larger_than_what_was_asked_changes_nothing) {
+TEST(a_limit_larger_than_the_requested_size_changes_nothing) {
   assert_true(turn_page(0, 1000, 120, 100));
   send_at(BEGIN);
   assert_asks(100, 1);
 }
 
-TEST(a_limit_of_zero_is_no_page_size) {
+TEST(a_limit_of_zero_is_not_a_page_size) {
   assert_true(turn_page(0, 0, 120, 50));
   send_at(BEGIN);
   assert_asks(50, 1);
 }
 
-TEST(without_a_total_pages_are_asked_for_until_one_brings_nothing) {
+TEST(without_a_total_pages_are_requested_until_one_is_empty) {
   assert_true(turn_page(0, 50, -1, 50));
   assert_true(turn_page(50, 50, -1, 50));
   assert_false(turn_page(100, 50, -1, 0));
@@ -83,7 +83,7 @@ TEST(without_a_total_pages_are_asked_for_until_one_brings_nothing) {
   assert_int_equal(call.pages.received, 100);
 }
 
-TEST(without_a_total_a_short_last_page_is_not_taken_twice) {
+TEST(without_a_total_a_short_last_page_is_not_added_twice) {
   assert_true(turn_page(0, 50, -1, 50));
   assert_true(turn_page(50, 50, -1, 30));
   send_at(BEGIN);
@@ -93,7 +93,7 @@ TEST(without_a_total_a_short_last_page_is_not_taken_twice) {
   assert_done(ERROR_NONE);
 }
 
-TEST(without_start_and_total_a_short_last_page_is_not_taken_twice) {
+TEST(without_start_and_total_a_short_last_page_is_not_added_twice) {
   assert_true(turn_page(-1, -1, -1, 50));
   assert_true(turn_page(-1, -1, -1, 30));
   send_at(BEGIN);
@@ -104,7 +104,7 @@ TEST(without_start_and_total_a_short_last_page_is_not_taken_twice) {
   assert_int_equal(call.pages.received, 80);
 }
 
-TEST(without_start_and_total_a_page_that_overlaps_skips_what_is_there_already) {
+TEST(without_start_and_total_an_overlapping_page_adds_only_new_items) {
   assert_true(turn_page(-1, -1, -1, 50));
   assert_true(turn_page(-1, -1, -1, 30));
   assert_true(turn_page(-1, -1, -1, 25));
@@ -112,7 +112,7 @@ TEST(without_start_and_total_a_page_that_overlaps_skips_what_is_there_already) {
   assert_int_equal(call.pages.received, 85);
 }
 
-TEST(a_page_without_a_start_follows_the_one_before) {
+TEST(a_page_without_a_start_follows_the_previous_one) {
   assert_true(turn_page(-1, -1, 120, 100));
   assert_true(turn_page(-1, -1, 120, 20));
   assert_int_equal(call.pages.skip, 0);
@@ -126,13 +126,13 @@ static void assert_page_refused(const char *message) {
   assert_false(call.error.maybe_applied);
 }
 
-TEST(a_page_behind_a_gap_is_an_error_and_not_a_short_list) {
+TEST(a_page_after_a_gap_is_an_error_and_not_a_short_list) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(51, 50, 120, 50));
   assert_page_refused("a page of the list has 50 items from 51 on, of 120, where item 50 was to follow");
 }
 
-TEST(a_first_page_that_does_not_begin_at_the_beginning_is_an_error) {
+TEST(a_first_page_that_does_not_start_at_zero_is_an_error) {
   assert_false(turn_page(1, 50, 10, 9));
   assert_page_refused("a page of the list has 9 items from 1 on, of 10, where item 0 was to follow");
 }
@@ -143,12 +143,12 @@ TEST(an_empty_page_before_the_total_is_an_error_and_not_a_short_list) {
   assert_page_refused("a page of the list has 0 items from 50 on, of 120, where item 50 was to follow");
 }
 
-TEST(an_empty_first_page_of_a_list_that_is_not_is_an_error) {
+TEST(an_empty_first_page_of_a_list_with_items_is_an_error) {
   assert_false(turn_page(0, 100, 120, 0));
   assert_page_refused("a page of the list has 0 items from 0 on, of 120, where item 0 was to follow");
 }
 
-TEST(an_empty_page_under_a_smaller_cap_is_asked_for_once_more) {
+TEST(an_empty_page_under_a_smaller_cap_is_requested_once_more) {
   assert_false(turn_page(0, 50, 120, 0));
   assert_int_equal(call.state, CALL_DECIDING);
   send_at(BEGIN);
@@ -158,13 +158,13 @@ TEST(an_empty_page_under_a_smaller_cap_is_asked_for_once_more) {
   assert_page_refused("a page of the list has 0 items from 0 on, of 120, where item 0 was to follow");
 }
 
-TEST(a_page_that_brings_nothing_new_is_an_error_and_no_endless_loop) {
+TEST(a_page_without_new_items_is_an_error_and_not_an_endless_loop) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(0, 50, 120, 50));
   assert_page_refused("a page of the list has 50 items from 0 on, of 120, where item 50 was to follow");
 }
 
-TEST(a_page_that_overlaps_skips_what_is_there_already) {
+TEST(an_overlapping_page_adds_only_new_items) {
   assert_true(turn_page(0, 50, 70, 50));
   assert_true(turn_page(30, 30, 70, 30));
   assert_int_equal(call.pages.skip, 20);
@@ -174,7 +174,7 @@ TEST(a_page_that_overlaps_skips_what_is_there_already) {
   assert_done(ERROR_NONE);
 }
 
-TEST(a_page_that_a_smaller_cap_moved_back_is_asked_for_again_in_that_size) {
+TEST(a_page_moved_back_by_a_smaller_cap_is_requested_again_in_that_size) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(20, 20, 120, 20));
   assert_int_equal(call.state, CALL_DECIDING);
@@ -187,8 +187,8 @@ TEST(a_page_that_a_smaller_cap_moved_back_is_asked_for_again_in_that_size) {
   assert_int_equal(call.pages.received, 60);
 }
 
-/* Nobody knows how long the list is; a page of what is here already must not pass for its end. */
-TEST(without_a_total_a_page_that_a_smaller_cap_moved_back_is_not_the_end) {
+/* Without a total, a page with nothing new must not be taken for the end of the list. */
+TEST(without_a_total_a_page_moved_back_by_a_smaller_cap_is_not_the_end) {
   assert_true(turn_page(0, 50, -1, 50));
   assert_false(turn_page(20, 20, -1, 20));
   assert_int_equal(call.state, CALL_DECIDING);
@@ -196,21 +196,21 @@ TEST(without_a_total_a_page_that_a_smaller_cap_moved_back_is_not_the_end) {
   assert_asks(20, 2);
 }
 
-TEST(an_empty_page_does_not_shrink_what_is_asked_for) {
+TEST(an_empty_page_does_not_shrink_the_requested_size) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(50, 50, 120, 0));
   assert_done(ERROR_PROTOCOL);
   assert_int_equal(call.pages.per_page, 50);
 }
 
-TEST(a_list_that_shrinks_while_it_is_read_ends_where_it_ends) {
+TEST(a_list_that_shrinks_while_it_is_read_ends_at_its_new_end) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(50, 50, 45, 0));
   assert_done(ERROR_NONE);
   assert_int_equal(call.pages.received, 50);
 }
 
-TEST(a_page_of_more_items_than_the_total_ends_the_list) {
+TEST(a_page_with_more_items_than_the_total_ends_the_list) {
   assert_true(turn_page(0, 50, 0, 3));
   assert_done(ERROR_NONE);
   assert_int_equal(call.pages.received, 3);
@@ -230,7 +230,7 @@ TEST(a_page_without_its_list_is_an_error) {
   assert_done(ERROR_PROTOCOL);
 }
 
-TEST(an_error_on_a_later_page_ends_the_whole_list) {
+TEST(an_error_on_a_later_page_fails_the_whole_list) {
   assert_true(turn_page(0, 50, 120, 50));
   client.max_retries = 0;
   send_at(BEGIN);
@@ -240,13 +240,13 @@ TEST(an_error_on_a_later_page_ends_the_whole_list) {
   assert_int_equal(call.error.attempts, 1);
 }
 
-TEST(the_deadline_holds_for_all_pages_together) {
+TEST(the_deadline_covers_all_pages_together) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
   assert_done(ERROR_TIMEOUT);
 }
 
-TEST(a_token_that_expires_between_pages_is_asked_for_again) {
+TEST(a_token_that_expires_between_pages_is_replaced) {
   call_authorize(&call, TEXT("s3cr3t"), 10, BEGIN);
   assert_true(turn_page(0, 50, 120, 50));
   assert_int_equal(call_next(&call, BEGIN + 10), CALL_AUTHORIZE);
@@ -259,15 +259,16 @@ TEST(a_client_that_is_closed_between_pages_ends_the_list) {
   assert_done(ERROR_CLOSED);
 }
 
-/* How a tenant gives a list, and what it tells about its pages. */
+/* How a tenant serves a list, and which members its pages have. */
 struct tenant {
-  long long caps[8]; /* items on its first page at most, on its second, ...; the last for all further ones */
+  long long caps[8]; /* most items on the first page, on the second, ...; the last is for all further pages */
   size_t cap_count;
   long long total; /* items of the list */
   bool no_start, no_limit, no_total;
 };
 
-/* Reads the whole list from that tenant, every item once and in order; returns how many requests it took. */
+/* Reads the whole list from that tenant, checks that each item comes once and in order, and returns the number of
+ * requests. */
 static size_t read_list(const struct tenant *tenant) {
   long long kept = 0;
   size_t requests = 0;
@@ -275,7 +276,7 @@ static size_t read_list(const struct tenant *tenant) {
   open_call("list_user_permissions");
   while (call_next(&call, BEGIN) == CALL_SEND) {
     size_t turn = requests < tenant->cap_count ? requests : tenant->cap_count - 1;
-    struct response page = answer_page(tenant->caps[turn], tenant->total), told = page;
+    struct response page = requested_page(tenant->caps[turn], tenant->total), told = page;
     if (tenant->no_start) told.start = -1;
     if (tenant->no_limit) told.limit = -1;
     if (tenant->no_total) told.total = -1;
@@ -290,7 +291,7 @@ static size_t read_list(const struct tenant *tenant) {
   return requests;
 }
 
-TEST(lists_of_every_length_are_whole_and_take_no_request_too_many) {
+TEST(lists_of_every_length_are_complete_and_take_no_needless_request) {
   static const long long caps[] = {7, 50, 100};
   struct tenant tenant = {.cap_count = 1};
   for (size_t i = 0; i < COUNT(caps); i++) {
@@ -302,7 +303,7 @@ TEST(lists_of_every_length_are_whole_and_take_no_request_too_many) {
   }
 }
 
-TEST(lists_of_every_length_are_whole_when_the_tenant_tells_nothing_about_them) {
+TEST(lists_of_every_length_are_complete_without_totals_from_the_tenant) {
   static const long long caps[] = {1, 7, 50, 100, 1000};
   struct tenant tenant = {.cap_count = 1, .no_start = true, .no_limit = true, .no_total = true};
   for (size_t i = 0; i < COUNT(caps); i++) {
@@ -311,7 +312,7 @@ TEST(lists_of_every_length_are_whole_when_the_tenant_tells_nothing_about_them) {
   }
 }
 
-TEST(a_cap_that_changes_while_a_list_is_read_loses_no_item) {
+TEST(a_page_cap_that_changes_while_a_list_is_read_loses_no_item) {
   static const struct tenant tenants[] = {
       {.caps = {50, 30, 25, 60}, .cap_count = 4, .total = 400},
       {.caps = {100, 1, 100}, .cap_count = 3, .total = 150},
@@ -322,7 +323,7 @@ TEST(a_cap_that_changes_while_a_list_is_read_loses_no_item) {
   for (size_t i = 0; i < COUNT(tenants); i++) read_list(&tenants[i]);
 }
 
-TEST(a_cap_that_changes_loses_no_item_of_a_list_without_a_total) {
+TEST(a_page_cap_that_changes_loses_no_item_of_a_list_without_a_total) {
   static const struct tenant tenants[] = {
       {.caps = {50, 30, 25, 60}, .cap_count = 4, .total = 400, .no_total = true},
       {.caps = {100, 50, 20, 7, 3, 1}, .cap_count = 6, .total = 130, .no_total = true},
@@ -331,7 +332,7 @@ TEST(a_cap_that_changes_loses_no_item_of_a_list_without_a_total) {
   for (size_t i = 0; i < COUNT(tenants); i++) read_list(&tenants[i]);
 }
 
-TEST(a_failure_on_an_earlier_page_is_not_what_held_up_a_later_one) {
+TEST(a_timeout_on_a_later_page_does_not_quote_a_failure_of_an_earlier_one) {
   send_at(BEGIN);
   feed_status_at(&call, 503, 1, BEGIN);
   send_at(BEGIN + 1);
@@ -346,40 +347,40 @@ TEST(a_failure_on_an_earlier_page_is_not_what_held_up_a_later_one) {
 int test_pages(void) {
   static const struct CMUnitTest tests[] = {
       LIST(a_list_of_one_page_takes_one_request),
-      LIST(a_list_of_nothing_takes_one_request),
+      LIST(an_empty_list_takes_one_request),
       LIST(a_list_of_two_pages_takes_two_requests),
-      LIST(a_tenant_that_gives_fewer_than_asked_is_followed_at_its_own_size),
-      LIST(without_a_limit_the_number_of_items_tells_the_page_size),
-      LIST(a_limit_larger_than_what_was_asked_changes_nothing),
-      LIST(a_limit_of_zero_is_no_page_size),
-      LIST(without_a_total_pages_are_asked_for_until_one_brings_nothing),
-      LIST(without_a_total_a_short_last_page_is_not_taken_twice),
-      LIST(without_start_and_total_a_short_last_page_is_not_taken_twice),
-      LIST(without_start_and_total_a_page_that_overlaps_skips_what_is_there_already),
-      LIST(a_page_without_a_start_follows_the_one_before),
-      LIST(a_page_behind_a_gap_is_an_error_and_not_a_short_list),
-      LIST(a_first_page_that_does_not_begin_at_the_beginning_is_an_error),
+      LIST(a_tenant_with_smaller_pages_than_requested_sets_the_page_size),
+      LIST(without_a_limit_the_number_of_items_is_the_page_size),
+      LIST(a_limit_larger_than_the_requested_size_changes_nothing),
+      LIST(a_limit_of_zero_is_not_a_page_size),
+      LIST(without_a_total_pages_are_requested_until_one_is_empty),
+      LIST(without_a_total_a_short_last_page_is_not_added_twice),
+      LIST(without_start_and_total_a_short_last_page_is_not_added_twice),
+      LIST(without_start_and_total_an_overlapping_page_adds_only_new_items),
+      LIST(a_page_without_a_start_follows_the_previous_one),
+      LIST(a_page_after_a_gap_is_an_error_and_not_a_short_list),
+      LIST(a_first_page_that_does_not_start_at_zero_is_an_error),
       LIST(an_empty_page_before_the_total_is_an_error_and_not_a_short_list),
-      LIST(an_empty_first_page_of_a_list_that_is_not_is_an_error),
-      LIST(an_empty_page_under_a_smaller_cap_is_asked_for_once_more),
-      LIST(a_page_that_brings_nothing_new_is_an_error_and_no_endless_loop),
-      LIST(a_page_that_overlaps_skips_what_is_there_already),
-      LIST(a_page_that_a_smaller_cap_moved_back_is_asked_for_again_in_that_size),
-      LIST(without_a_total_a_page_that_a_smaller_cap_moved_back_is_not_the_end),
-      LIST(an_empty_page_does_not_shrink_what_is_asked_for),
-      LIST(a_list_that_shrinks_while_it_is_read_ends_where_it_ends),
-      LIST(a_page_of_more_items_than_the_total_ends_the_list),
+      LIST(an_empty_first_page_of_a_list_with_items_is_an_error),
+      LIST(an_empty_page_under_a_smaller_cap_is_requested_once_more),
+      LIST(a_page_without_new_items_is_an_error_and_not_an_endless_loop),
+      LIST(an_overlapping_page_adds_only_new_items),
+      LIST(a_page_moved_back_by_a_smaller_cap_is_requested_again_in_that_size),
+      LIST(without_a_total_a_page_moved_back_by_a_smaller_cap_is_not_the_end),
+      LIST(an_empty_page_does_not_shrink_the_requested_size),
+      LIST(a_list_that_shrinks_while_it_is_read_ends_at_its_new_end),
+      LIST(a_page_with_more_items_than_the_total_ends_the_list),
       LIST(a_list_that_grows_while_it_is_read_is_read_to_its_new_end),
       LIST(a_page_without_its_list_is_an_error),
-      LIST(an_error_on_a_later_page_ends_the_whole_list),
-      LIST(the_deadline_holds_for_all_pages_together),
-      LIST(a_token_that_expires_between_pages_is_asked_for_again),
+      LIST(an_error_on_a_later_page_fails_the_whole_list),
+      LIST(the_deadline_covers_all_pages_together),
+      LIST(a_token_that_expires_between_pages_is_replaced),
       LIST(a_client_that_is_closed_between_pages_ends_the_list),
-      LIST(lists_of_every_length_are_whole_and_take_no_request_too_many),
-      LIST(lists_of_every_length_are_whole_when_the_tenant_tells_nothing_about_them),
-      LIST(a_cap_that_changes_while_a_list_is_read_loses_no_item),
-      LIST(a_cap_that_changes_loses_no_item_of_a_list_without_a_total),
-      LIST(a_failure_on_an_earlier_page_is_not_what_held_up_a_later_one),
+      LIST(lists_of_every_length_are_complete_and_take_no_needless_request),
+      LIST(lists_of_every_length_are_complete_without_totals_from_the_tenant),
+      LIST(a_page_cap_that_changes_while_a_list_is_read_loses_no_item),
+      LIST(a_page_cap_that_changes_loses_no_item_of_a_list_without_a_total),
+      LIST(a_timeout_on_a_later_page_does_not_quote_a_failure_of_an_earlier_one),
   };
   return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ static int close_request(void **state) {
   return 0;
 }
 
-/* Adds a permission from exact copies, so that a sanitizer sees a look past their ends. */
+/* Adds a permission from exact copies, so that a sanitizer detects a read past their ends. */
 static bool add(struct text identifier, struct text name) {
   struct text identifier_copy = text_copy(identifier);
   struct text name_copy = text_copy(name);
@@ -65,7 +65,7 @@ static void assert_body(const char *expected) {
   assert_null(request.items.slots);
 }
 
-TEST(the_request_of_the_guide_is_right_to_the_last_byte) {
+TEST(the_request_of_auth0s_guide_is_correct_to_the_last_byte) {
   assert_true(request_identify(&request, "user_id", TEXT("auth0|5f7c8ec7c33c6c004bbafe82"), &error));
   assert_true(add(text_of(API), TEXT("read:reports")));
   assert_true(request_end_list(&request, &error));
@@ -84,7 +84,7 @@ TEST(the_request_of_the_guide_is_right_to_the_last_byte) {
   assert_null(request.headers[5]);
 }
 
-TEST(a_list_asks_for_a_page_with_totals_and_has_no_body) {
+TEST(a_list_request_has_a_page_with_totals_and_no_body) {
   struct request_page page = {.number = 3, .per_page = 50};
   assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   assert_true(request_address(&request, &FRAME, &page, &error));
@@ -99,7 +99,7 @@ TEST(a_list_asks_for_a_page_with_totals_and_has_no_body) {
   assert_null(request.headers[4]);
 }
 
-TEST(a_request_can_be_addressed_again_and_wipes_the_token_of_before) {
+TEST(addressing_a_request_again_wipes_the_previous_token) {
   struct request_page page = {.number = 0, .per_page = 100};
   struct request_frame frame = FRAME;
   assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
@@ -114,7 +114,7 @@ TEST(a_request_can_be_addressed_again_and_wipes_the_token_of_before) {
   for (const char *byte = request.headers[0]; byte + 6 <= end; byte++) assert_memory_not_equal(byte, "s3cr3t", 6);
 }
 
-TEST(the_token_is_sent_as_a_bearer_token_and_told_as_the_secret) {
+TEST(the_token_is_sent_as_a_bearer_token_and_marked_as_the_secret) {
   struct text token = text_copy(TEXT("s3cr3t-and-more"));
   struct request_frame frame = FRAME;
   assert_text(request.secret, "");
@@ -127,7 +127,7 @@ TEST(the_token_is_sent_as_a_bearer_token_and_told_as_the_secret) {
   assert_text(request.secret, "s3cr3t");
 }
 
-TEST(a_request_is_addressed_with_a_single_block) {
+TEST(addressing_a_request_takes_a_single_block) {
   struct text token = text_repeat("s3cr3t", 500);
   struct text agent = text_repeat("a", 1000);
   struct request_frame frame = {.domain = "acme.eu.auth0.com", .agent = agent.data, .token = token};
@@ -140,7 +140,7 @@ TEST(a_request_is_addressed_with_a_single_block) {
   text_free(agent);
 }
 
-TEST(a_request_that_could_not_be_addressed_can_be_again) {
+TEST(a_request_that_could_not_be_addressed_can_be_addressed_again) {
   assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   memory.fail_at = memory.requests + 1;
   assert_false(request_address(&request, &FRAME, NULL, &error));
@@ -149,7 +149,7 @@ TEST(a_request_that_could_not_be_addressed_can_be_again) {
   assert_string_equal(request.url, "https://acme.eu.auth0.com/api/v2/users/auth0%7C1/permissions");
 }
 
-TEST(a_closed_request_leaves_nothing_and_can_be_closed_again) {
+TEST(a_closed_request_leaks_nothing_and_can_be_closed_again) {
   assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   assert_true(add(text_of(API), TEXT("read:reports")));
   assert_true(request_end_list(&request, &error));
@@ -163,7 +163,7 @@ TEST(a_closed_request_leaves_nothing_and_can_be_closed_again) {
   request_close(&request);
 }
 
-/* The path that this id leads to, below /api/v2/users/. */
+/* Checks the path for this id, below /api/v2/users/. */
 static void check_path(struct text id, const char *segment) {
   char expected[300];
   struct text copy = text_copy(id);
@@ -174,7 +174,7 @@ static void check_path(struct text id, const char *segment) {
   text_free(copy);
 }
 
-TEST(an_id_is_one_path_segment_whatever_is_in_it) {
+TEST(an_id_is_one_path_segment_whatever_it_contains) {
   check_path(TEXT("auth0|5f7c"), "auth0%7C5f7c");
   check_path(TEXT("samlp|conn|a/b"), "samlp%7Cconn%7Ca%2Fb");
   check_path(TEXT("a/../../roles/rol_1"), "a%2F..%2F..%2Froles%2Frol_1");
@@ -185,7 +185,7 @@ TEST(an_id_is_one_path_segment_whatever_is_in_it) {
   check_path(TEXT("a\\b"), "a%5Cb");
 }
 
-TEST(dots_that_are_no_dot_segment_are_an_id) {
+TEST(dots_that_are_not_a_dot_segment_make_an_id) {
   check_path(TEXT("..."), "...");
   check_path(TEXT(".a"), ".a");
   check_path(TEXT("..a"), "..a");
@@ -210,7 +210,7 @@ TEST(a_row_may_have_several_ids_in_its_path) {
   assert_text(request_subject(&request), "/api/v2/organizations/org_1%2F2/members/auth0%7C1");
 }
 
-TEST(the_second_id_is_checked_like_the_first_and_named) {
+TEST(the_second_id_is_checked_like_the_first_and_named_in_the_message) {
   static const struct operation row = {.method = "GET", .path = "/a/{first}/b/{second}"};
   request_close(&request);
   request_open(&request, &row, memory_allocator(&memory));
@@ -243,19 +243,19 @@ TEST(an_id_with_control_characters_is_refused) {
   }
 }
 
-TEST(an_id_that_is_no_utf8_is_refused) {
+TEST(an_id_that_is_not_utf8_is_refused) {
   check_id_refused(TEXT("auth0|\xc3"), "user_id: valid UTF-8 expected");
   check_id_refused(TEXT("\xc0\xae\xc0\xae"), "user_id: valid UTF-8 expected");
 }
 
-TEST(an_id_that_no_url_can_hold_is_refused) {
+TEST(an_id_that_does_not_fit_a_url_is_refused) {
   struct text id = text_repeat("|", 8000);
   assert_false(request_identify(&request, "user_id", id, &error));
   assert_invalid("user_id: too long for a URL, whose path has at most 8000 bytes");
   text_free(id);
 }
 
-TEST(the_longest_path_is_taken_and_a_longer_one_refused) {
+TEST(the_longest_path_is_accepted_and_a_longer_one_refused) {
   struct text id = text_repeat("x", 8000 - strlen("/api/v2/users//permissions") + 1);
   assert_false(request_identify(&request, "user_id", id, &error));
   assert_int_equal(error.kind, ERROR_INVALID);
@@ -286,7 +286,7 @@ TEST(a_permission_given_twice_is_sent_once) {
       "{\"resource_server_identifier\":\"a\",\"permission_name\":\"2\"}]}");
 }
 
-TEST(permissions_whose_joined_texts_are_equal_are_not) {
+TEST(permissions_that_are_equal_only_when_joined_are_different) {
   assert_true(add(TEXT("ab"), TEXT("c")));
   assert_true(add(TEXT("a"), TEXT("bc")));
   assert_true(add(TEXT("c"), TEXT("ab")));
@@ -310,7 +310,7 @@ static void add_many(int count) {
   }
 }
 
-TEST(of_a_thousand_permissions_each_is_sent_once_and_in_order) {
+TEST(a_thousand_permissions_are_each_sent_once_and_in_order) {
   add_many(1000);
   add_many(1000);
   add_many(500);
@@ -326,8 +326,8 @@ TEST(of_a_thousand_permissions_each_is_sent_once_and_in_order) {
   assert_string_equal(strchr(place, '}'), "}]}");
 }
 
-/* 16 slots, 8 of them taken: some of so many names share a slot, wherever the hash puts them. */
-TEST(permissions_that_share_a_slot_are_told_apart) {
+/* With 8 of 16 slots taken, some of this many names must share a slot, whatever the hash. */
+TEST(permissions_that_share_a_hash_slot_are_distinguished) {
   for (int first = 0; first < 200; first += 8) {
     char name[20];
     for (int i = first; i < first + 16; i++) {
@@ -339,7 +339,7 @@ TEST(permissions_that_share_a_slot_are_told_apart) {
   }
 }
 
-TEST(lengths_are_bounded_in_characters) {
+TEST(lengths_are_limited_in_characters) {
   struct text identifier = text_repeat("\u20ac", 600);
   struct text name = text_repeat("\u20ac", 280);
   assert_true(add(identifier, name));
@@ -354,32 +354,32 @@ static void check_permission_refused(struct text identifier, struct text name, c
   assert_int_equal(request.content.length, 0);
 }
 
-TEST(an_identifier_of_no_or_too_many_characters_is_refused) {
+TEST(an_empty_or_too_long_identifier_is_refused) {
   struct text identifier = text_repeat("x", 601);
   check_permission_refused(identifier, TEXT("p"), "resource_server_identifier: 1 to 600 characters expected, got 601");
   check_permission_refused(TEXT(""), TEXT("p"), "resource_server_identifier: 1 to 600 characters expected, got 0");
   text_free(identifier);
 }
 
-TEST(a_permission_name_of_no_or_too_many_characters_is_refused) {
+TEST(an_empty_or_too_long_permission_name_is_refused) {
   struct text name = text_repeat("x", 281);
   check_permission_refused(TEXT("a"), name, "permission_name: 1 to 280 characters expected, got 281");
   check_permission_refused(TEXT("a"), TEXT(""), "permission_name: 1 to 280 characters expected, got 0");
   text_free(name);
 }
 
-TEST(names_that_are_no_utf8_are_refused) {
+TEST(names_that_are_not_utf8_are_refused) {
   check_permission_refused(TEXT("a\xff"), TEXT("p"), "resource_server_identifier: valid UTF-8 expected");
   check_permission_refused(TEXT("a"), TEXT("\xed\xa0\x80"), "permission_name: valid UTF-8 expected");
 }
 
-TEST(no_permission_at_all_is_refused) {
+TEST(an_empty_list_of_permissions_is_refused) {
   assert_false(request_end_list(&request, &error));
   assert_invalid("permissions: at least 1 expected, got none");
   assert_null(request.body.data);
 }
 
-/* Adds permissions of a known size until another one, with the end of the body, would not fit; returns what is left. */
+/* Adds permissions of a known size until no other one, with the end of the body, would fit; returns the bytes left. */
 static size_t fill_body(void) {
   struct text identifier = text_repeat("i", 600);
   size_t item = 0, before = 0;
@@ -394,7 +394,7 @@ static size_t fill_body(void) {
   return BODY_MOST - request.content.length;
 }
 
-/* A permission, with its comma, of this many bytes. */
+/* Adds a permission that takes this many bytes, including its comma. */
 static void add_sized(size_t bytes) {
   static const char around[] = ",{\"resource_server_identifier\":\"\",\"permission_name\":\"p\"}";
   struct text identifier = text_repeat("x", bytes - (sizeof around - 1));
@@ -408,14 +408,14 @@ TEST(a_body_of_exactly_one_megabyte_is_sent) {
   assert_int_equal(request.body.length, BODY_MOST);
 }
 
-TEST(a_body_of_a_byte_more_is_refused_at_its_end) {
+TEST(a_body_of_one_byte_more_is_refused_when_it_is_finished) {
   add_sized(fill_body() - 1);
   assert_false(request_end_list(&request, &error));
   assert_invalid("the request body: at most 1000000 bytes expected, got more");
   assert_null(request.body.data);
 }
 
-TEST(a_permission_that_no_longer_fits_is_refused_and_so_is_the_body) {
+TEST(a_permission_that_does_not_fit_is_refused_and_so_is_the_body) {
   fill_body();
   struct text identifier = text_repeat("x", 600);
   assert_false(add(identifier, TEXT("p")));
@@ -441,7 +441,7 @@ static int open_all_roles(void **state) {
   return open_as("list_roles");
 }
 
-TEST(ids_make_a_list_under_the_name_of_their_argument) {
+TEST(ids_are_sent_as_a_list_named_after_their_argument) {
   assert_true(request_add_id(&request, TEXT("rol_1"), &error));
   assert_true(request_add_id(&request, TEXT("a\"b"), &error));
   assert_true(request_add_id(&request, TEXT("rol_1"), &error));
@@ -461,7 +461,7 @@ TEST(an_id_in_a_body_is_checked_like_one_in_a_path) {
   assert_invalid("roles: at least 1 expected, got none");
 }
 
-TEST(a_checkpoint_and_an_argument_of_the_query_are_percent_encoded) {
+TEST(checkpoints_and_query_arguments_are_percent_encoded) {
   struct request_page page = {.paging = PAGING_CHECKPOINT, .per_page = 100};
   assert_true(request_identify(&request, "user_id", TEXT("auth0|1"), &error));
   assert_true(request_add_query(&request, "resource_server_identifier", TEXT("https://a/?b&c"), &error));
@@ -474,7 +474,7 @@ TEST(a_checkpoint_and_an_argument_of_the_query_are_percent_encoded) {
   assert_contains(request.url, "&take=100&from=a%2Bb%2F%3D%26c");
 }
 
-TEST(a_path_without_an_id_needs_none) {
+TEST(an_operation_without_an_id_in_its_path_needs_none) {
   struct request_page page = {.number = 0, .per_page = 100};
   assert_true(request_add_query(&request, "name_filter", TEXT("a b"), &error));
   assert_true(request_address(&request, &FRAME, &page, &error));
@@ -483,7 +483,7 @@ TEST(a_path_without_an_id_needs_none) {
                       "?name_filter=a%20b&per_page=100&page=0&include_totals=true");
 }
 
-TEST(what_no_query_can_hold_is_refused) {
+TEST(a_value_that_does_not_fit_a_query_is_refused) {
   struct text longest = text_repeat("x", 8001);
   assert_false(request_add_query(&request, "name_filter", TEXT(""), &error));
   assert_invalid("name_filter: at least 1 character expected, got none");
@@ -511,7 +511,7 @@ TEST(a_correlation_id_is_a_header_of_its_own) {
   text_free(longest);
 }
 
-TEST(a_request_at_rest_has_no_token_and_can_be_addressed_again) {
+TEST(a_rested_request_has_no_token_and_can_be_addressed_again) {
   assert_true(request_address(&request, &FRAME, NULL, &error));
   request_rest(&request);
   assert_null(request.url);
@@ -521,7 +521,7 @@ TEST(a_request_at_rest_has_no_token_and_can_be_addressed_again) {
   assert_string_equal(request.url, "https://acme.eu.auth0.com/api/v2/roles");
 }
 
-TEST(the_agent_names_module_version_and_language) {
+TEST(the_user_agent_names_module_version_and_language) {
   struct buffer expected, agent;
   buffer_open(&expected, memory_allocator(&memory), 1000);
   buffer_open(&agent, memory_allocator(&memory), 1000);
@@ -533,7 +533,7 @@ TEST(the_agent_names_module_version_and_language) {
   buffer_close(&expected);
 }
 
-TEST(an_agent_that_does_not_fit_leaves_a_failed_buffer) {
+TEST(a_user_agent_that_does_not_fit_fails_the_buffer) {
   struct buffer agent;
   buffer_open(&agent, memory_allocator(&memory), 20);
   request_describe_agent(&agent, TEXT("5.4"));
@@ -541,7 +541,7 @@ TEST(an_agent_that_does_not_fit_leaves_a_failed_buffer) {
   buffer_close(&agent);
 }
 
-/* A whole request with enough permissions to make table and body grow. */
+/* A complete request with enough permissions to make table and body grow. */
 static bool build(struct allocator allocator, struct error *failure) {
   struct request built;
   request_open(&built, operation_find("assign_user_permissions"), allocator);
@@ -556,11 +556,11 @@ static bool build(struct allocator allocator, struct error *failure) {
   return good;
 }
 
-TEST(missing_memory_anywhere_in_a_request_is_told_and_leaves_nothing) {
+TEST(a_request_reports_every_failed_allocation_and_leaks_nothing) {
   torture(build);
 }
 
-/* The same of a list with all that its head can hold. */
+/* The same for a list with everything that its head can contain. */
 static bool build_list(struct allocator allocator, struct error *failure) {
   struct request built;
   struct request_page page = {.paging = PAGING_CHECKPOINT, .per_page = 100, .from = TEXT("next")};
@@ -574,7 +574,7 @@ static bool build_list(struct allocator allocator, struct error *failure) {
   return good;
 }
 
-TEST(missing_memory_anywhere_in_a_list_is_told_and_leaves_nothing) {
+TEST(a_list_reports_every_failed_allocation_and_leaks_nothing) {
   torture(build_list);
 }
 
@@ -588,7 +588,7 @@ static bool describe(struct allocator allocator, struct error *failure) {
   return good;
 }
 
-TEST(missing_memory_for_the_agent_is_told_and_leaves_nothing) {
+TEST(the_user_agent_reports_every_failed_allocation_and_leaks_nothing) {
   torture(describe);
 }
 
@@ -600,49 +600,49 @@ TEST(missing_memory_for_the_agent_is_told_and_leaves_nothing) {
 
 int test_request(void) {
   static const struct CMUnitTest tests[] = {
-      REMOVAL(the_request_of_the_guide_is_right_to_the_last_byte),
-      LIST(a_list_asks_for_a_page_with_totals_and_has_no_body),
-      LIST(a_request_can_be_addressed_again_and_wipes_the_token_of_before),
-      LIST(the_token_is_sent_as_a_bearer_token_and_told_as_the_secret),
-      LIST(a_request_is_addressed_with_a_single_block),
-      LIST(a_request_that_could_not_be_addressed_can_be_again),
-      REMOVAL(a_closed_request_leaves_nothing_and_can_be_closed_again),
-      LIST(an_id_is_one_path_segment_whatever_is_in_it),
-      LIST(dots_that_are_no_dot_segment_are_an_id),
+      REMOVAL(the_request_of_auth0s_guide_is_correct_to_the_last_byte),
+      LIST(a_list_request_has_a_page_with_totals_and_no_body),
+      LIST(addressing_a_request_again_wipes_the_previous_token),
+      LIST(the_token_is_sent_as_a_bearer_token_and_marked_as_the_secret),
+      LIST(addressing_a_request_takes_a_single_block),
+      LIST(a_request_that_could_not_be_addressed_can_be_addressed_again),
+      REMOVAL(a_closed_request_leaks_nothing_and_can_be_closed_again),
+      LIST(an_id_is_one_path_segment_whatever_it_contains),
+      LIST(dots_that_are_not_a_dot_segment_make_an_id),
       LIST(a_row_may_have_several_ids_in_its_path),
-      LIST(the_second_id_is_checked_like_the_first_and_named),
+      LIST(the_second_id_is_checked_like_the_first_and_named_in_the_message),
       LIST(an_empty_id_is_refused),
       LIST(dot_segments_are_refused),
       LIST(an_id_with_control_characters_is_refused),
-      LIST(an_id_that_is_no_utf8_is_refused),
-      LIST(an_id_that_no_url_can_hold_is_refused),
-      LIST(the_longest_path_is_taken_and_a_longer_one_refused),
+      LIST(an_id_that_is_not_utf8_is_refused),
+      LIST(an_id_that_does_not_fit_a_url_is_refused),
+      LIST(the_longest_path_is_accepted_and_a_longer_one_refused),
       REMOVAL(permissions_keep_their_order),
       REMOVAL(a_permission_given_twice_is_sent_once),
-      REMOVAL(permissions_whose_joined_texts_are_equal_are_not),
+      REMOVAL(permissions_that_are_equal_only_when_joined_are_different),
       REMOVAL(names_are_escaped_for_json),
-      REMOVAL(of_a_thousand_permissions_each_is_sent_once_and_in_order),
-      REMOVAL(permissions_that_share_a_slot_are_told_apart),
-      REMOVAL(lengths_are_bounded_in_characters),
-      REMOVAL(an_identifier_of_no_or_too_many_characters_is_refused),
-      REMOVAL(a_permission_name_of_no_or_too_many_characters_is_refused),
-      REMOVAL(names_that_are_no_utf8_are_refused),
-      REMOVAL(no_permission_at_all_is_refused),
+      REMOVAL(a_thousand_permissions_are_each_sent_once_and_in_order),
+      REMOVAL(permissions_that_share_a_hash_slot_are_distinguished),
+      REMOVAL(lengths_are_limited_in_characters),
+      REMOVAL(an_empty_or_too_long_identifier_is_refused),
+      REMOVAL(an_empty_or_too_long_permission_name_is_refused),
+      REMOVAL(names_that_are_not_utf8_are_refused),
+      REMOVAL(an_empty_list_of_permissions_is_refused),
       REMOVAL(a_body_of_exactly_one_megabyte_is_sent),
-      REMOVAL(a_body_of_a_byte_more_is_refused_at_its_end),
-      REMOVAL(a_permission_that_no_longer_fits_is_refused_and_so_is_the_body),
-      ROLES(ids_make_a_list_under_the_name_of_their_argument),
+      REMOVAL(a_body_of_one_byte_more_is_refused_when_it_is_finished),
+      REMOVAL(a_permission_that_does_not_fit_is_refused_and_so_is_the_body),
+      ROLES(ids_are_sent_as_a_list_named_after_their_argument),
       ROLES(an_id_in_a_body_is_checked_like_one_in_a_path),
-      EFFECTIVE(a_checkpoint_and_an_argument_of_the_query_are_percent_encoded),
-      ALL_ROLES(a_path_without_an_id_needs_none),
-      ALL_ROLES(what_no_query_can_hold_is_refused),
+      EFFECTIVE(checkpoints_and_query_arguments_are_percent_encoded),
+      ALL_ROLES(an_operation_without_an_id_in_its_path_needs_none),
+      ALL_ROLES(a_value_that_does_not_fit_a_query_is_refused),
       ALL_ROLES(a_correlation_id_is_a_header_of_its_own),
-      ALL_ROLES(a_request_at_rest_has_no_token_and_can_be_addressed_again),
-      REMOVAL(the_agent_names_module_version_and_language),
-      REMOVAL(an_agent_that_does_not_fit_leaves_a_failed_buffer),
-      cmocka_unit_test(missing_memory_anywhere_in_a_request_is_told_and_leaves_nothing),
-      cmocka_unit_test(missing_memory_anywhere_in_a_list_is_told_and_leaves_nothing),
-      cmocka_unit_test(missing_memory_for_the_agent_is_told_and_leaves_nothing),
+      ALL_ROLES(a_rested_request_has_no_token_and_can_be_addressed_again),
+      REMOVAL(the_user_agent_names_module_version_and_language),
+      REMOVAL(a_user_agent_that_does_not_fit_fails_the_buffer),
+      cmocka_unit_test(a_request_reports_every_failed_allocation_and_leaks_nothing),
+      cmocka_unit_test(a_list_reports_every_failed_allocation_and_leaks_nothing),
+      cmocka_unit_test(the_user_agent_reports_every_failed_allocation_and_leaks_nothing),
   };
   return cmocka_run_group_tests_name("request", tests, NULL, NULL);
 }

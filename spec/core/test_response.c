@@ -2,7 +2,7 @@
 
 #include "support.h"
 
-TEST(a_new_digest_knows_nothing_but_the_status) {
+TEST(a_new_digest_has_only_the_status) {
   struct response response;
   response_open(&response, 204);
   assert_int_equal(response.status, 204);
@@ -40,14 +40,14 @@ TEST(retry_after_is_read_in_seconds) {
   assert_seconds(retry_after(TEXT("86399")), 86399);
 }
 
-TEST(retry_after_is_never_believed_beyond_a_day) {
+TEST(a_retry_after_of_more_than_a_day_is_ignored) {
   assert_seconds(retry_after(TEXT("86400")), 86400);
   assert_true(retry_after(TEXT("86401")) < 0);
   assert_true(retry_after(TEXT("1000000")) < 0);
   assert_true(retry_after(TEXT("99999999999999999999999999999999999999999999")) < 0);
 }
 
-TEST(a_retry_after_that_is_no_number_of_seconds_is_as_good_as_none) {
+TEST(a_retry_after_that_is_not_a_number_of_seconds_is_ignored) {
   assert_true(retry_after(TEXT("")) < 0);
   assert_true(retry_after(TEXT("-1")) < 0);
   assert_true(retry_after(TEXT("1.5")) < 0);
@@ -57,7 +57,7 @@ TEST(a_retry_after_that_is_no_number_of_seconds_is_as_good_as_none) {
   assert_true(retry_after(TEXT(":")) < 0);
 }
 
-TEST(header_names_are_known_in_any_case) {
+TEST(header_names_match_in_any_case) {
   struct response response;
   response_open(&response, 429);
   response_header(&response, TEXT("rEtRy-AfTeR"), TEXT("7"));
@@ -66,7 +66,7 @@ TEST(header_names_are_known_in_any_case) {
   assert_true(response.html);
 }
 
-TEST(names_that_only_resemble_are_let_pass) {
+TEST(similar_header_names_are_ignored) {
   struct response response;
   response_open(&response, 429);
   response_header(&response, TEXT("Retry-Afte"), TEXT("7"));
@@ -78,7 +78,7 @@ TEST(names_that_only_resemble_are_let_pass) {
   assert_false(response.html);
 }
 
-TEST(json_is_no_html) {
+TEST(json_is_not_html) {
   struct response response;
   response_open(&response, 200);
   response_header(&response, TEXT("content-type"), TEXT("application/json; charset=utf-8"));
@@ -105,7 +105,7 @@ TEST(a_date_is_read_as_seconds_since_1970) {
   assert_seconds(date("Fri, 31 Dec 2100 23:59:59 GMT"), 4133980799);
 }
 
-TEST(what_is_no_date_of_today_is_none) {
+TEST(only_the_date_format_of_http_is_read) {
   assert_true(date("") < 0);
   assert_true(date("Sunday, 06-Nov-94 08:49:37 GMT") < 0);
   assert_true(date("Sun Nov  6 08:49:37 1994") < 0);
@@ -117,7 +117,7 @@ TEST(what_is_no_date_of_today_is_none) {
   assert_true(date("-----------------------------") < 0);
 }
 
-/* Seconds that a tenant whose clock shows `now` asks to wait with this Retry-After. */
+/* The wait in seconds that a tenant whose clock shows `now` asks for with this Retry-After. */
 static double wait_until(const char *when, const char *now) {
   struct response response;
   response_open(&response, 503);
@@ -134,7 +134,7 @@ TEST(a_retry_after_that_is_a_date_counts_from_the_tenants_own_date) {
   assert_seconds(wait_until("Mon, 07 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT"), 86400);
 }
 
-TEST(a_retry_after_that_is_a_date_means_nothing_where_it_cannot_be_true) {
+TEST(a_retry_after_date_that_cannot_be_true_is_ignored) {
   assert_true(wait_until("Sun, 06 Nov 1994 08:49:36 GMT", "Sun, 06 Nov 1994 08:49:37 GMT") < 0);
   assert_true(wait_until("Mon, 07 Nov 1994 08:49:38 GMT", "Sun, 06 Nov 1994 08:49:37 GMT") < 0);
   assert_true(wait_until("Sun, 06 Nov 1994 08:49:42 GMT", NULL) < 0);
@@ -165,7 +165,7 @@ TEST(the_rate_limit_is_read) {
   assert_true(response.limit_reset < 0);
 }
 
-TEST(a_number_is_digits_and_no_more_of_them_than_a_double_holds) {
+TEST(a_number_has_only_digits_and_no_more_than_a_double_can_hold) {
   static const char *const wrong[] = {"", "-1", "+1", "1.5", "1e3", " 1", "1 ", "0x10", "10, 10", "1234567890123456"};
   for (size_t i = 0; i < COUNT(wrong); i++) {
     struct response response;
@@ -202,7 +202,7 @@ TEST(a_quota_has_an_hour_and_a_day) {
   check_span(read.per_day, 1000, 997, 86340);
 }
 
-TEST(of_a_quota_only_what_is_said_is_known) {
+TEST(a_quota_has_only_the_fields_that_the_header_names) {
   struct quota read = quota("b=per_day;q=5");
   check_span(read.per_hour, -1, -1, -1);
   check_span(read.per_day, 5, -1, -1);
@@ -217,22 +217,22 @@ TEST(of_a_quota_only_what_is_said_is_known) {
 
 int test_response(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_new_digest_knows_nothing_but_the_status),
+      cmocka_unit_test(a_new_digest_has_only_the_status),
       cmocka_unit_test(retry_after_is_read_in_seconds),
-      cmocka_unit_test(retry_after_is_never_believed_beyond_a_day),
-      cmocka_unit_test(a_retry_after_that_is_no_number_of_seconds_is_as_good_as_none),
-      cmocka_unit_test(header_names_are_known_in_any_case),
-      cmocka_unit_test(names_that_only_resemble_are_let_pass),
-      cmocka_unit_test(json_is_no_html),
+      cmocka_unit_test(a_retry_after_of_more_than_a_day_is_ignored),
+      cmocka_unit_test(a_retry_after_that_is_not_a_number_of_seconds_is_ignored),
+      cmocka_unit_test(header_names_match_in_any_case),
+      cmocka_unit_test(similar_header_names_are_ignored),
+      cmocka_unit_test(json_is_not_html),
       cmocka_unit_test(a_date_is_read_as_seconds_since_1970),
-      cmocka_unit_test(what_is_no_date_of_today_is_none),
+      cmocka_unit_test(only_the_date_format_of_http_is_read),
       cmocka_unit_test(a_retry_after_that_is_a_date_counts_from_the_tenants_own_date),
-      cmocka_unit_test(a_retry_after_that_is_a_date_means_nothing_where_it_cannot_be_true),
+      cmocka_unit_test(a_retry_after_date_that_cannot_be_true_is_ignored),
       cmocka_unit_test(a_date_beside_a_retry_after_in_seconds_changes_nothing),
       cmocka_unit_test(the_rate_limit_is_read),
-      cmocka_unit_test(a_number_is_digits_and_no_more_of_them_than_a_double_holds),
+      cmocka_unit_test(a_number_has_only_digits_and_no_more_than_a_double_can_hold),
       cmocka_unit_test(a_quota_has_an_hour_and_a_day),
-      cmocka_unit_test(of_a_quota_only_what_is_said_is_known),
+      cmocka_unit_test(a_quota_has_only_the_fields_that_the_header_names),
   };
   return cmocka_run_group_tests_name("response", tests, NULL, NULL);
 }

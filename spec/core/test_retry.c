@@ -22,8 +22,8 @@ static enum retry_verdict judge(const struct operation *operation, const struct 
   return retry_response(operation, response, text_of(TOKEN), &error);
 }
 
-/* An answer whose body has this errorCode and message. */
-static struct response answer(int status, const char *code, const char *message) {
+/* Returns a response whose body has this errorCode and message. */
+static struct response response_with(int status, const char *code, const char *message) {
   struct response response;
   response_open(&response, status);
   response.body = RESPONSE_OBJECT;
@@ -32,7 +32,7 @@ static struct response answer(int status, const char *code, const char *message)
   return response;
 }
 
-/* What an answer of this status means for an operation that may be repeated. */
+/* The verdict expected for a response with this status to an operation that may be repeated. */
 static enum retry_verdict verdict_of(int status) {
   switch (status) {
     case 401: return RETRY_NEW_TOKEN;
@@ -76,7 +76,7 @@ TEST(a_list_is_success_only_with_its_items) {
   assert_string_equal(error.message, "the answer has no list \"permissions\"");
 }
 
-TEST(a_list_that_is_no_json_object_is_told_apart_from_html) {
+TEST(a_list_that_is_not_a_json_object_is_distinguished_from_html) {
   struct response response;
   response_open(&response, 200);
   assert_int_equal(judge(listing(), &response), RETRY_GIVE_UP);
@@ -88,7 +88,7 @@ TEST(a_list_that_is_no_json_object_is_told_apart_from_html) {
   assert_string_equal(error.message, "the answer is not a JSON object but an HTML page");
 }
 
-TEST(an_object_is_success_only_where_it_is_one) {
+TEST(an_object_is_success_only_where_one_is_expected) {
   struct response response;
   response_open(&response, 201);
   response.body = RESPONSE_OBJECT;
@@ -100,7 +100,7 @@ TEST(an_object_is_success_only_where_it_is_one) {
   assert_true(error.maybe_applied);
 }
 
-TEST(an_array_is_success_only_where_it_is_one) {
+TEST(an_array_is_success_only_where_one_is_expected) {
   struct response response;
   response_open(&response, 200);
   response.item_count = 0;
@@ -111,42 +111,42 @@ TEST(an_array_is_success_only_where_it_is_one) {
   assert_string_equal(error.message, "the answer is not a JSON array");
 }
 
-TEST(what_the_api_says_about_an_error_is_quoted) {
-  struct response response = answer(404, "inexistent_user", "The user does not exist.");
+TEST(the_apis_error_message_is_quoted) {
+  struct response response = response_with(404, "inexistent_user", "The user does not exist.");
   check_refusal(&response, ERROR_API, false);
   assert_string_equal(error.code, "inexistent_user");
   assert_string_equal(error.message, "The user does not exist.");
 }
 
 TEST(a_400_for_the_body_is_an_api_error) {
-  struct response response = answer(400, "invalid_body", "Payload validation error");
+  struct response response = response_with(400, "invalid_body", "Payload validation error");
   check_refusal(&response, ERROR_API, false);
 }
 
-TEST(a_400_whose_code_is_bearer_is_about_the_token) {
-  struct response response = answer(400, "Bearer", "Bad HTTP authentication header format");
+TEST(a_400_with_the_code_bearer_is_a_token_error) {
+  struct response response = response_with(400, "Bearer", "Bad HTTP authentication header format");
   check_refusal(&response, ERROR_TOKEN, false);
-  response = answer(400, "bearer", "");
+  response = response_with(400, "bearer", "");
   check_refusal(&response, ERROR_API, false);
-  response = answer(404, "Bearer", "");
+  response = response_with(404, "Bearer", "");
   check_refusal(&response, ERROR_API, false);
 }
 
-TEST(a_401_is_about_the_token) {
-  struct response response = answer(401, "", "Expired token received for JSON Web Token validation");
+TEST(a_401_is_a_token_error) {
+  struct response response = response_with(401, "", "Expired token received for JSON Web Token validation");
   check_refusal(&response, ERROR_TOKEN, false);
 }
 
 TEST(a_403_a_404_a_409_and_a_413_are_api_errors_that_changed_nothing) {
   static const int statuses[] = {403, 404, 409, 413, 418, 499};
   for (size_t i = 0; i < COUNT(statuses); i++) {
-    struct response response = answer(statuses[i], "", "");
+    struct response response = response_with(statuses[i], "", "");
     check_refusal(&response, ERROR_API, false);
   }
 }
 
-TEST(a_429_is_a_limit_and_tells_when_to_come_again) {
-  struct response response = answer(429, "too_many_requests", "Global limit has been reached");
+TEST(a_429_is_a_limit_error_with_a_retry_time) {
+  struct response response = response_with(429, "too_many_requests", "Global limit has been reached");
   response.retry_seconds = 7;
   check_refusal(&response, ERROR_LIMIT, false);
   assert_seconds(error.retry_after, 7);
@@ -155,15 +155,15 @@ TEST(a_429_is_a_limit_and_tells_when_to_come_again) {
   assert_true(error.retry_after < 0);
 }
 
-TEST(a_408_and_every_5xx_leave_open_whether_a_write_was_applied) {
+TEST(after_a_408_or_5xx_a_write_may_have_been_applied) {
   static const int statuses[] = {408, 500, 501, 502, 503, 504, 520, 529, 599};
   for (size_t i = 0; i < COUNT(statuses); i++) {
-    struct response response = answer(statuses[i], "", "");
+    struct response response = response_with(statuses[i], "", "");
     check_refusal(&response, ERROR_API, true);
   }
 }
 
-TEST(a_status_without_words_of_its_own_gets_the_usual_ones) {
+TEST(a_status_without_a_message_gets_the_default_message) {
   static const struct {
     int status;
     const char *words;
@@ -182,7 +182,7 @@ TEST(a_status_without_words_of_its_own_gets_the_usual_ones) {
   }
 }
 
-TEST(an_html_page_is_called_one) {
+TEST(an_html_page_is_reported_as_html) {
   struct response response;
   response_open(&response, 502);
   response.html = true;
@@ -191,16 +191,16 @@ TEST(an_html_page_is_called_one) {
   assert_int_equal(error.status, 502);
 }
 
-TEST(a_code_beside_an_html_page_is_kept) {
-  struct response response = answer(503, "overloaded", "");
+TEST(an_error_code_beside_an_html_page_is_kept) {
+  struct response response = response_with(503, "overloaded", "");
   response.html = true;
   check_refusal(&response, ERROR_API, true);
   assert_string_equal(error.code, "overloaded");
   assert_string_equal(error.message, "Service Unavailable (an HTML page, not an answer of the API)");
 }
 
-TEST(another_2xx_is_no_success_and_leaves_open_what_happened) {
-  struct response response = answer(200, "", "");
+TEST(another_2xx_is_not_success_and_the_write_may_have_been_applied) {
+  struct response response = response_with(200, "", "");
   assert_int_equal(judge(removing(), &response), RETRY_GIVE_UP);
   assert_int_equal(error.kind, ERROR_PROTOCOL);
   assert_int_equal(error.status, 200);
@@ -208,7 +208,7 @@ TEST(another_2xx_is_no_success_and_leaves_open_what_happened) {
   assert_string_equal(error.message, "status 200 where the API answers 204");
 }
 
-TEST(a_redirect_is_not_what_the_api_answers) {
+TEST(a_redirect_is_a_protocol_error) {
   struct response response;
   response_open(&response, 300);
   check_refusal(&response, ERROR_PROTOCOL, false);
@@ -218,14 +218,14 @@ TEST(a_redirect_is_not_what_the_api_answers) {
   assert_string_equal(error.message, "status 302 where the API answers 200 (an HTML page)");
 }
 
-TEST(a_tenant_that_repeats_the_token_does_not_get_it_into_the_error) {
-  struct response response = answer(401, "code s3cr3t.t0ken", "Invalid token: s3cr3t.t0ken");
+TEST(a_token_that_the_tenant_repeats_is_not_in_the_error) {
+  struct response response = response_with(401, "code s3cr3t.t0ken", "Invalid token: s3cr3t.t0ken");
   judge(removing(), &response);
   assert_string_equal(error.code, "code [secret]");
   assert_string_equal(error.message, "Invalid token: [secret]");
 }
 
-/* An operation that may not be repeated once it was read. */
+/* An operation that must not be repeated once its request was read. */
 static struct operation creating(void) {
   struct operation operation = *operation_find("assign_user_permissions");
   operation.creates = true;
@@ -273,7 +273,7 @@ TEST(each_status_has_its_verdict) {
   }
 }
 
-TEST(a_retry_after_reaches_the_error_of_every_status) {
+TEST(the_error_of_every_status_has_the_retry_after) {
   static const int statuses[] = {403, 408, 429, 500, 503};
   for (size_t i = 0; i < COUNT(statuses); i++) {
     struct response response;
@@ -285,7 +285,7 @@ TEST(a_retry_after_reaches_the_error_of_every_status) {
   }
 }
 
-TEST(a_retry_after_that_is_absurd_is_not_repeated) {
+TEST(an_absurd_retry_after_is_not_in_the_error) {
   static const char *const absurd[] = {"1000000", "-1", "soon", "Sun, 06 Nov 1994 08:49:36 GMT"};
   for (size_t i = 0; i < COUNT(absurd); i++) {
     struct response response;
@@ -302,7 +302,7 @@ static enum retry_verdict judge_token(const struct response *response) {
   return retry_token_response(response, text_of(TOKEN), &error);
 }
 
-TEST(a_token_request_succeeds_with_a_200_and_a_token_alone) {
+TEST(a_token_request_succeeds_only_with_a_200_and_a_token) {
   struct response response;
   response_open(&response, 200);
   response.access_token = TEXT("x");
@@ -322,7 +322,7 @@ TEST(a_token_request_succeeds_with_a_200_and_a_token_alone) {
 
 TEST(each_status_of_the_token_endpoint_has_its_verdict) {
   for (int status = 400; status < 600; status++) {
-    struct response response = answer(status, "access_denied", "Unauthorized s3cr3t.t0ken");
+    struct response response = response_with(status, "access_denied", "Unauthorized s3cr3t.t0ken");
     enum retry_verdict verdict = status == 401 ? RETRY_GIVE_UP : verdict_of(status);
     response.quota.per_hour.quota = 10;
     assert_int_equal(judge_token(&response), verdict);
@@ -335,7 +335,7 @@ TEST(each_status_of_the_token_endpoint_has_its_verdict) {
   }
 }
 
-TEST(a_failed_token_request_never_changed_a_user) {
+TEST(a_failed_token_request_never_applied_anything) {
   static const enum failure_kind passing[] = {FAILURE_CONNECT, FAILURE_TIMEOUT, FAILURE_TRANSPORT};
   struct failure failure = {.maybe_read = true, .message = "s3cr3t.t0ken broken"};
   for (size_t i = 0; i < COUNT(passing); i++) {
@@ -349,7 +349,7 @@ TEST(a_failed_token_request_never_changed_a_user) {
   assert_int_equal(error.kind, ERROR_TRANSPORT);
 }
 
-TEST(a_pause_is_anything_up_to_a_range_that_doubles_to_twenty_seconds_and_never_zero) {
+TEST(a_pause_is_random_within_a_range_that_doubles_up_to_twenty_seconds_and_never_zero) {
   static const double ranges[] = {0.25, 0.5, 1, 2, 4, 8, 16, 20, 20, 20};
   uint64_t random = 0x9E3779B97F4A7C15;
   for (int number = 0; number < (int)COUNT(ranges); number++) {
@@ -367,7 +367,7 @@ TEST(a_pause_is_anything_up_to_a_range_that_doubles_to_twenty_seconds_and_never_
   assert_true(retry_pause(1000000000, &random) <= 20);
 }
 
-TEST(two_generators_that_begin_alike_pause_alike) {
+TEST(two_generators_with_the_same_seed_give_the_same_pauses) {
   uint64_t one = 1, other = 1;
   for (int i = 0; i < 100; i++) assert_seconds(retry_pause(i, &one), retry_pause(i, &other));
   assert_true(one != 0);
@@ -384,7 +384,7 @@ TEST(only_a_write_that_may_have_been_read_may_have_been_applied) {
   assert_false(error.maybe_applied);
 }
 
-TEST(a_failure_that_repeats_the_token_does_not_get_it_into_the_error) {
+TEST(a_token_that_a_failure_repeats_is_not_in_the_error) {
   struct failure failure = {.kind = FAILURE_TOKEN, .message = "no s3cr3t.t0ken,\ns3cr3t.t0ken!"};
   assert_int_equal(retry_failure(removing(), &failure, text_of(TOKEN), &error), RETRY_GIVE_UP);
   assert_string_equal(error.message, "no [secret], [secret]!");
@@ -396,33 +396,33 @@ int test_retry(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_expected_status_is_success_whatever_the_body),
       cmocka_unit_test(a_list_is_success_only_with_its_items),
-      cmocka_unit_test(a_list_that_is_no_json_object_is_told_apart_from_html),
-      cmocka_unit_test(an_object_is_success_only_where_it_is_one),
-      cmocka_unit_test(an_array_is_success_only_where_it_is_one),
-      cmocka_unit_test(what_the_api_says_about_an_error_is_quoted),
+      cmocka_unit_test(a_list_that_is_not_a_json_object_is_distinguished_from_html),
+      cmocka_unit_test(an_object_is_success_only_where_one_is_expected),
+      cmocka_unit_test(an_array_is_success_only_where_one_is_expected),
+      cmocka_unit_test(the_apis_error_message_is_quoted),
       cmocka_unit_test(a_400_for_the_body_is_an_api_error),
-      cmocka_unit_test(a_400_whose_code_is_bearer_is_about_the_token),
-      cmocka_unit_test(a_401_is_about_the_token),
+      cmocka_unit_test(a_400_with_the_code_bearer_is_a_token_error),
+      cmocka_unit_test(a_401_is_a_token_error),
       cmocka_unit_test(a_403_a_404_a_409_and_a_413_are_api_errors_that_changed_nothing),
-      cmocka_unit_test(a_429_is_a_limit_and_tells_when_to_come_again),
-      cmocka_unit_test(a_408_and_every_5xx_leave_open_whether_a_write_was_applied),
-      cmocka_unit_test(a_status_without_words_of_its_own_gets_the_usual_ones),
-      cmocka_unit_test(an_html_page_is_called_one),
-      cmocka_unit_test(a_code_beside_an_html_page_is_kept),
-      cmocka_unit_test(another_2xx_is_no_success_and_leaves_open_what_happened),
-      cmocka_unit_test(a_redirect_is_not_what_the_api_answers),
-      cmocka_unit_test(a_tenant_that_repeats_the_token_does_not_get_it_into_the_error),
+      cmocka_unit_test(a_429_is_a_limit_error_with_a_retry_time),
+      cmocka_unit_test(after_a_408_or_5xx_a_write_may_have_been_applied),
+      cmocka_unit_test(a_status_without_a_message_gets_the_default_message),
+      cmocka_unit_test(an_html_page_is_reported_as_html),
+      cmocka_unit_test(an_error_code_beside_an_html_page_is_kept),
+      cmocka_unit_test(another_2xx_is_not_success_and_the_write_may_have_been_applied),
+      cmocka_unit_test(a_redirect_is_a_protocol_error),
+      cmocka_unit_test(a_token_that_the_tenant_repeats_is_not_in_the_error),
       cmocka_unit_test(each_kind_of_failure_has_its_kind_of_error_and_its_verdict),
       cmocka_unit_test(each_status_has_its_verdict),
-      cmocka_unit_test(a_retry_after_reaches_the_error_of_every_status),
-      cmocka_unit_test(a_retry_after_that_is_absurd_is_not_repeated),
-      cmocka_unit_test(a_token_request_succeeds_with_a_200_and_a_token_alone),
+      cmocka_unit_test(the_error_of_every_status_has_the_retry_after),
+      cmocka_unit_test(an_absurd_retry_after_is_not_in_the_error),
+      cmocka_unit_test(a_token_request_succeeds_only_with_a_200_and_a_token),
       cmocka_unit_test(each_status_of_the_token_endpoint_has_its_verdict),
-      cmocka_unit_test(a_failed_token_request_never_changed_a_user),
-      cmocka_unit_test(a_pause_is_anything_up_to_a_range_that_doubles_to_twenty_seconds_and_never_zero),
-      cmocka_unit_test(two_generators_that_begin_alike_pause_alike),
+      cmocka_unit_test(a_failed_token_request_never_applied_anything),
+      cmocka_unit_test(a_pause_is_random_within_a_range_that_doubles_up_to_twenty_seconds_and_never_zero),
+      cmocka_unit_test(two_generators_with_the_same_seed_give_the_same_pauses),
       cmocka_unit_test(only_a_write_that_may_have_been_read_may_have_been_applied),
-      cmocka_unit_test(a_failure_that_repeats_the_token_does_not_get_it_into_the_error),
+      cmocka_unit_test(a_token_that_a_failure_repeats_is_not_in_the_error),
   };
   return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Calls of a client that shares its tokens with clients elsewhere: they ask before they fetch. */
+/* Calls of a client that shares its tokens with clients elsewhere: a call asks for a shared token before it fetches. */
 #include <math.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ static void shares(struct call *sharing, const char *token, double expires_in, d
   if (*token) assert_seconds(told, expires_in);
 }
 
-/* Asks, is allowed to fetch, and fetches. */
+/* The call asks, may fetch, and fetches. */
 static void ask_and_fetch(struct call *asking, const char *token, double expires_in, double now) {
   asks_at(asking, now);
   call_fetch(asking);
@@ -48,13 +48,13 @@ TEST(one_call_asks_for_a_shared_token_while_the_others_wait) {
   assert_null(client.token.fetcher);
 }
 
-TEST(a_call_that_is_allowed_to_fetches_a_token_and_shares_it) {
+TEST(a_call_that_may_fetch_fetches_a_token_and_shares_it) {
   ask_and_fetch(&call, "s3cr3t-1", 100, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN);
   succeed_at(&call, BEGIN);
 }
 
-TEST(a_call_is_not_allowed_to_fetch_when_it_did_not_ask) {
+TEST(a_call_that_did_not_ask_may_not_fetch) {
   call_fetch(&call);
   asks_at(&call, BEGIN);
   open_crowd();
@@ -63,17 +63,17 @@ TEST(a_call_is_not_allowed_to_fetch_when_it_did_not_ask) {
   assert_false(crowd[0].may_fetch);
 }
 
-TEST(a_token_that_is_fetched_elsewhere_is_asked_for_again_later) {
+TEST(a_call_asks_again_later_for_a_token_that_is_fetched_elsewhere) {
   open_crowd();
   asks_at(&call, BEGIN);
   call_defer(&call, 0.5, BEGIN);
   assert_waits(&call, 0.5, BEGIN);
   assert_waits(&crowd[0], 0.25, BEGIN + 0.25);
-  asks_at(&crowd[0], BEGIN + 0.5); /* whoever comes first */
+  asks_at(&crowd[0], BEGIN + 0.5); /* the first call that comes */
   assert_waits(&call, 0.1, BEGIN + 0.5);
 }
 
-TEST(a_call_that_was_put_off_past_its_deadline_tells_why) {
+TEST(a_call_that_was_put_off_past_its_deadline_reports_why) {
   asks_at(&call, BEGIN);
   call_defer(&call, 2 * TIMEOUT, BEGIN);
   assert_int_equal(call_next(&call, BEGIN), CALL_DONE);
@@ -81,19 +81,19 @@ TEST(a_call_that_was_put_off_past_its_deadline_tells_why) {
   assert_string_equal(call.error.message, "a token was being fetched elsewhere, and has not come");
 }
 
-TEST(a_call_that_is_put_off_goes_on_with_a_token_that_lives) {
+TEST(a_call_that_is_put_off_continues_with_a_valid_token) {
   ask_and_fetch(&call, "s3cr3t-1", 1000, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN);
   succeed_at(&call, BEGIN);
   open_crowd();
-  asks_at(&crowd[0], BEGIN + 950); /* in its last 100 seconds */
+  asks_at(&crowd[0], BEGIN + 950); /* in the token's last 100 seconds */
   call_defer(&crowd[0], 1, BEGIN + 950);
   send_with(&crowd[0], "s3cr3t-1", BEGIN + 950);
   send_with(&crowd[1], "s3cr3t-1", BEGIN + 950);
   asks_at(&crowd[2], BEGIN + 951);
 }
 
-TEST(the_token_that_is_there_is_no_news) {
+TEST(sharing_the_current_token_again_changes_nothing) {
   ask_and_fetch(&call, "s3cr3t-1", 1000, BEGIN);
   open_crowd();
   asks_at(&crowd[0], BEGIN + 950);
@@ -102,7 +102,7 @@ TEST(the_token_that_is_there_is_no_news) {
   send_with(&crowd[0], "s3cr3t-2", BEGIN + 950);
 }
 
-TEST(a_token_that_the_tenant_did_not_take_is_no_news) {
+TEST(a_shared_token_that_the_tenant_refused_is_not_used_again) {
   asks_at(&call, BEGIN);
   offer(&call, "s3cr3t-1", DAY, true, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN);
@@ -117,7 +117,7 @@ TEST(a_token_that_the_tenant_did_not_take_is_no_news) {
   succeed_at(&call, BEGIN);
 }
 
-TEST(what_is_no_token_is_no_news_and_ends_nothing) {
+TEST(an_invalid_shared_token_is_ignored_and_fails_no_call) {
   asks_at(&call, BEGIN);
   offer(&call, "bad\n", DAY, false, BEGIN);
   offer(&call, "", DAY, false, BEGIN);
@@ -125,7 +125,7 @@ TEST(what_is_no_token_is_no_news_and_ends_nothing) {
   fetch_at(&call, BEGIN);
 }
 
-TEST(a_fetch_ahead_of_time_that_fails_is_told_too) {
+TEST(an_early_fetch_that_fails_is_reported_too) {
   ask_and_fetch(&call, "s3cr3t-1", 1000, BEGIN);
   open_crowd();
   asks_at(&crowd[0], BEGIN + 930);
@@ -136,7 +136,7 @@ TEST(a_fetch_ahead_of_time_that_fails_is_told_too) {
   send_with(&crowd[0], "s3cr3t-1", BEGIN + 930);
 }
 
-TEST(a_fetch_that_is_tried_again_is_not_asked_for_again) {
+TEST(a_retried_fetch_does_not_ask_again) {
   asks_at(&call, BEGIN);
   call_fetch(&call);
   fetch_at(&call, BEGIN);
@@ -165,14 +165,14 @@ TEST(an_asker_that_is_canceled_is_followed_by_another) {
   asks_at(&crowd[0], BEGIN);
 }
 
-TEST(an_asker_that_nobody_drives_any_more_is_followed_by_another) {
+TEST(an_asker_that_is_no_longer_driven_is_followed_by_another) {
   open_crowd();
   asks_at(&call, BEGIN);
   assert_waits(&crowd[0], 0.1, BEGIN);
   asks_at(&crowd[1], BEGIN + 61);
 }
 
-TEST(a_fetch_that_the_tenant_refuses_ends_the_call_and_those_that_wait) {
+TEST(a_fetch_that_the_tenant_refuses_fails_the_call_and_the_waiting_ones) {
   open_crowd();
   asks_at(&call, BEGIN);
   call_fetch(&call);
@@ -184,11 +184,11 @@ TEST(a_fetch_that_the_tenant_refuses_ends_the_call_and_those_that_wait) {
   assert_int_equal(crowd[0].error.kind, ERROR_TOKEN);
 }
 
-TEST(a_leave_to_fetch_that_was_not_used_does_not_last) {
+TEST(an_unused_approval_to_fetch_ends_when_a_token_arrives) {
   open_crowd();
   asks_at(&call, BEGIN);
   call_fetch(&call);
-  offer(&crowd[0], "s3cr3t-1", DAY, true, BEGIN); /* it has come from elsewhere after all */
+  offer(&crowd[0], "s3cr3t-1", DAY, true, BEGIN); /* the token has arrived from elsewhere meanwhile */
   send_with(&call, "s3cr3t-1", BEGIN);
   feed_status(401);
   asks_at(&call, BEGIN);
@@ -197,21 +197,21 @@ TEST(a_leave_to_fetch_that_was_not_used_does_not_last) {
 int test_share(void) {
   const struct CMUnitTest tests[] = {
       SHARING(one_call_asks_for_a_shared_token_while_the_others_wait),
-      SHARING(a_call_that_is_allowed_to_fetches_a_token_and_shares_it),
-      SHARING(a_call_is_not_allowed_to_fetch_when_it_did_not_ask),
-      SHARING(a_token_that_is_fetched_elsewhere_is_asked_for_again_later),
-      SHARING(a_call_that_was_put_off_past_its_deadline_tells_why),
-      SHARING(a_call_that_is_put_off_goes_on_with_a_token_that_lives),
-      SHARING(the_token_that_is_there_is_no_news),
-      SHARING(a_token_that_the_tenant_did_not_take_is_no_news),
-      SHARING(what_is_no_token_is_no_news_and_ends_nothing),
-      SHARING(a_fetch_ahead_of_time_that_fails_is_told_too),
-      SHARING(a_fetch_that_is_tried_again_is_not_asked_for_again),
+      SHARING(a_call_that_may_fetch_fetches_a_token_and_shares_it),
+      SHARING(a_call_that_did_not_ask_may_not_fetch),
+      SHARING(a_call_asks_again_later_for_a_token_that_is_fetched_elsewhere),
+      SHARING(a_call_that_was_put_off_past_its_deadline_reports_why),
+      SHARING(a_call_that_is_put_off_continues_with_a_valid_token),
+      SHARING(sharing_the_current_token_again_changes_nothing),
+      SHARING(a_shared_token_that_the_tenant_refused_is_not_used_again),
+      SHARING(an_invalid_shared_token_is_ignored_and_fails_no_call),
+      SHARING(an_early_fetch_that_fails_is_reported_too),
+      SHARING(a_retried_fetch_does_not_ask_again),
       SHARING(a_quota_that_is_used_up_ends_the_fetch),
       SHARING(an_asker_that_is_canceled_is_followed_by_another),
-      SHARING(an_asker_that_nobody_drives_any_more_is_followed_by_another),
-      SHARING(a_fetch_that_the_tenant_refuses_ends_the_call_and_those_that_wait),
-      SHARING(a_leave_to_fetch_that_was_not_used_does_not_last),
+      SHARING(an_asker_that_is_no_longer_driven_is_followed_by_another),
+      SHARING(a_fetch_that_the_tenant_refuses_fails_the_call_and_the_waiting_ones),
+      SHARING(an_unused_approval_to_fetch_ends_when_a_token_arrives),
   };
   return cmocka_run_group_tests_name("share", tests, NULL, NULL);
 }

@@ -27,31 +27,31 @@ static int close_token(void **state) {
   return 0;
 }
 
-TEST(a_new_token_is_empty_and_dead) {
+TEST(a_new_token_is_empty_and_not_valid) {
   assert_text(token_value(&token), "");
   assert_false(token_lives(&token, 0));
 }
 
-TEST(a_given_token_is_kept_byte_by_byte) {
+TEST(a_given_token_is_copied_byte_by_byte) {
   assert_true(token_give(&token, TEXT("a.s3cr3t-token_~+/="), 0, HUGE_VAL, &error));
   assert_text(token_value(&token), "a.s3cr3t-token_~+/=");
   assert_true(token_lives(&token, 1e15));
 }
 
-TEST(the_copy_of_a_token_has_no_byte_to_spare) {
+TEST(the_copy_of_a_token_is_exactly_as_long_as_the_token) {
   assert_true(token_give(&token, TEXT("s3cr3t"), 0, HUGE_VAL, &error));
   assert_int_equal(memory.block_count, 1);
   assert_int_equal(memory.blocks[0].size, 6);
 }
 
-TEST(a_token_lives_from_when_it_was_asked_for_until_it_expires_and_stays_a_secret_after) {
+TEST(a_token_is_valid_from_its_request_until_it_expires_and_stays_a_secret) {
   assert_true(token_give(&token, TEXT("s3cr3t"), 1000, 100, &error));
   assert_true(token_lives(&token, 1099.999));
   assert_false(token_lives(&token, 1100));
   assert_text(token_value(&token), "s3cr3t");
 }
 
-TEST(a_later_token_replaces_the_one_before_which_is_wiped) {
+TEST(a_new_token_replaces_the_old_one_which_is_wiped) {
   assert_true(token_give(&token, TEXT("s3cr3t"), 0, 100, &error));
   assert_true(token_give(&token, TEXT("other"), 0, 200, &error));
   assert_int_equal(memory.block_count, 1);
@@ -69,7 +69,7 @@ TEST(a_closed_token_is_wiped_and_can_be_closed_again) {
   assert_text(token_value(&token), "");
 }
 
-/* The value is refused, the message does not repeat it, and the token from before stays. */
+/* Checks that the value is refused, that the message does not repeat it, and that the old token stays. */
 static void check_refused(struct text value, const char *message) {
   assert_true(token_give(&token, TEXT("before"), 0, HUGE_VAL, &error));
   assert_false(token_give(&token, value, 0, 5, &error));
@@ -83,7 +83,7 @@ TEST(an_empty_token_is_refused) {
   check_refused(TEXT(""), "token: at least 1 character expected, got none");
 }
 
-TEST(a_token_that_would_end_its_header_is_refused) {
+TEST(a_token_with_a_line_end_is_refused) {
   check_refused(TEXT("s3cr3t\r"), "character 7 is not");
   check_refused(TEXT("s3cr3t\nX-Evil: 1"), "character 7 is not");
   check_refused(TEXT("s3cr3t\0tail"), "character 7 is not");
@@ -96,19 +96,19 @@ TEST(a_token_with_spaces_tabs_or_delete_is_refused) {
   check_refused(TEXT("s3cr3t\x7f"), "character 7 is not");
 }
 
-TEST(a_token_beyond_ascii_is_refused) {
+TEST(a_token_outside_ascii_is_refused) {
   check_refused(TEXT("s3cr3t\u00e9"), "character 7 is not");
   check_refused(TEXT("\xff"), "character 1 is not");
 }
 
-TEST(every_printable_ascii_character_is_taken) {
+TEST(every_printable_ascii_character_is_accepted) {
   char value['~' - '!' + 1];
   for (size_t i = 0; i < sizeof value; i++) value[i] = (char)('!' + i);
   assert_true(token_give(&token, (struct text){.data = value, .length = sizeof value}, 0, HUGE_VAL, &error));
   assert_memory_equal(token_value(&token).data, value, sizeof value);
 }
 
-TEST(the_longest_token_is_taken_and_a_longer_one_refused) {
+TEST(the_longest_token_is_accepted_and_a_longer_one_refused) {
   struct text value = text_repeat("x", LONGEST + 1);
   check_refused(value, "at most 16384 characters expected, got 16385");
   value.length = LONGEST;
@@ -124,7 +124,7 @@ TEST(a_token_can_be_given_to_itself) {
   assert_true(token_lives(&token, 15));
 }
 
-TEST(without_memory_the_token_from_before_stays) {
+TEST(without_memory_the_old_token_stays) {
   assert_true(token_give(&token, TEXT("before"), 0, HUGE_VAL, &error));
   memory.fail_at = memory.requests + 1;
   assert_false(token_give(&token, TEXT("after"), 0, HUGE_VAL, &error));
@@ -132,7 +132,7 @@ TEST(without_memory_the_token_from_before_stays) {
   assert_text(token_value(&token), "before");
 }
 
-/* --- the life of a fetched token. Callers are known by their addresses alone. */
+/* --- the life of a fetched token. A caller is identified by its address alone. */
 
 enum { CALLERS = 4 };
 
@@ -140,7 +140,7 @@ static char callers[CALLERS];
 static unsigned long awaited[CALLERS];
 static double pause;
 
-/* When the token of most tests was asked for, and how long it lives, in seconds. */
+/* When most tests request their token, and its lifetime, in seconds. */
 static const double BORN = 1000;
 static const double DAY = 86400;
 
@@ -164,7 +164,7 @@ static void give(double expires_in) {
   assert_true(token_give(&token, TEXT("s3cr3t"), BORN, expires_in, &error));
 }
 
-/* The caller, which is the fetcher, brings a token that it asked for at that time. */
+/* The caller, which is the fetcher, delivers a token that it requested at that time. */
 static void bring(int caller, double asked_at, double expires_in) {
   assert_true(token_give(&token, TEXT("s3cr3t-t00"), asked_at, expires_in, &error));
   assert_true(token_release(&token, &callers[caller]));
@@ -176,7 +176,7 @@ static void fail_fetch(bool refused, double retry_after, double now) {
   token_fetch_failed(&token, token.fetcher, &failure, refused, retry_after, now);
 }
 
-TEST(a_cold_token_is_fetched_by_the_first_and_awaited_by_the_others) {
+TEST(a_missing_token_is_fetched_by_the_first_caller_and_awaited_by_the_others) {
   assert_step(0, BORN, TOKEN_FETCH);
   assert_pause(1, BORN, 0.1);
   assert_pause(2, BORN + 1, 0.1);
@@ -184,7 +184,7 @@ TEST(a_cold_token_is_fetched_by_the_first_and_awaited_by_the_others) {
   for (int i = 0; i < CALLERS; i++) assert_step(i, BORN + 1, TOKEN_READY);
 }
 
-TEST(a_fetcher_that_asks_again_goes_on_fetching) {
+TEST(a_fetcher_that_asks_again_continues_to_fetch) {
   assert_step(0, BORN, TOKEN_FETCH);
   assert_step(0, BORN + 40, TOKEN_FETCH);
   assert_int_equal(token.fetches, 1);
@@ -192,7 +192,7 @@ TEST(a_fetcher_that_asks_again_goes_on_fetching) {
   assert_step(1, BORN + 100, TOKEN_FETCH);
 }
 
-TEST(a_fetcher_that_lets_go_is_followed_by_the_next_that_asks) {
+TEST(a_fetcher_that_gives_up_is_followed_by_the_next_that_asks) {
   assert_step(0, BORN, TOKEN_FETCH);
   assert_step(1, BORN, TOKEN_WAIT);
   assert_true(token_release(&token, &callers[0]));
@@ -200,7 +200,7 @@ TEST(a_fetcher_that_lets_go_is_followed_by_the_next_that_asks) {
   assert_step(2, BORN, TOKEN_WAIT);
 }
 
-TEST(only_the_fetcher_can_let_go) {
+TEST(only_the_fetcher_can_give_up) {
   assert_false(token_release(&token, &callers[0]));
   assert_step(0, BORN, TOKEN_FETCH);
   assert_false(token_release(&token, &callers[1]));
@@ -209,7 +209,7 @@ TEST(only_the_fetcher_can_let_go) {
   assert_false(token_release(&token, &callers[0]));
 }
 
-TEST(a_fetcher_that_is_silent_for_a_minute_is_taken_for_dead) {
+TEST(a_fetcher_that_is_silent_for_a_minute_is_presumed_dead) {
   assert_step(0, BORN, TOKEN_FETCH);
   assert_step(1, BORN + 59.999, TOKEN_WAIT);
   assert_step(1, BORN + 60, TOKEN_FETCH);
@@ -218,7 +218,7 @@ TEST(a_fetcher_that_is_silent_for_a_minute_is_taken_for_dead) {
   assert_false(token_release(&token, &callers[0]));
 }
 
-TEST(a_token_of_a_day_is_refreshed_by_one_fifteen_minutes_ahead_and_used_by_the_others) {
+TEST(a_token_that_lives_a_day_is_refreshed_by_one_caller_15_minutes_early_and_used_by_the_others) {
   give(DAY);
   assert_step(0, BORN + DAY - 900.001, TOKEN_READY);
   assert_step(0, BORN + DAY - 900, TOKEN_FETCH);
@@ -230,14 +230,14 @@ TEST(a_token_of_a_day_is_refreshed_by_one_fifteen_minutes_ahead_and_used_by_the_
   assert_step(1, BORN + 2 * DAY - 1800, TOKEN_FETCH);
 }
 
-TEST(a_token_of_an_hour_is_refreshed_a_tenth_of_its_life_ahead) {
+TEST(a_token_that_lives_an_hour_is_refreshed_a_tenth_of_its_life_early) {
   give(3600);
   assert_step(0, BORN + 3239.999, TOKEN_READY);
   assert_step(0, BORN + 3240, TOKEN_FETCH);
   assert_step(1, BORN + 3240, TOKEN_READY);
 }
 
-TEST(a_refresh_that_failed_is_tried_again_thirty_seconds_later_and_fails_nobody) {
+TEST(a_failed_refresh_is_retried_after_thirty_seconds_and_no_caller_fails) {
   double start = BORN + DAY - 900;
   give(DAY);
   assert_step(0, start, TOKEN_FETCH);
@@ -248,7 +248,7 @@ TEST(a_refresh_that_failed_is_tried_again_thirty_seconds_later_and_fails_nobody)
   assert_step(2, start + 35, TOKEN_READY);
 }
 
-TEST(a_refresh_that_was_refused_fails_nobody_while_the_token_lives) {
+TEST(no_caller_fails_after_a_refused_refresh_while_the_token_is_valid) {
   double start = BORN + DAY - 900;
   give(DAY);
   assert_step(0, start, TOKEN_FETCH);
@@ -257,7 +257,7 @@ TEST(a_refresh_that_was_refused_fails_nobody_while_the_token_lives) {
   assert_step(1, start + 35, TOKEN_FETCH);
 }
 
-TEST(a_refresh_after_a_429_waits_as_long_as_it_was_told) {
+TEST(a_refresh_after_a_429_waits_as_long_as_the_429_says) {
   double start = BORN + DAY - 900;
   give(DAY);
   assert_step(0, start, TOKEN_FETCH);
@@ -266,7 +266,7 @@ TEST(a_refresh_after_a_429_waits_as_long_as_it_was_told) {
   assert_step(1, start + 120, TOKEN_FETCH);
 }
 
-TEST(within_a_minute_of_its_end_a_token_is_renewed_first) {
+TEST(a_token_is_renewed_before_use_within_a_minute_of_its_expiry) {
   give(DAY);
   assert_step(0, BORN + DAY - 60, TOKEN_FETCH);
   assert_pause(1, BORN + DAY - 60, 0.1);
@@ -276,14 +276,14 @@ TEST(within_a_minute_of_its_end_a_token_is_renewed_first) {
   assert_step(2, BORN + DAY - 50, TOKEN_READY);
 }
 
-TEST(those_who_went_on_with_a_token_wait_from_its_last_minute_on) {
+TEST(callers_that_went_on_with_a_token_wait_once_its_last_minute_begins) {
   give(DAY);
   assert_step(0, BORN + DAY - 61, TOKEN_FETCH);
   assert_step(1, BORN + DAY - 60.001, TOKEN_READY);
   assert_step(1, BORN + DAY - 60, TOKEN_WAIT);
 }
 
-TEST(a_renewal_that_failed_lets_all_go_on_with_the_token_while_it_lives) {
+TEST(after_a_failed_renewal_all_callers_continue_with_the_token_while_it_is_valid) {
   double start = BORN + DAY - 50;
   give(DAY);
   assert_step(0, start, TOKEN_FETCH);
@@ -293,7 +293,7 @@ TEST(a_renewal_that_failed_lets_all_go_on_with_the_token_while_it_lives) {
   assert_step(2, start + 31, TOKEN_FETCH);
 }
 
-TEST(a_silent_fetcher_of_a_refresh_is_followed_by_another) {
+TEST(a_silent_refreshing_caller_is_followed_by_another) {
   double start = BORN + DAY - 900;
   give(DAY);
   assert_step(0, start, TOKEN_FETCH);
@@ -301,27 +301,27 @@ TEST(a_silent_fetcher_of_a_refresh_is_followed_by_another) {
   assert_step(1, start + 60, TOKEN_FETCH);
 }
 
-TEST(a_token_of_a_minute_is_renewed_in_its_last_six_seconds) {
+TEST(a_token_that_lives_a_minute_is_renewed_in_its_last_six_seconds) {
   give(60);
   assert_step(0, BORN + 53.999, TOKEN_READY);
   assert_step(0, BORN + 54, TOKEN_FETCH);
   assert_step(1, BORN + 54, TOKEN_WAIT);
 }
 
-TEST(a_token_of_a_second_is_used_for_nine_tenths_of_it) {
+TEST(a_token_that_lives_a_second_is_used_for_nine_tenths_of_it) {
   give(1);
   assert_step(0, BORN + 0.875, TOKEN_READY);
   assert_step(0, BORN + 0.90625, TOKEN_FETCH);
 }
 
-TEST(a_token_that_does_not_say_when_it_expires_is_never_refreshed) {
+TEST(a_token_without_an_expiry_time_is_never_refreshed) {
   give(HUGE_VAL);
   assert_step(0, BORN, TOKEN_READY);
   assert_step(0, BORN + 1000 * DAY, TOKEN_READY);
   assert_int_equal(token.fetches, 0);
 }
 
-TEST(a_refusal_is_shared_by_all_who_waited_and_by_all_who_come_within_thirty_seconds) {
+TEST(a_refusal_fails_all_waiting_callers_and_all_new_ones_within_thirty_seconds) {
   assert_step(0, BORN, TOKEN_FETCH);
   assert_step(1, BORN, TOKEN_WAIT);
   assert_step(2, BORN + 1, TOKEN_WAIT);
@@ -335,7 +335,7 @@ TEST(a_refusal_is_shared_by_all_who_waited_and_by_all_who_come_within_thirty_sec
   assert_step(3, BORN + 32, TOKEN_FETCH);
 }
 
-TEST(a_failure_is_shared_by_all_who_waited_and_the_next_to_come_tries_again) {
+TEST(a_failure_fails_all_waiting_callers_and_the_next_caller_fetches_again) {
   assert_step(0, BORN, TOKEN_FETCH);
   assert_step(1, BORN, TOKEN_WAIT);
   assert_step(2, BORN, TOKEN_WAIT);
@@ -345,7 +345,7 @@ TEST(a_failure_is_shared_by_all_who_waited_and_the_next_to_come_tries_again) {
   assert_step(3, BORN + 2.5, TOKEN_FETCH);
 }
 
-TEST(those_who_waited_through_a_change_of_fetchers_share_the_failure_of_the_last) {
+TEST(callers_that_waited_through_a_change_of_fetchers_get_the_failure_of_the_last) {
   assert_step(0, BORN, TOKEN_FETCH);
   assert_step(2, BORN, TOKEN_WAIT);
   assert_true(token_release(&token, &callers[0]));
@@ -354,7 +354,7 @@ TEST(those_who_waited_through_a_change_of_fetchers_share_the_failure_of_the_last
   assert_step(2, BORN + 2, TOKEN_REFUSED);
 }
 
-TEST(after_a_429_nobody_fetches_before_the_time_that_was_told) {
+TEST(after_a_429_no_caller_fetches_before_the_given_time) {
   assert_step(0, BORN, TOKEN_FETCH);
   fail_fetch(false, 12, BORN + 1);
   assert_pause(1, BORN + 1, 12);
@@ -363,7 +363,7 @@ TEST(after_a_429_nobody_fetches_before_the_time_that_was_told) {
   assert_step(2, BORN + 13, TOKEN_WAIT);
 }
 
-TEST(a_token_that_came_after_a_refusal_ends_it) {
+TEST(a_token_that_arrives_after_a_refusal_ends_the_refusal) {
   assert_step(0, BORN, TOKEN_FETCH);
   fail_fetch(true, -1, BORN);
   assert_true(token_give(&token, TEXT("s3cr3t"), BORN, 10, &error));
@@ -380,7 +380,7 @@ TEST(a_dropped_token_is_fetched_again_at_once) {
   assert_step(1, BORN, TOKEN_WAIT);
 }
 
-TEST(only_the_token_that_was_not_taken_is_dropped) {
+TEST(only_the_token_that_the_tenant_refused_is_dropped) {
   give(DAY);
   assert_true(token_drop(&token, TEXT("s3cr3")));
   assert_true(token_drop(&token, TEXT("s3cr3t2")));
@@ -398,7 +398,7 @@ TEST(a_given_token_cannot_be_dropped) {
   assert_step(0, BORN, TOKEN_READY);
 }
 
-TEST(a_host_is_asked_by_everybody_until_it_gave_a_token_and_again_when_it_ends) {
+TEST(every_caller_asks_the_host_until_it_gives_a_token_and_again_when_that_expires) {
   token_open(&token, TOKEN_HOST, memory_allocator(&memory));
   assert_step(0, BORN, TOKEN_ASK);
   assert_step(1, BORN, TOKEN_ASK);
@@ -416,7 +416,7 @@ TEST(a_closed_token_has_no_fetcher) {
   assert_false(token_release(&token, &callers[0]));
 }
 
-TEST(a_renewal_that_failed_once_is_not_held_against_the_next) {
+TEST(a_failed_renewal_does_not_affect_the_next_one) {
   double start = BORN + DAY - 50;
   give(DAY);
   assert_step(0, start, TOKEN_FETCH);
@@ -426,7 +426,7 @@ TEST(a_renewal_that_failed_once_is_not_held_against_the_next) {
   assert_step(1, start + 31, TOKEN_FETCH);
 }
 
-TEST(those_who_waited_for_a_fetch_that_is_put_off_fetch_when_its_time_has_come) {
+TEST(callers_that_waited_for_a_postponed_fetch_fetch_when_it_is_due) {
   assert_step(0, BORN, TOKEN_FETCH);
   assert_step(1, BORN, TOKEN_WAIT);
   assert_step(2, BORN, TOKEN_WAIT);
@@ -436,7 +436,7 @@ TEST(those_who_waited_for_a_fetch_that_is_put_off_fetch_when_its_time_has_come) 
   assert_step(2, BORN + 13, TOKEN_WAIT);
 }
 
-TEST(a_refresh_is_tried_again_after_thirty_seconds_even_where_the_tenant_says_at_once) {
+TEST(a_refresh_is_retried_after_thirty_seconds_even_if_the_tenant_says_at_once) {
   double start = BORN + DAY - 900;
   give(DAY);
   assert_step(0, start, TOKEN_FETCH);
@@ -445,7 +445,7 @@ TEST(a_refresh_is_tried_again_after_thirty_seconds_even_where_the_tenant_says_at
   assert_step(1, start + 29.999, TOKEN_READY);
 }
 
-TEST(a_refusal_holds_for_thirty_seconds_even_where_the_tenant_says_at_once) {
+TEST(a_refusal_lasts_thirty_seconds_even_if_the_tenant_says_at_once) {
   assert_step(0, BORN, TOKEN_FETCH);
   fail_fetch(true, 0, BORN);
   assert_step(1, BORN + 29.999, TOKEN_REFUSED);
@@ -455,51 +455,51 @@ TEST(a_refusal_holds_for_thirty_seconds_even_where_the_tenant_says_at_once) {
 
 int test_token(void) {
   static const struct CMUnitTest tests[] = {
-      WITH_TOKEN(a_new_token_is_empty_and_dead),
-      WITH_TOKEN(a_given_token_is_kept_byte_by_byte),
-      WITH_TOKEN(the_copy_of_a_token_has_no_byte_to_spare),
-      WITH_TOKEN(a_token_lives_from_when_it_was_asked_for_until_it_expires_and_stays_a_secret_after),
-      WITH_TOKEN(a_later_token_replaces_the_one_before_which_is_wiped),
+      WITH_TOKEN(a_new_token_is_empty_and_not_valid),
+      WITH_TOKEN(a_given_token_is_copied_byte_by_byte),
+      WITH_TOKEN(the_copy_of_a_token_is_exactly_as_long_as_the_token),
+      WITH_TOKEN(a_token_is_valid_from_its_request_until_it_expires_and_stays_a_secret),
+      WITH_TOKEN(a_new_token_replaces_the_old_one_which_is_wiped),
       WITH_TOKEN(a_closed_token_is_wiped_and_can_be_closed_again),
       WITH_TOKEN(an_empty_token_is_refused),
-      WITH_TOKEN(a_token_that_would_end_its_header_is_refused),
+      WITH_TOKEN(a_token_with_a_line_end_is_refused),
       WITH_TOKEN(a_token_with_spaces_tabs_or_delete_is_refused),
-      WITH_TOKEN(a_token_beyond_ascii_is_refused),
-      WITH_TOKEN(every_printable_ascii_character_is_taken),
-      WITH_TOKEN(the_longest_token_is_taken_and_a_longer_one_refused),
+      WITH_TOKEN(a_token_outside_ascii_is_refused),
+      WITH_TOKEN(every_printable_ascii_character_is_accepted),
+      WITH_TOKEN(the_longest_token_is_accepted_and_a_longer_one_refused),
       WITH_TOKEN(a_token_can_be_given_to_itself),
-      WITH_TOKEN(without_memory_the_token_from_before_stays),
-      WITH_TOKEN(a_cold_token_is_fetched_by_the_first_and_awaited_by_the_others),
-      WITH_TOKEN(a_fetcher_that_asks_again_goes_on_fetching),
-      WITH_TOKEN(a_fetcher_that_lets_go_is_followed_by_the_next_that_asks),
-      WITH_TOKEN(only_the_fetcher_can_let_go),
-      WITH_TOKEN(a_fetcher_that_is_silent_for_a_minute_is_taken_for_dead),
-      WITH_TOKEN(a_token_of_a_day_is_refreshed_by_one_fifteen_minutes_ahead_and_used_by_the_others),
-      WITH_TOKEN(a_token_of_an_hour_is_refreshed_a_tenth_of_its_life_ahead),
-      WITH_TOKEN(a_refresh_that_failed_is_tried_again_thirty_seconds_later_and_fails_nobody),
-      WITH_TOKEN(a_refresh_that_was_refused_fails_nobody_while_the_token_lives),
-      WITH_TOKEN(a_refresh_after_a_429_waits_as_long_as_it_was_told),
-      WITH_TOKEN(within_a_minute_of_its_end_a_token_is_renewed_first),
-      WITH_TOKEN(those_who_went_on_with_a_token_wait_from_its_last_minute_on),
-      WITH_TOKEN(a_renewal_that_failed_lets_all_go_on_with_the_token_while_it_lives),
-      WITH_TOKEN(a_silent_fetcher_of_a_refresh_is_followed_by_another),
-      WITH_TOKEN(a_token_of_a_minute_is_renewed_in_its_last_six_seconds),
-      WITH_TOKEN(a_token_of_a_second_is_used_for_nine_tenths_of_it),
-      WITH_TOKEN(a_token_that_does_not_say_when_it_expires_is_never_refreshed),
-      WITH_TOKEN(a_refusal_is_shared_by_all_who_waited_and_by_all_who_come_within_thirty_seconds),
-      WITH_TOKEN(a_failure_is_shared_by_all_who_waited_and_the_next_to_come_tries_again),
-      WITH_TOKEN(those_who_waited_through_a_change_of_fetchers_share_the_failure_of_the_last),
-      WITH_TOKEN(after_a_429_nobody_fetches_before_the_time_that_was_told),
-      WITH_TOKEN(a_token_that_came_after_a_refusal_ends_it),
+      WITH_TOKEN(without_memory_the_old_token_stays),
+      WITH_TOKEN(a_missing_token_is_fetched_by_the_first_caller_and_awaited_by_the_others),
+      WITH_TOKEN(a_fetcher_that_asks_again_continues_to_fetch),
+      WITH_TOKEN(a_fetcher_that_gives_up_is_followed_by_the_next_that_asks),
+      WITH_TOKEN(only_the_fetcher_can_give_up),
+      WITH_TOKEN(a_fetcher_that_is_silent_for_a_minute_is_presumed_dead),
+      WITH_TOKEN(a_token_that_lives_a_day_is_refreshed_by_one_caller_15_minutes_early_and_used_by_the_others),
+      WITH_TOKEN(a_token_that_lives_an_hour_is_refreshed_a_tenth_of_its_life_early),
+      WITH_TOKEN(a_failed_refresh_is_retried_after_thirty_seconds_and_no_caller_fails),
+      WITH_TOKEN(no_caller_fails_after_a_refused_refresh_while_the_token_is_valid),
+      WITH_TOKEN(a_refresh_after_a_429_waits_as_long_as_the_429_says),
+      WITH_TOKEN(a_token_is_renewed_before_use_within_a_minute_of_its_expiry),
+      WITH_TOKEN(callers_that_went_on_with_a_token_wait_once_its_last_minute_begins),
+      WITH_TOKEN(after_a_failed_renewal_all_callers_continue_with_the_token_while_it_is_valid),
+      WITH_TOKEN(a_silent_refreshing_caller_is_followed_by_another),
+      WITH_TOKEN(a_token_that_lives_a_minute_is_renewed_in_its_last_six_seconds),
+      WITH_TOKEN(a_token_that_lives_a_second_is_used_for_nine_tenths_of_it),
+      WITH_TOKEN(a_token_without_an_expiry_time_is_never_refreshed),
+      WITH_TOKEN(a_refusal_fails_all_waiting_callers_and_all_new_ones_within_thirty_seconds),
+      WITH_TOKEN(a_failure_fails_all_waiting_callers_and_the_next_caller_fetches_again),
+      WITH_TOKEN(callers_that_waited_through_a_change_of_fetchers_get_the_failure_of_the_last),
+      WITH_TOKEN(after_a_429_no_caller_fetches_before_the_given_time),
+      WITH_TOKEN(a_token_that_arrives_after_a_refusal_ends_the_refusal),
       WITH_TOKEN(a_dropped_token_is_fetched_again_at_once),
-      WITH_TOKEN(only_the_token_that_was_not_taken_is_dropped),
+      WITH_TOKEN(only_the_token_that_the_tenant_refused_is_dropped),
       WITH_TOKEN(a_given_token_cannot_be_dropped),
-      WITH_TOKEN(a_host_is_asked_by_everybody_until_it_gave_a_token_and_again_when_it_ends),
+      WITH_TOKEN(every_caller_asks_the_host_until_it_gives_a_token_and_again_when_that_expires),
       WITH_TOKEN(a_closed_token_has_no_fetcher),
-      WITH_TOKEN(a_renewal_that_failed_once_is_not_held_against_the_next),
-      WITH_TOKEN(those_who_waited_for_a_fetch_that_is_put_off_fetch_when_its_time_has_come),
-      WITH_TOKEN(a_refresh_is_tried_again_after_thirty_seconds_even_where_the_tenant_says_at_once),
-      WITH_TOKEN(a_refusal_holds_for_thirty_seconds_even_where_the_tenant_says_at_once),
+      WITH_TOKEN(a_failed_renewal_does_not_affect_the_next_one),
+      WITH_TOKEN(callers_that_waited_for_a_postponed_fetch_fetch_when_it_is_due),
+      WITH_TOKEN(a_refresh_is_retried_after_thirty_seconds_even_if_the_tenant_says_at_once),
+      WITH_TOKEN(a_refusal_lasts_thirty_seconds_even_if_the_tenant_says_at_once),
   };
   return cmocka_run_group_tests_name("token", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Turmoil: a crowd of calls of one client among answers, failures, cancels and silence in any order. Whatever comes, each call
- * ends by its deadline, and nothing is left of it. */
+/* Turmoil: many calls of one client get responses, failures, cancels and silence in any order. Whatever happens, each
+ * call ends by its deadline and leaks nothing. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static void end_request(struct call *sender, double now) {
   call_feed(sender, &response, now);
 }
 
-/* One call takes a step. */
+/* One call makes a step. */
 static void step(struct call *moving, double now) {
   if (!moving->client) {
     begin_call(moving);
@@ -85,11 +85,11 @@ static void step(struct call *moving, double now) {
       *moving = (struct call){0};
       break;
     case CALL_SHARE:
-    case CALL_AUTHORIZE: fail_msg("a client with a secret needs no help");
+    case CALL_AUTHORIZE: fail_msg("a client with a secret must not ask its host");
   }
 }
 
-/* Nobody fetches who is not there any more, and nobody waits to write. */
+/* Checks that no call that is gone is still the fetcher, or still in a list of writers. */
 static void check_order(void) {
   const void *fetcher = client.token.fetcher;
   bool there = !fetcher;
@@ -102,7 +102,7 @@ static void check_order(void) {
   }
 }
 
-TEST(in_any_turmoil_each_call_ends_by_its_deadline_and_leaves_nothing) {
+TEST(in_any_turmoil_each_call_ends_by_its_deadline_and_leaks_nothing) {
   state_of_chance = 0x9E3779B97F4A7C15;
   for (int round = 0; round < ROUNDS; round++) {
     static const double paces[] = {0.001, 0.02, 0.5};
@@ -133,7 +133,7 @@ TEST(in_any_turmoil_each_call_ends_by_its_deadline_and_leaves_nothing) {
 
 int test_turmoil(void) {
   static const struct CMUnitTest tests[] = {
-      FETCHING(in_any_turmoil_each_call_ends_by_its_deadline_and_leaves_nothing),
+      FETCHING(in_any_turmoil_each_call_ends_by_its_deadline_and_leaks_nothing),
   };
   return cmocka_run_group_tests_name("turmoil", tests, NULL, NULL);
 }

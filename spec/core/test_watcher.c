@@ -1,4 +1,4 @@
-/* The watcher, with real sockets: pairs whose one end is watched, and whose other end the test plays with. */
+/* The watcher, with real socket pairs: one end is watched, the test uses the other. */
 #include "curl/watcher.h"
 
 #include <sys/socket.h>
@@ -46,7 +46,7 @@ static void hear(int pair) {
   assert_int_equal(read(watched[pair], &c, 1), 1);
 }
 
-/* How many sockets have something to do; the first of them is in `first`. */
+/* Returns how many sockets are ready, and the first of them in `first`. */
 static size_t look(struct ready *first) {
   struct ready ready[PAIRS] = {{0}};
   size_t count = watcher_wait(&watcher, 0, ready, PAIRS);
@@ -67,7 +67,7 @@ static void assert_only(int pair, bool readable, bool writable) {
   assert_int_equal(first.write, writable);
 }
 
-TEST(a_socket_is_told_of_when_it_has_what_is_wanted) {
+TEST(a_socket_is_reported_when_a_wanted_event_occurs) {
   assert_true(watcher_want(&watcher, watched[0], true, false));
   assert_quiet();
   say(0);
@@ -80,7 +80,7 @@ TEST(a_socket_is_told_of_when_it_has_what_is_wanted) {
   assert_quiet();
 }
 
-TEST(a_socket_that_is_not_wanted_any_more_is_not_told_of) {
+TEST(a_socket_without_wanted_events_is_not_reported) {
   for (int lasting = 0; lasting < 2; lasting++) {
     if (lasting) assert_true(watcher_add(&watcher, watched[lasting]));
     assert_true(watcher_want(&watcher, watched[lasting], true, false));
@@ -94,7 +94,7 @@ TEST(a_socket_that_is_not_wanted_any_more_is_not_told_of) {
   }
 }
 
-TEST(a_removed_socket_is_not_told_of_and_its_number_can_come_again) {
+TEST(a_removed_socket_is_not_reported_and_its_descriptor_can_be_reused) {
   assert_true(watcher_add(&watcher, watched[0]));
   assert_true(watcher_want(&watcher, watched[0], true, false));
   say(0);
@@ -105,7 +105,7 @@ TEST(a_removed_socket_is_not_told_of_and_its_number_can_come_again) {
   assert_only(0, true, false);
 }
 
-TEST(a_socket_that_was_closed_without_a_word_does_not_stand_in_the_way_of_the_next) {
+TEST(a_socket_closed_without_notice_does_not_block_its_successor) {
   assert_true(watcher_add(&watcher, watched[0]));
   assert_true(watcher_want(&watcher, watched[0], true, false));
   int pair[2], number = watched[0];
@@ -120,7 +120,7 @@ TEST(a_socket_that_was_closed_without_a_word_does_not_stand_in_the_way_of_the_ne
   assert_only(0, true, false);
 }
 
-TEST(a_socket_whose_other_end_is_gone_is_told_of) {
+TEST(a_socket_whose_peer_has_closed_is_reported) {
   struct ready first;
   assert_true(watcher_want(&watcher, watched[0], true, false));
   close(others[0]);
@@ -140,7 +140,7 @@ TEST(any_number_of_sockets_can_be_watched) {
   assert_only(PAIRS - 1, true, false);
 }
 
-TEST(no_more_sockets_are_told_of_than_were_asked_for) {
+TEST(no_more_sockets_are_reported_than_requested) {
   struct ready ready[2];
   for (int i = 0; i < 3; i++) {
     assert_true(watcher_want(&watcher, watched[i], true, false));
@@ -149,7 +149,7 @@ TEST(no_more_sockets_are_told_of_than_were_asked_for) {
   assert_int_equal(watcher_wait(&watcher, 0, ready, 2), 2);
 }
 
-TEST(a_wait_ends_when_something_happens_however_long_it_may_last) {
+TEST(a_wait_ends_as_soon_as_an_event_occurs) {
   struct ready ready;
   assert_true(watcher_want(&watcher, watched[0], true, false));
   pid_t child = fork();
@@ -161,14 +161,14 @@ TEST(a_wait_ends_when_something_happens_however_long_it_may_last) {
   waitpid(child, NULL, 0);
 }
 
-TEST(sockets_that_room_was_made_for_need_no_memory) {
+TEST(sockets_within_the_reserved_capacity_need_no_memory) {
   assert_true(watcher_reserve(&watcher, PAIRS));
   size_t requests = memory.requests;
   for (int i = 0; i < PAIRS; i++) assert_true(watcher_want(&watcher, watched[i], true, false));
   assert_int_equal(memory.requests, requests);
 }
 
-TEST(missing_memory_is_told) {
+TEST(a_failed_allocation_is_reported) {
   memory.fail_at = memory.requests + 1;
   assert_false(watcher_reserve(&watcher, 1));
   memory.fail_at = memory.requests + 1;
@@ -178,14 +178,14 @@ TEST(missing_memory_is_told) {
   assert_true(watcher_want(&watcher, watched[0], true, false));
 }
 
-TEST(what_a_child_abandons_is_still_watched_by_its_parent) {
+TEST(sockets_that_a_child_abandons_are_still_watched_by_its_parent) {
   int status;
   assert_true(watcher_add(&watcher, watched[0]));
   assert_true(watcher_want(&watcher, watched[0], true, false));
   pid_t child = fork();
   if (child == 0) {
     watcher_abandon(&watcher);
-    _exit(close(watched[0]) == 0 ? 1 : 0); /* it is closed already */
+    _exit(close(watched[0]) == 0 ? 1 : 0); /* it should be closed already */
   }
   waitpid(child, &status, 0);
   assert_int_equal(WEXITSTATUS(status), 0);
@@ -197,17 +197,17 @@ TEST(what_a_child_abandons_is_still_watched_by_its_parent) {
 
 int test_watcher(void) {
   static const struct CMUnitTest tests[] = {
-      WATCHER(a_socket_is_told_of_when_it_has_what_is_wanted),
-      WATCHER(a_socket_that_is_not_wanted_any_more_is_not_told_of),
-      WATCHER(a_removed_socket_is_not_told_of_and_its_number_can_come_again),
-      WATCHER(a_socket_that_was_closed_without_a_word_does_not_stand_in_the_way_of_the_next),
-      WATCHER(a_socket_whose_other_end_is_gone_is_told_of),
+      WATCHER(a_socket_is_reported_when_a_wanted_event_occurs),
+      WATCHER(a_socket_without_wanted_events_is_not_reported),
+      WATCHER(a_removed_socket_is_not_reported_and_its_descriptor_can_be_reused),
+      WATCHER(a_socket_closed_without_notice_does_not_block_its_successor),
+      WATCHER(a_socket_whose_peer_has_closed_is_reported),
       WATCHER(any_number_of_sockets_can_be_watched),
-      WATCHER(no_more_sockets_are_told_of_than_were_asked_for),
-      WATCHER(a_wait_ends_when_something_happens_however_long_it_may_last),
-      WATCHER(sockets_that_room_was_made_for_need_no_memory),
-      WATCHER(missing_memory_is_told),
-      WATCHER(what_a_child_abandons_is_still_watched_by_its_parent),
+      WATCHER(no_more_sockets_are_reported_than_requested),
+      WATCHER(a_wait_ends_as_soon_as_an_event_occurs),
+      WATCHER(sockets_within_the_reserved_capacity_need_no_memory),
+      WATCHER(a_failed_allocation_is_reported),
+      WATCHER(sockets_that_a_child_abandons_are_still_watched_by_its_parent),
   };
   return cmocka_run_group_tests_name("watcher", tests, NULL, NULL);
 }

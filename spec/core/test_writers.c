@@ -18,7 +18,7 @@ static struct writer writer_to(const char *key, double until) {
   return (struct writer){.key = text_of(key), .until = until};
 }
 
-TEST(those_who_write_to_one_user_do_so_in_the_order_in_which_they_came) {
+TEST(writers_to_one_user_write_in_the_order_of_arrival) {
   struct writer row[3];
   for (int i = 0; i < 3; i++) {
     row[i] = writer_to("a", 100);
@@ -30,7 +30,7 @@ TEST(those_who_write_to_one_user_do_so_in_the_order_in_which_they_came) {
   }
 }
 
-TEST(those_who_write_to_different_users_do_not_wait_for_each_other) {
+TEST(writers_to_different_users_do_not_wait_for_each_other) {
   enum { USERS = 1000 }; /* many in each list */
   static struct writer row[USERS];
   static char keys[USERS][16];
@@ -44,14 +44,14 @@ TEST(those_who_write_to_different_users_do_not_wait_for_each_other) {
   for (int i = 0; i < WRITERS_LISTS; i++) assert_null(writers.lists[i]);
 }
 
-TEST(a_key_is_compared_to_its_last_byte) {
+TEST(keys_are_compared_to_their_last_byte) {
   struct writer one = writer_to("auth0|1", 100), longer = writer_to("auth0|10", 100);
   writers_join(&writers, &one);
   writers_join(&writers, &longer);
   assert_true(writers_is_first(&writers, &longer, 1));
 }
 
-TEST(a_writer_holds_up_nobody_after_its_deadline) {
+TEST(a_writer_past_its_deadline_does_not_hold_up_others) {
   struct writer first = writer_to("a", 10), second = writer_to("a", HUGE_VAL);
   writers_join(&writers, &first);
   writers_join(&writers, &second);
@@ -62,7 +62,7 @@ TEST(a_writer_holds_up_nobody_after_its_deadline) {
   assert_true(writers_is_first(&writers, &second, 0));
 }
 
-TEST(writers_leave_in_any_order_and_the_others_keep_theirs) {
+TEST(writers_can_leave_in_any_order_and_the_others_keep_theirs) {
   static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
   for (size_t i = 0; i < COUNT(orders); i++) {
     struct writer row[3];
@@ -82,7 +82,7 @@ TEST(writers_leave_in_any_order_and_the_others_keep_theirs) {
   }
 }
 
-TEST(one_that_is_not_in_a_list_has_nothing_to_leave) {
+TEST(leaving_without_having_joined_does_nothing) {
   struct writer never = {0}, once = writer_to("a", 100);
   assert_false(writers_leave(&writers, &never));
   writers_join(&writers, &once);
@@ -91,7 +91,7 @@ TEST(one_that_is_not_in_a_list_has_nothing_to_leave) {
   assert_false(writers_leave(&writers, &once));
 }
 
-TEST(one_that_left_may_join_again_at_the_end) {
+TEST(a_writer_that_left_can_join_again_at_the_end) {
   struct writer first = writer_to("a", 100), second = writer_to("a", 100);
   writers_join(&writers, &first);
   writers_join(&writers, &second);
@@ -105,13 +105,13 @@ TEST(one_that_left_may_join_again_at_the_end) {
 
 int test_writers(void) {
   static const struct CMUnitTest tests[] = {
-      WRITERS(those_who_write_to_one_user_do_so_in_the_order_in_which_they_came),
-      WRITERS(those_who_write_to_different_users_do_not_wait_for_each_other),
-      WRITERS(a_key_is_compared_to_its_last_byte),
-      WRITERS(a_writer_holds_up_nobody_after_its_deadline),
-      WRITERS(writers_leave_in_any_order_and_the_others_keep_theirs),
-      WRITERS(one_that_is_not_in_a_list_has_nothing_to_leave),
-      WRITERS(one_that_left_may_join_again_at_the_end),
+      WRITERS(writers_to_one_user_write_in_the_order_of_arrival),
+      WRITERS(writers_to_different_users_do_not_wait_for_each_other),
+      WRITERS(keys_are_compared_to_their_last_byte),
+      WRITERS(a_writer_past_its_deadline_does_not_hold_up_others),
+      WRITERS(writers_can_leave_in_any_order_and_the_others_keep_theirs),
+      WRITERS(leaving_without_having_joined_does_nothing),
+      WRITERS(a_writer_that_left_can_join_again_at_the_end),
   };
   return cmocka_run_group_tests_name("writers", tests, NULL, NULL);
 }

@@ -1,12 +1,11 @@
-/* What a call does after an answer that was not the one hoped for: pauses, tries again, waits its turn, and where all that
- * ends. */
+/* What a call does after an attempt that did not succeed: when it pauses, retries, waits its turn, and gives up. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "scene.h"
 
-/* An operation that may not be done twice. No row of the API's is like that yet. */
+/* An operation that is not idempotent and, unlike create_role, writes to a user. */
 static struct operation creating;
 
 static void open_creation(void) {
@@ -17,7 +16,7 @@ static void open_creation(void) {
   open_another(&call, &creating, "auth0|1");
 }
 
-/* The time at which a call that pauses goes on. */
+/* Checks that the call pauses; returns the time when it continues. */
 static double after_pause(double now) {
   assert_int_equal(call_next(&call, now), CALL_WAIT);
   assert_true(call.wait > 0);
@@ -25,7 +24,7 @@ static double after_pause(double now) {
   return now + call.wait;
 }
 
-TEST(a_503_is_tried_again_after_a_pause_and_not_a_moment_earlier) {
+TEST(a_503_is_retried_after_a_pause_and_no_earlier) {
   send_at(BEGIN);
   feed_status_at(&call, 503, -1, BEGIN + 1);
   double next = after_pause(BEGIN + 1);
@@ -37,7 +36,7 @@ TEST(a_503_is_tried_again_after_a_pause_and_not_a_moment_earlier) {
   assert_false(call.error.maybe_applied);
 }
 
-TEST(a_call_tries_five_times_and_ends_with_the_last_error) {
+TEST(a_call_makes_five_attempts_and_ends_with_the_last_error) {
   static const int statuses[] = {500, 502, 503, 408, 504};
   static const double ranges[] = {0.25, 0.5, 1, 2};
   double now = BEGIN;
@@ -55,7 +54,7 @@ TEST(a_call_tries_five_times_and_ends_with_the_last_error) {
   assert_true(call.error.maybe_applied);
 }
 
-TEST(a_call_without_retries_tries_once) {
+TEST(a_call_without_retries_makes_one_attempt) {
   client.max_retries = 0;
   send_at(BEGIN);
   fail_with(FAILURE_CONNECT, false, BEGIN);
@@ -63,7 +62,7 @@ TEST(a_call_without_retries_tries_once) {
   assert_int_equal(call.error.attempts, 1);
 }
 
-TEST(refused_reset_and_timed_out_connections_are_tried_again) {
+TEST(refused_reset_and_timed_out_connections_are_retried) {
   static const enum failure_kind kinds[] = {FAILURE_CONNECT, FAILURE_TRANSPORT, FAILURE_TIMEOUT};
   double now = BEGIN;
   for (size_t i = 0; i < COUNT(kinds); i++) {
@@ -75,7 +74,7 @@ TEST(refused_reset_and_timed_out_connections_are_tried_again) {
   succeed_at(&call, now);
 }
 
-TEST(what_will_not_pass_is_not_tried_again) {
+TEST(permanent_failures_are_not_retried) {
   static const int statuses[] = {300, 400, 403, 404, 409, 413, 501, 505};
   for (size_t i = 0; i < COUNT(statuses); i++) {
     call_close(&call);
@@ -87,14 +86,14 @@ TEST(what_will_not_pass_is_not_tried_again) {
   }
 }
 
-TEST(a_server_that_was_not_who_it_said_is_not_asked_again) {
+TEST(a_server_that_fails_verification_is_not_retried) {
   send_at(BEGIN);
   fail_with(FAILURE_TLS, false, BEGIN);
   assert_done(ERROR_TRANSPORT);
   assert_int_equal(call.error.attempts, 1);
 }
 
-TEST(a_retry_after_is_waited_for_to_the_millisecond) {
+TEST(a_retry_after_is_obeyed_to_the_millisecond) {
   send_at(BEGIN);
   feed_status_at(&call, 503, 7, BEGIN + 1);
   assert_waits(&call, 7, BEGIN + 1);
@@ -108,7 +107,7 @@ TEST(a_retry_after_of_zero_is_still_a_pause) {
   assert_true(after_pause(BEGIN + 1) > BEGIN + 1);
 }
 
-/* A 503 with this Retry-After and Date is waited for so long; -1: as if there were none. */
+/* Checks how many seconds the call waits after a 503 with this Retry-After and Date; -1: as without them. */
 static void check_date(const char *when, const char *date, double seconds) {
   struct response response;
   response_open(&response, 503);
@@ -126,13 +125,13 @@ static void check_date(const char *when, const char *date, double seconds) {
   fail_with(FAILURE_CANCELED, false, BEGIN);
 }
 
-TEST(a_retry_after_as_a_date_is_waited_for_whatever_the_clocks_show) {
+TEST(a_retry_after_date_is_obeyed_whatever_the_clocks_show) {
   check_date("Sun, 06 Nov 1994 08:49:42 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", 5);
   check_date("Sun, 06 Nov 1994 08:51:42 GMT", "Sun, 06 Nov 1994 08:51:37 GMT", 5);
   check_date("Sun, 06 Nov 1994 08:47:42 GMT", "Sun, 06 Nov 1994 08:47:37 GMT", 5);
 }
 
-TEST(an_absurd_retry_after_is_as_good_as_none) {
+TEST(an_absurd_retry_after_is_ignored) {
   check_date("1000000", NULL, -1);
   check_date("-1", NULL, -1);
   check_date("soon", NULL, -1);
@@ -142,7 +141,7 @@ TEST(an_absurd_retry_after_is_as_good_as_none) {
 
 /* --- the deadline */
 
-TEST(a_pause_that_would_pass_the_deadline_ends_the_call_at_once_with_the_last_error) {
+TEST(a_call_ends_at_once_with_the_last_error_when_its_pause_would_pass_the_deadline) {
   send_at(BEGIN);
   feed_status_at(&call, 503, TIMEOUT - 10, BEGIN + 10);
   assert_done(ERROR_API);
@@ -151,7 +150,7 @@ TEST(a_pause_that_would_pass_the_deadline_ends_the_call_at_once_with_the_last_er
   assert_true(call.error.maybe_applied);
 }
 
-TEST(a_pause_that_ends_a_millisecond_before_the_deadline_is_made) {
+TEST(a_call_makes_a_pause_that_ends_a_millisecond_before_the_deadline) {
   send_at(BEGIN);
   feed_status_at(&call, 503, TIMEOUT - 1, BEGIN + 1 - MILLISECOND);
   assert_waits(&call, TIMEOUT - 1, BEGIN + 1 - MILLISECOND);
@@ -176,7 +175,7 @@ TEST(retries_never_outlive_the_deadline) {
   assert_true(call.error.attempts > 4);
 }
 
-TEST(a_deadline_during_a_pause_ends_the_call_and_tells_why_it_paused) {
+TEST(a_deadline_during_a_pause_ends_the_call_and_reports_the_reason_for_the_pause) {
   send_at(BEGIN);
   feed_status_at(&call, 503, 30, BEGIN);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
@@ -186,7 +185,7 @@ TEST(a_deadline_during_a_pause_ends_the_call_and_tells_why_it_paused) {
   assert_true(call.error.maybe_applied);
 }
 
-TEST(a_cancel_during_a_pause_takes_effect_at_once_and_leaves_nothing) {
+TEST(a_cancel_during_a_pause_takes_effect_at_once_and_leaks_nothing) {
   send_at(BEGIN);
   feed_status_at(&call, 503, 30, BEGIN);
   assert_waits(&call, 30, BEGIN);
@@ -199,7 +198,7 @@ TEST(a_cancel_during_a_pause_takes_effect_at_once_and_leaves_nothing) {
 
 /* --- 429 */
 
-TEST(a_429_waits_its_turn_and_costs_no_retry) {
+TEST(a_call_waits_after_a_429_without_using_a_retry) {
   double now = BEGIN;
   client.max_retries = 0;
   for (int i = 0; i < 10; i++) {
@@ -219,14 +218,14 @@ TEST(a_429_waits_its_turn_and_costs_no_retry) {
   succeed_at(&call, now);
 }
 
-TEST(a_429_that_names_no_time_is_waited_for_all_the_same) {
+TEST(a_call_waits_after_a_429_without_a_time_too) {
   send_at(BEGIN);
   feed_status_at(&call, 429, -1, BEGIN);
   assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
   assert_true(call.wait > 0);
 }
 
-TEST(a_429_that_names_a_time_after_the_deadline_ends_the_call_at_once) {
+TEST(a_429_with_a_time_after_the_deadline_ends_the_call_at_once) {
   send_at(BEGIN);
   feed_status_at(&call, 429, TIMEOUT, BEGIN);
   assert_done(ERROR_LIMIT);
@@ -236,7 +235,7 @@ TEST(a_429_that_names_a_time_after_the_deadline_ends_the_call_at_once) {
   assert_false(call.error.maybe_applied);
 }
 
-TEST(a_deadline_that_passes_while_a_429_waits_tells_of_it) {
+TEST(a_deadline_that_passes_during_the_wait_after_a_429_reports_the_429) {
   send_at(BEGIN);
   feed_status_at(&call, 429, 30, BEGIN);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
@@ -263,7 +262,7 @@ TEST(a_429_between_two_failures_does_not_use_up_the_retries) {
 
 /* --- what may have been applied */
 
-TEST(what_may_have_been_applied_once_may_have_been_for_good) {
+TEST(maybe_applied_stays_set_through_later_attempts) {
   send_at(BEGIN);
   fail_with(FAILURE_TRANSPORT, true, BEGIN);
   double now = after_pause(BEGIN);
@@ -273,7 +272,7 @@ TEST(what_may_have_been_applied_once_may_have_been_for_good) {
   assert_true(call.error.maybe_applied);
 }
 
-TEST(what_was_never_read_was_not_applied) {
+TEST(a_request_that_was_never_read_was_not_applied) {
   double now = BEGIN;
   for (int i = 0; i < 5; i++) {
     send_at(now);
@@ -284,7 +283,7 @@ TEST(what_was_never_read_was_not_applied) {
   assert_false(call.error.maybe_applied);
 }
 
-TEST(a_list_is_never_applied) {
+TEST(maybe_applied_is_never_set_for_a_list) {
   double now = BEGIN;
   for (int i = 0; i < 5; i++) {
     send_at(now);
@@ -295,7 +294,7 @@ TEST(a_list_is_never_applied) {
   assert_false(call.error.maybe_applied);
 }
 
-TEST(what_may_not_be_done_twice_is_not_tried_again_once_it_may_have_been_read) {
+TEST(a_write_that_is_not_idempotent_is_not_retried_once_it_may_have_been_read) {
   static const int statuses[] = {408, 500, 502, 503, 504};
   for (size_t i = 0; i < COUNT(statuses); i++) {
     open_creation();
@@ -312,7 +311,7 @@ TEST(what_may_not_be_done_twice_is_not_tried_again_once_it_may_have_been_read) {
   assert_true(call.error.maybe_applied);
 }
 
-TEST(what_may_not_be_done_twice_is_tried_again_where_it_was_not_read) {
+TEST(a_write_that_is_not_idempotent_is_retried_if_it_was_not_read) {
   open_creation();
   send_at(BEGIN);
   fail_with(FAILURE_CONNECT, false, BEGIN);
@@ -326,7 +325,7 @@ TEST(what_may_not_be_done_twice_is_tried_again_where_it_was_not_read) {
 
 /* --- one write per user at a time */
 
-TEST(writes_to_one_user_are_sent_one_after_the_other_in_their_order) {
+TEST(writes_to_one_user_are_sent_one_by_one_in_order) {
   for (int i = 0; i < 3; i++) open_another(&crowd[i], operation_find("remove_user_permissions"), "auth0|9");
   for (int i = 0; i < 3; i++) call_begin(&crowd[i], BEGIN);
   assert_waits(&crowd[2], 0.1, BEGIN);
@@ -342,7 +341,7 @@ TEST(writes_to_one_user_are_sent_one_after_the_other_in_their_order) {
   send_with(&crowd[2], "s3cr3t", BEGIN + 2);
 }
 
-TEST(a_write_that_pauses_keeps_its_turn) {
+TEST(a_pausing_write_keeps_its_turn) {
   open_another(&crowd[0], operation_find("assign_user_permissions"), "auth0|1");
   send_at(BEGIN);
   call_begin(&crowd[0], BEGIN);
@@ -365,7 +364,7 @@ TEST(lists_and_writes_to_others_do_not_wait_for_a_write) {
   }
 }
 
-TEST(a_write_whose_deadline_has_passed_holds_up_nobody) {
+TEST(a_write_past_its_deadline_does_not_hold_up_others) {
   call.timeout = 5;
   call_begin(&call, BEGIN);
   open_another(&crowd[0], operation_find("remove_user_permissions"), "auth0|1");
@@ -373,7 +372,7 @@ TEST(a_write_whose_deadline_has_passed_holds_up_nobody) {
   send_with(&crowd[0], "s3cr3t", BEGIN + 5);
 }
 
-TEST(a_write_that_is_closed_lets_the_next_one_write) {
+TEST(a_closed_write_lets_the_next_one_start) {
   call_begin(&call, BEGIN);
   open_another(&crowd[0], operation_find("remove_user_permissions"), "auth0|1");
   assert_waits(&crowd[0], 0.1, BEGIN);
@@ -382,7 +381,7 @@ TEST(a_write_that_is_closed_lets_the_next_one_write) {
   send_with(&crowd[0], "s3cr3t", BEGIN);
 }
 
-TEST(a_cancel_or_a_deadline_while_a_write_waits_its_turn_leaves_nothing) {
+TEST(a_cancel_or_deadline_while_a_write_waits_its_turn_leaks_nothing) {
   call_begin(&call, BEGIN);
   for (int i = 0; i < 3; i++) {
     open_another(&crowd[i], operation_find("remove_user_permissions"), "auth0|1");
@@ -400,7 +399,7 @@ TEST(a_cancel_or_a_deadline_while_a_write_waits_its_turn_leaves_nothing) {
   send_with(&crowd[2], "s3cr3t", BEGIN + 10);
 }
 
-TEST(a_wait_for_a_turn_never_goes_past_the_deadline) {
+TEST(a_wait_for_a_turn_never_passes_the_deadline) {
   call_begin(&call, BEGIN);
   open_another(&crowd[0], operation_find("remove_user_permissions"), "auth0|1");
   crowd[0].timeout = 0.0625;
@@ -409,7 +408,7 @@ TEST(a_wait_for_a_turn_never_goes_past_the_deadline) {
 
 /* --- pacing */
 
-TEST(the_first_request_is_a_probe_and_others_leave_after_its_answer) {
+TEST(the_first_request_is_a_probe_and_others_are_sent_after_its_response) {
   open_crowd();
   send_at(BEGIN);
   assert_int_equal(call_next(&crowd[0], BEGIN), CALL_WAIT);
@@ -418,14 +417,14 @@ TEST(the_first_request_is_a_probe_and_others_leave_after_its_answer) {
   send_with(&crowd[0], "s3cr3t", BEGIN + 0.125);
 }
 
-TEST(a_request_without_an_answer_does_not_hold_up_the_others_for_long) {
+TEST(a_request_without_a_response_does_not_hold_up_the_others_for_long) {
   open_crowd();
   send_at(BEGIN);
   fail_with(FAILURE_CANCELED, true, BEGIN);
   send_with(&crowd[0], "s3cr3t", BEGIN);
 }
 
-TEST(a_call_that_is_closed_while_its_request_is_on_its_way_holds_up_nobody) {
+TEST(a_call_that_is_closed_with_its_request_in_flight_does_not_hold_up_others) {
   open_crowd();
   send_at(BEGIN);
   call_close(&call);
@@ -433,7 +432,7 @@ TEST(a_call_that_is_closed_while_its_request_is_on_its_way_holds_up_nobody) {
   send_with(&crowd[0], "s3cr3t", BEGIN);
 }
 
-TEST(a_call_that_is_aborted_while_its_request_is_on_its_way_holds_up_nobody) {
+TEST(a_call_that_is_aborted_with_its_request_in_flight_does_not_hold_up_others) {
   open_crowd();
   send_at(BEGIN);
   call_overrule(&call, &(struct failure){.kind = FAILURE_MEMORY, .maybe_read = true, .message = "lost"});
@@ -441,44 +440,44 @@ TEST(a_call_that_is_aborted_while_its_request_is_on_its_way_holds_up_nobody) {
   send_with(&crowd[0], "s3cr3t", BEGIN);
 }
 
-int test_tries(void) {
+int test_attempts(void) {
   static const struct CMUnitTest tests[] = {
-      REMOVAL(a_503_is_tried_again_after_a_pause_and_not_a_moment_earlier),
-      REMOVAL(a_call_tries_five_times_and_ends_with_the_last_error),
-      REMOVAL(a_call_without_retries_tries_once),
-      REMOVAL(refused_reset_and_timed_out_connections_are_tried_again),
-      REMOVAL(what_will_not_pass_is_not_tried_again),
-      REMOVAL(a_server_that_was_not_who_it_said_is_not_asked_again),
-      REMOVAL(a_retry_after_is_waited_for_to_the_millisecond),
+      REMOVAL(a_503_is_retried_after_a_pause_and_no_earlier),
+      REMOVAL(a_call_makes_five_attempts_and_ends_with_the_last_error),
+      REMOVAL(a_call_without_retries_makes_one_attempt),
+      REMOVAL(refused_reset_and_timed_out_connections_are_retried),
+      REMOVAL(permanent_failures_are_not_retried),
+      REMOVAL(a_server_that_fails_verification_is_not_retried),
+      REMOVAL(a_retry_after_is_obeyed_to_the_millisecond),
       REMOVAL(a_retry_after_of_zero_is_still_a_pause),
-      REMOVAL(a_retry_after_as_a_date_is_waited_for_whatever_the_clocks_show),
-      REMOVAL(an_absurd_retry_after_is_as_good_as_none),
-      REMOVAL(a_pause_that_would_pass_the_deadline_ends_the_call_at_once_with_the_last_error),
-      REMOVAL(a_pause_that_ends_a_millisecond_before_the_deadline_is_made),
+      REMOVAL(a_retry_after_date_is_obeyed_whatever_the_clocks_show),
+      REMOVAL(an_absurd_retry_after_is_ignored),
+      REMOVAL(a_call_ends_at_once_with_the_last_error_when_its_pause_would_pass_the_deadline),
+      REMOVAL(a_call_makes_a_pause_that_ends_a_millisecond_before_the_deadline),
       REMOVAL(retries_never_outlive_the_deadline),
-      REMOVAL(a_deadline_during_a_pause_ends_the_call_and_tells_why_it_paused),
-      REMOVAL(a_cancel_during_a_pause_takes_effect_at_once_and_leaves_nothing),
-      REMOVAL(a_429_waits_its_turn_and_costs_no_retry),
-      REMOVAL(a_429_that_names_no_time_is_waited_for_all_the_same),
-      REMOVAL(a_429_that_names_a_time_after_the_deadline_ends_the_call_at_once),
-      REMOVAL(a_deadline_that_passes_while_a_429_waits_tells_of_it),
+      REMOVAL(a_deadline_during_a_pause_ends_the_call_and_reports_the_reason_for_the_pause),
+      REMOVAL(a_cancel_during_a_pause_takes_effect_at_once_and_leaks_nothing),
+      REMOVAL(a_call_waits_after_a_429_without_using_a_retry),
+      REMOVAL(a_call_waits_after_a_429_without_a_time_too),
+      REMOVAL(a_429_with_a_time_after_the_deadline_ends_the_call_at_once),
+      REMOVAL(a_deadline_that_passes_during_the_wait_after_a_429_reports_the_429),
       REMOVAL(a_429_between_two_failures_does_not_use_up_the_retries),
-      REMOVAL(what_may_have_been_applied_once_may_have_been_for_good),
-      REMOVAL(what_was_never_read_was_not_applied),
-      LIST(a_list_is_never_applied),
-      REMOVAL(what_may_not_be_done_twice_is_not_tried_again_once_it_may_have_been_read),
-      REMOVAL(what_may_not_be_done_twice_is_tried_again_where_it_was_not_read),
-      REMOVAL(writes_to_one_user_are_sent_one_after_the_other_in_their_order),
-      REMOVAL(a_write_that_pauses_keeps_its_turn),
+      REMOVAL(maybe_applied_stays_set_through_later_attempts),
+      REMOVAL(a_request_that_was_never_read_was_not_applied),
+      LIST(maybe_applied_is_never_set_for_a_list),
+      REMOVAL(a_write_that_is_not_idempotent_is_not_retried_once_it_may_have_been_read),
+      REMOVAL(a_write_that_is_not_idempotent_is_retried_if_it_was_not_read),
+      REMOVAL(writes_to_one_user_are_sent_one_by_one_in_order),
+      REMOVAL(a_pausing_write_keeps_its_turn),
       REMOVAL(lists_and_writes_to_others_do_not_wait_for_a_write),
-      REMOVAL(a_write_whose_deadline_has_passed_holds_up_nobody),
-      REMOVAL(a_write_that_is_closed_lets_the_next_one_write),
-      REMOVAL(a_cancel_or_a_deadline_while_a_write_waits_its_turn_leaves_nothing),
-      REMOVAL(a_wait_for_a_turn_never_goes_past_the_deadline),
-      REMOVAL(the_first_request_is_a_probe_and_others_leave_after_its_answer),
-      REMOVAL(a_request_without_an_answer_does_not_hold_up_the_others_for_long),
-      REMOVAL(a_call_that_is_closed_while_its_request_is_on_its_way_holds_up_nobody),
-      REMOVAL(a_call_that_is_aborted_while_its_request_is_on_its_way_holds_up_nobody),
+      REMOVAL(a_write_past_its_deadline_does_not_hold_up_others),
+      REMOVAL(a_closed_write_lets_the_next_one_start),
+      REMOVAL(a_cancel_or_deadline_while_a_write_waits_its_turn_leaks_nothing),
+      REMOVAL(a_wait_for_a_turn_never_passes_the_deadline),
+      REMOVAL(the_first_request_is_a_probe_and_others_are_sent_after_its_response),
+      REMOVAL(a_request_without_a_response_does_not_hold_up_the_others_for_long),
+      REMOVAL(a_call_that_is_closed_with_its_request_in_flight_does_not_hold_up_others),
+      REMOVAL(a_call_that_is_aborted_with_its_request_in_flight_does_not_hold_up_others),
   };
   return cmocka_run_group_tests_name("tries", tests, NULL, NULL);
 }
