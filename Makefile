@@ -155,6 +155,7 @@ help:
 	@echo 'make reference       writes doc/reference.md, and types for editors to types/, from comments in the sources'
 	@echo 'make pictures        draws doc/pictures/*.svg from the text beside them'
 	@echo 'make install         installs for one Lua; knows LUA, PREFIX and DESTDIR'
+	@echo 'make dist            writes build/auth0perm-VERSION.tar.gz from the newest commit'
 	@echo 'make clean           removes build/'
 
 demo:
@@ -234,7 +235,19 @@ install: all
 	$(INSTALL) -m 644 doc/reference.md '$(DESTDIR)$(SHARE)/reference.md'
 	$(INSTALL) -m 644 types/*.d.lua '$(DESTDIR)$(SHARE)/types/'
 
+# A tarball of the newest commit, which builds and installs without git. Its rockspec names the version, and where
+# LuaRocks finds the tarball.
+DIST_URL ?= .
+dist: VERSION = $(shell sed -n 's/.*MODULE_VERSION "\(.*\)"/\1/p' src/core/version.h)
+dist:
+	@mkdir -p build
+	@sed -e 's/^version = .*/version = "$(VERSION)-1"/' -e 's|^source = .*|source = { url = "$(DIST_URL)" }|' \
+	  -e '/^-- .luarocks make/d' auth0perm-scm-1.rockspec >'build/auth0perm-$(VERSION)-1.rockspec'
+	@git archive --format=tar --prefix='auth0perm-$(VERSION)/' --add-file='build/auth0perm-$(VERSION)-1.rockspec' HEAD | \
+	  gzip -9n >'build/auth0perm-$(VERSION).tar.gz'
+	@echo 'build/auth0perm-$(VERSION).tar.gz'
+
 clean:
 	rm -rf build
 
-.PHONY: all found static hosts embed threads help demo demo-openresty test test-all check torture pacing bench tenant reference pictures rock install clean
+.PHONY: all found static hosts embed threads help demo demo-openresty test test-all check torture pacing bench tenant reference pictures rock install dist clean
