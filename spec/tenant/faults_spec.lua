@@ -501,6 +501,50 @@ describe("spec/tenant/run", function()
     shell("kill " .. command)
   end)
 
+  -- Starts `make tenant` in the background, in a session of its own that a shell leads; returns the process ids of make, of
+  -- that shell and of `run`, and the directory.
+  local function start_make(before)
+    local output = notes .. ".make"
+    shell("rm -f " .. output)
+    shell(([[setsid sh -c '%s make -s tenant >"$1" 2>&1 </dev/null & echo "$! $$" >"$1.ids"; wait' sh '%s' >/dev/null 2>&1 &]])
+      :format(before or "", output))
+    local function read(path) return (shell("cat " .. path)) end
+    local directory
+    assert.is_true(becomes(function()
+      directory = read(output):match "TENANT_CA_FILE=(%S+)/ca%.pem"
+      return directory
+    end))
+    local make, leader = read(output .. ".ids"):match "(%d+) (%d+)"
+    local run = shell("pgrep -P " .. make):match "%d+"
+    return make, leader, run, directory
+  end
+
+  for title, signal in pairs { ["make is told to end"] = "TERM", ["make is hung up"] = "HUP" } do
+    it("leaves nothing behind when " .. title, function()
+      local make, _, run, directory = start_make()
+      shell(("kill -%s %s"):format(signal, make))
+      assert.is_true(becomes(function() return not is_running(make) and not is_running(run) end))
+      assert.is_true(becomes(function() return nothing_left(directory) end))
+    end)
+  end
+
+  it("leaves nothing behind when its session ends", function()
+    local make, leader, run, directory = start_make()
+    shell("kill -HUP " .. leader)
+    assert.is_true(becomes(function() return not is_running(make) and not is_running(run) end))
+    assert.is_true(becomes(function() return nothing_left(directory) end))
+  end)
+
+  it("outlives its session under nohup, until it is told to end", function()
+    local make, leader, run, directory = start_make "nohup"
+    shell("kill -HUP " .. leader)
+    assert.is_true(becomes(function() return not is_running(leader) end))
+    shell "sleep 2.5" -- the session is looked at once a second
+    assert.is_true(is_running(run))
+    shell("kill " .. make)
+    assert.is_true(becomes(function() return not is_running(run) and nothing_left(directory) end))
+  end)
+
   it("passes arguments, standard input and the environment on to its command", function()
     local text = shell [[echo input | X='a b' spec/tenant/run --empty -- sh -c 'cat; echo "$X|$1|$2"' sh 'c  d' '' ]]
     assert.equal("input\na b|c  d|\n", text)
