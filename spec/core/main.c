@@ -14,6 +14,7 @@ int test_pages(void);
 int test_request(void);
 int test_response(void);
 int test_retry(void);
+int test_shape(void);
 int test_share(void);
 int test_token(void);
 int test_attempts(void);
@@ -28,6 +29,7 @@ int main(void) {
   failed += test_error();
   failed += test_encode();
   failed += test_operation();
+  failed += test_shape();
   failed += test_response();
   failed += test_retry();
   failed += test_bucket();

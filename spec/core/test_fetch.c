@@ -249,6 +249,51 @@ TEST(many_calls_with_a_wrong_secret_make_one_token_request_and_all_fail) {
   assert_int_equal(client.token.fetches, 1);
 }
 
+/* Feeds the request for a token with what no token endpoint says. */
+static void feed_oddity(struct call *fetcher, int status, bool html, double now) {
+  struct response response;
+  response_open(&response, status);
+  response.html = html;
+  response.body = RESPONSE_OTHER;
+  assert_non_null(fetcher->token_request);
+  assert_false(call_feed(fetcher, &response, now));
+}
+
+TEST(an_odd_response_of_the_token_endpoint_is_followed_by_another_attempt) {
+  static const struct {
+    int status;
+    bool html;
+  } rows[] = {{200, true}, {200, false}, {302, false}, {404, true}, {403, true}};
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    close_all(NULL);
+    open_with_secret(NULL);
+    fetch_at(&call, BEGIN);
+    feed_oddity(&call, rows[i].status, rows[i].html, BEGIN);
+    assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
+    double now = BEGIN + call.wait;
+    fetch_token(&call, "s3cr3t-1", DAY, now);
+    send_with(&call, "s3cr3t-1", now);
+  }
+}
+
+TEST(an_outage_of_the_token_endpoint_does_not_outlast_itself) {
+  static const enum failure_kind kinds[] = {FAILURE_TLS, FAILURE_PROTOCOL, FAILURE_CONNECT};
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    close_all(NULL);
+    open_with_secret(NULL);
+    open_crowd();
+    client.max_retries = 0;
+    fetch_at(&call, BEGIN);
+    fail_at(&call, kinds[i], true, BEGIN);
+    assert_int_equal(call.state, CALL_FINISHED);
+    fetch_at(&crowd[0], BEGIN);
+    feed_oddity(&crowd[0], 404, true, BEGIN);
+    assert_ended(&crowd[0], ERROR_TOKEN);
+    fetch_token(&crowd[1], "s3cr3t-1", DAY, BEGIN);
+    send_with(&crowd[1], "s3cr3t-1", BEGIN);
+  }
+}
+
 TEST(thirty_seconds_after_a_refusal_the_next_call_requests_a_token_again) {
   open_crowd();
   fetch_at(&call, BEGIN);
@@ -384,6 +429,43 @@ TEST(a_second_401_ends_the_call) {
   assert_int_equal(call.error.status, 401);
   assert_int_equal(call.error.attempts, 2);
   assert_int_equal(client.token.fetches, 2);
+}
+
+TEST(a_lasting_401_costs_two_tokens_and_then_one_every_thirty_seconds) {
+  double now = BEGIN;
+  for (int i = 0; i < 400; i++, now += 0.25) {
+    call_close(&call);
+    open_call("list_user_permissions");
+    while (call.state != CALL_FINISHED) {
+      while (call_next(&call, now) == CALL_WAIT) now += call.wait;
+      if (call.state == CALL_FINISHED) break;
+      if (call.token_request) {
+        give_token(&call, i % 2 ? "s3cr3t-1" : "s3cr3t-2", DAY, now);
+      } else {
+        feed_status_at(&call, 401, -1, now);
+      }
+    }
+    assert_done(ERROR_TOKEN);
+    assert_int_equal(call.error.status, 401);
+  }
+  assert_true(now >= BEGIN + 100);
+  assert_true(client.token.fetches <= 2 + (unsigned long)(now - BEGIN) / 30);
+}
+
+TEST(a_token_that_the_tenant_takes_after_all_ends_a_lasting_401) {
+  fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
+  send_with(&call, "s3cr3t-1", BEGIN);
+  feed_status_at(&call, 401, -1, BEGIN);
+  fetch_token(&call, "s3cr3t-2", DAY, BEGIN);
+  send_with(&call, "s3cr3t-2", BEGIN);
+  feed_status_at(&call, 401, -1, BEGIN);
+  assert_done(ERROR_TOKEN);
+  open_crowd();
+  send_with(&crowd[0], "s3cr3t-2", BEGIN + 1);
+  feed_status_at(&crowd[0], 404, -1, BEGIN + 1);
+  send_with(&crowd[1], "s3cr3t-2", BEGIN + 2);
+  feed_status_at(&crowd[1], 401, -1, BEGIN + 2);
+  fetch_at(&crowd[1], BEGIN + 2);
 }
 
 TEST(a_401_for_a_replaced_token_does_not_drop_the_new_one) {
@@ -731,6 +813,10 @@ int test_fetch(void) {
       FETCHING(a_token_that_lives_a_minute_or_a_second_is_used_and_renewed),
       FETCHING(after_a_401_the_call_gets_a_new_token_and_one_more_attempt),
       FETCHING(a_second_401_ends_the_call),
+      FETCHING(a_lasting_401_costs_two_tokens_and_then_one_every_thirty_seconds),
+      FETCHING(a_token_that_the_tenant_takes_after_all_ends_a_lasting_401),
+      FETCHING(an_odd_response_of_the_token_endpoint_is_followed_by_another_attempt),
+      FETCHING(an_outage_of_the_token_endpoint_does_not_outlast_itself),
       FETCHING(a_401_for_a_replaced_token_does_not_drop_the_new_one),
       FETCHING(many_calls_with_a_401_fetch_one_token),
       LIST(a_401_with_a_given_token_ends_the_call_at_once),

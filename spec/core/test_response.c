@@ -15,7 +15,7 @@ TEST(a_new_digest_has_only_the_status) {
   assert_int_equal(response.access_token.length, 0);
   assert_true(response.expires_in < 0);
   assert_false(response.html);
-  assert_int_equal(response.body, RESPONSE_UNREAD);
+  assert_int_equal(response.body, RESPONSE_EMPTY);
   assert_int_equal(response.code.length, 0);
   assert_int_equal(response.message.length, 0);
   assert_int_equal(response.item_count, -1);

@@ -55,13 +55,66 @@ static void check_refusal(const struct response *response, enum error_kind kind,
   assert_false(error.maybe_applied);
 }
 
-TEST(the_expected_status_is_success_whatever_the_body) {
+TEST(a_204_is_success_whatever_the_body) {
   struct response response;
   response_open(&response, 204);
   assert_int_equal(judge(removing(), &response), RETRY_DONE);
   response.body = RESPONSE_OTHER;
   response.html = true;
   assert_int_equal(judge(removing(), &response), RETRY_DONE);
+}
+
+/* A response whose body nobody reads. */
+static struct response unread(int status, enum response_body body, bool html) {
+  struct response response;
+  response_open(&response, status);
+  response.body = body;
+  response.html = html;
+  return response;
+}
+
+TEST(a_status_of_success_with_json_or_nothing_is_success_where_the_answer_is_not_read) {
+  static const enum response_body bodies[] = {RESPONSE_EMPTY, RESPONSE_OBJECT, RESPONSE_ARRAY};
+  for (size_t i = 0; i < COUNT(bodies); i++) {
+    struct response response = unread(200, bodies[i], false);
+    assert_int_equal(judge(operation_find("assign_role_users"), &response), RETRY_DONE);
+    assert_int_equal(judge(operation_find("delete_role"), &response), RETRY_DONE);
+    assert_int_equal(judge(operation_find("remove_role_permissions"), &response), RETRY_DONE);
+    response.status = 201;
+    assert_int_equal(judge(operation_find("assign_user_permissions"), &response), RETRY_DONE);
+  }
+}
+
+TEST(a_page_with_a_status_of_success_is_a_protocol_error_that_may_have_been_applied_and_is_not_repeated) {
+  static const char *names[] = {"assign_role_users", "delete_role", "remove_role_permissions"};
+  static const struct {
+    enum response_body body;
+    bool html;
+    const char *message;
+  } pages[] = {
+      {RESPONSE_OTHER, true, "the response is an HTML page, and not the API's"},
+      {RESPONSE_EMPTY, true, "the response is an HTML page, and not the API's"},
+      {RESPONSE_OTHER, false, "the response is not JSON, and not the API's"},
+  };
+  for (size_t i = 0; i < COUNT(names); i++) {
+    for (size_t j = 0; j < COUNT(pages); j++) {
+      struct response response = unread(200, pages[j].body, pages[j].html);
+      assert_int_equal(judge(operation_find(names[i]), &response), RETRY_GIVE_UP);
+      assert_int_equal(error.kind, ERROR_PROTOCOL);
+      assert_int_equal(error.status, 200);
+      assert_string_equal(error.message, pages[j].message);
+      assert_true(error.maybe_applied);
+    }
+  }
+}
+
+TEST(a_response_that_would_take_too_much_memory_is_a_protocol_error) {
+  struct response response = unread(200, RESPONSE_LARGE, false);
+  assert_int_equal(judge(listing(), &response), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, ERROR_PROTOCOL);
+  assert_string_equal(error.message, "the response would take more than 64 MiB of memory");
+  assert_int_equal(judge(operation_find("get_user"), &response), RETRY_GIVE_UP);
+  assert_string_equal(error.message, "the response would take more than 64 MiB of memory");
 }
 
 TEST(a_list_is_success_only_with_its_items) {
@@ -73,7 +126,7 @@ TEST(a_list_is_success_only_with_its_items) {
   response.item_count = -1;
   assert_int_equal(judge(listing(), &response), RETRY_GIVE_UP);
   assert_int_equal(error.kind, ERROR_PROTOCOL);
-  assert_string_equal(error.message, "the answer has no list \"permissions\"");
+  assert_string_equal(error.message, "the response has no list of objects \"permissions\"");
 }
 
 TEST(a_list_that_is_not_a_json_object_is_distinguished_from_html) {
@@ -308,22 +361,35 @@ TEST(a_token_request_succeeds_only_with_a_200_and_a_token) {
   response.access_token = TEXT("x");
   assert_int_equal(judge_token(&response), RETRY_DONE);
   response.access_token = TEXT("");
-  assert_int_equal(judge_token(&response), RETRY_GIVE_UP);
+  assert_int_equal(judge_token(&response), RETRY_AGAIN);
   assert_int_equal(error.kind, ERROR_TOKEN);
   assert_string_equal(error.message, "access token: the token endpoint answered 200 without a token");
   response_open(&response, 201);
   response.access_token = TEXT("x");
-  assert_int_equal(judge_token(&response), RETRY_GIVE_UP);
+  assert_int_equal(judge_token(&response), RETRY_AGAIN);
   response_open(&response, 302);
   response.html = true;
-  assert_int_equal(judge_token(&response), RETRY_GIVE_UP);
+  assert_int_equal(judge_token(&response), RETRY_AGAIN);
   assert_string_equal(error.message, "access token: the token endpoint answered 302 without a token (an HTML page)");
 }
 
-TEST(each_status_of_the_token_endpoint_has_its_verdict) {
+TEST(a_token_that_has_expired_when_it_comes_is_a_token_error_and_not_asked_for_again) {
+  struct response response;
+  response_open(&response, 200);
+  response.access_token = TEXT("x");
+  response.expires_in = 0;
+  assert_int_equal(judge_token(&response), RETRY_GIVE_UP);
+  assert_int_equal(error.kind, ERROR_TOKEN);
+  assert_contains(error.message, "expires_in is not a number above 0");
+  response.expires_in = 0.5;
+  assert_int_equal(judge_token(&response), RETRY_DONE);
+}
+
+TEST(only_a_refusal_of_the_token_endpoint_itself_is_final) {
   for (int status = 400; status < 600; status++) {
+    bool final = status == 400 || status == 401 || status == 403;
+    enum retry_verdict verdict = final ? RETRY_GIVE_UP : status == 429 ? RETRY_LIMITED : RETRY_AGAIN;
     struct response response = response_with(status, "access_denied", "Unauthorized s3cr3t.t0ken");
-    enum retry_verdict verdict = status == 401 ? RETRY_GIVE_UP : verdict_of(status);
     response.quota.per_hour.quota = 10;
     assert_int_equal(judge_token(&response), verdict);
     assert_int_equal(error.kind, status == 429 ? ERROR_LIMIT : ERROR_TOKEN);
@@ -332,6 +398,8 @@ TEST(each_status_of_the_token_endpoint_has_its_verdict) {
     assert_string_equal(error.code, "access_denied");
     assert_int_equal(error.quota.per_hour.quota, 10);
     assert_false(error.maybe_applied);
+    response.html = true;
+    assert_int_equal(judge_token(&response), final ? RETRY_AGAIN : verdict);
   }
 }
 
@@ -394,7 +462,11 @@ TEST(a_token_that_a_failure_repeats_is_not_in_the_error) {
 
 int test_retry(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_expected_status_is_success_whatever_the_body),
+      cmocka_unit_test(a_204_is_success_whatever_the_body),
+      cmocka_unit_test(a_status_of_success_with_json_or_nothing_is_success_where_the_answer_is_not_read),
+      cmocka_unit_test(
+          a_page_with_a_status_of_success_is_a_protocol_error_that_may_have_been_applied_and_is_not_repeated),
+      cmocka_unit_test(a_response_that_would_take_too_much_memory_is_a_protocol_error),
       cmocka_unit_test(a_list_is_success_only_with_its_items),
       cmocka_unit_test(a_list_that_is_not_a_json_object_is_distinguished_from_html),
       cmocka_unit_test(an_object_is_success_only_where_one_is_expected),
@@ -414,10 +486,11 @@ int test_retry(void) {
       cmocka_unit_test(a_token_that_the_tenant_repeats_is_not_in_the_error),
       cmocka_unit_test(each_kind_of_failure_has_its_kind_of_error_and_its_verdict),
       cmocka_unit_test(each_status_has_its_verdict),
+      cmocka_unit_test(a_token_that_has_expired_when_it_comes_is_a_token_error_and_not_asked_for_again),
+      cmocka_unit_test(only_a_refusal_of_the_token_endpoint_itself_is_final),
       cmocka_unit_test(the_error_of_every_status_has_the_retry_after),
       cmocka_unit_test(an_absurd_retry_after_is_not_in_the_error),
       cmocka_unit_test(a_token_request_succeeds_only_with_a_200_and_a_token),
-      cmocka_unit_test(each_status_of_the_token_endpoint_has_its_verdict),
       cmocka_unit_test(a_failed_token_request_never_applied_anything),
       cmocka_unit_test(a_pause_is_random_within_a_range_that_doubles_up_to_twenty_seconds_and_never_zero),
       cmocka_unit_test(two_generators_with_the_same_seed_give_the_same_pauses),

@@ -373,19 +373,40 @@ TEST(a_token_that_arrives_after_a_refusal_ends_the_refusal) {
 
 TEST(a_dropped_token_is_fetched_again_at_once) {
   give(DAY);
-  assert_true(token_drop(&token, TEXT("s3cr3t")));
+  assert_true(token_drop(&token, TEXT("s3cr3t"), 0));
   assert_false(token_lives(&token, BORN));
   assert_int_equal(memory.block_count, 0);
   assert_step(0, BORN, TOKEN_FETCH);
   assert_step(1, BORN, TOKEN_WAIT);
 }
 
+TEST(a_token_that_replaced_another_and_was_never_accepted_stays_for_a_while) {
+  give(DAY);
+  assert_true(token_drop(&token, TEXT("s3cr3t"), BORN));
+  give(DAY);
+  assert_false(token_drop(&token, TEXT("s3cr3t"), BORN + 29.999));
+  assert_text(token_value(&token), "s3cr3t");
+  assert_step(0, BORN + 29.999, TOKEN_READY);
+  assert_true(token_drop(&token, TEXT("s3cr3t"), BORN + 30));
+  assert_step(0, BORN + 30, TOKEN_FETCH);
+}
+
+TEST(a_token_that_was_accepted_is_dropped_at_once) {
+  give(DAY);
+  assert_true(token_drop(&token, TEXT("s3cr3t"), BORN));
+  give(DAY);
+  token_accept(&token, TEXT("another"));
+  assert_false(token_drop(&token, TEXT("s3cr3t"), BORN));
+  token_accept(&token, TEXT("s3cr3t"));
+  assert_true(token_drop(&token, TEXT("s3cr3t"), BORN));
+}
+
 TEST(only_the_token_that_the_tenant_refused_is_dropped) {
   give(DAY);
-  assert_true(token_drop(&token, TEXT("s3cr3")));
-  assert_true(token_drop(&token, TEXT("s3cr3t2")));
-  assert_true(token_drop(&token, TEXT("S3cr3t")));
-  assert_true(token_drop(&token, TEXT("")));
+  assert_true(token_drop(&token, TEXT("s3cr3"), 0));
+  assert_true(token_drop(&token, TEXT("s3cr3t2"), 0));
+  assert_true(token_drop(&token, TEXT("S3cr3t"), 0));
+  assert_true(token_drop(&token, TEXT(""), 0));
   assert_text(token_value(&token), "s3cr3t");
   assert_step(0, BORN, TOKEN_READY);
 }
@@ -393,7 +414,7 @@ TEST(only_the_token_that_the_tenant_refused_is_dropped) {
 TEST(a_given_token_cannot_be_dropped) {
   token_open(&token, TOKEN_GIVEN, memory_allocator(&memory));
   give(HUGE_VAL);
-  assert_false(token_drop(&token, TEXT("s3cr3t")));
+  assert_false(token_drop(&token, TEXT("s3cr3t"), 0));
   assert_text(token_value(&token), "s3cr3t");
   assert_step(0, BORN, TOKEN_READY);
 }
@@ -406,7 +427,7 @@ TEST(every_caller_asks_the_host_until_it_gives_a_token_and_again_when_that_expir
   assert_step(0, BORN + 99.999, TOKEN_READY);
   assert_step(1, BORN + 100, TOKEN_ASK);
   give(100);
-  assert_true(token_drop(&token, TEXT("s3cr3t")));
+  assert_true(token_drop(&token, TEXT("s3cr3t"), 0));
   assert_step(1, BORN, TOKEN_ASK);
 }
 
@@ -492,6 +513,8 @@ int test_token(void) {
       WITH_TOKEN(after_a_429_no_caller_fetches_before_the_given_time),
       WITH_TOKEN(a_token_that_arrives_after_a_refusal_ends_the_refusal),
       WITH_TOKEN(a_dropped_token_is_fetched_again_at_once),
+      WITH_TOKEN(a_token_that_replaced_another_and_was_never_accepted_stays_for_a_while),
+      WITH_TOKEN(a_token_that_was_accepted_is_dropped_at_once),
       WITH_TOKEN(only_the_token_that_the_tenant_refused_is_dropped),
       WITH_TOKEN(a_given_token_cannot_be_dropped),
       WITH_TOKEN(every_caller_asks_the_host_until_it_gives_a_token_and_again_when_that_expires),

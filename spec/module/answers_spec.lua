@@ -157,12 +157,74 @@ describe("an answer", function()
   end)
 
   it("whose list is missing is no empty list", function()
-    for _, body in ipairs { "{}", '{"permissions":null}', '{"permissions":"none"}', '{"roles":[]}' } do
+    for _, body in ipairs { "{}", '{"permissions":null}', '{"permissions":"none"}', '{"roles":[]}', '{"permissions":{}}',
+      '{"permissions":{"a":{}}}', '{"permissions":{"1":{}}}' } do
       tenant.fault { kind = "status", status = 200, body = body }
       local ok, err = client:list_user_permissions(support.user)
       assert.is_nil(ok)
-      check(err, { kind = "protocol", status = 200, message = 'the answer has no list "permissions"' })
+      check(err, { kind = "protocol", status = 200, message = 'the response has no list of objects "permissions"' })
     end
+  end)
+
+  it("whose list holds anything but objects is no list", function()
+    for _, body in ipairs { '{"permissions":[1]}', '{"permissions":[{},"a"]}', '{"permissions":[null]}' } do
+      tenant.fault { kind = "status", status = 200, body = body }
+      local ok, err = client:list_user_permissions(support.user)
+      assert.is_nil(ok)
+      check(err, { kind = "protocol", status = 200, message = 'the response has no list of objects "permissions"' })
+    end
+    for _, body in ipairs { "[1]", "{}", '[null]' } do
+      tenant.fault { kind = "status", status = 200, body = body }
+      local ok, err = client:list_users_by_email "nobody@example.com"
+      assert.is_nil(ok)
+      check(err, { kind = "protocol", status = 200, message = "the answer is not a JSON array" })
+    end
+  end)
+
+  it("with an empty list is an empty list", function()
+    for _, body in ipairs { '{"permissions":[]}', ' { "total" : 0 , "permissions" : [ ] } ' } do
+      tenant.fault { kind = "status", status = 200, body = body }
+      assert.same({}, client:list_user_permissions(support.user))
+    end
+    tenant.fault { kind = "status", status = 200, body = "[]" }
+    assert.same({}, client:list_users_by_email "nobody@example.com")
+  end)
+
+  it("of 200 in HTML is no success where the API's is not read, and is not repeated", function()
+    client:close()
+    client = support.client { max_retries = 4 }
+    tenant.fault { kind = "html", status = 200, count = 3 }
+    for _, arguments in ipairs { { "delete_role", "rol_1" }, { "assign_role_users", "rol_1", { support.user } },
+      { "remove_role_permissions", "rol_1", support.permissions "write:reports" } } do
+      local ok, err = client[arguments[1]](client, arguments[2], arguments[3])
+      assert.is_nil(ok)
+      check(err, { kind = "protocol", status = 200, maybe_applied = true,
+        message = "the response is an HTML page, and not the API's" })
+    end
+    assert.equal(3, #tenant.requests())
+  end)
+
+  it("with more items than were asked for is given up", function()
+    local items = ("{},"):rep(100) .. "{}"
+    tenant.fault { kind = "status", status = 200, body = '{"permissions":[' .. items .. '],"start":0,"limit":101,"total":101}' }
+    local ok, err = client:list_user_permissions(support.user)
+    assert.is_nil(ok)
+    check(err, { kind = "protocol", status = 200,
+      message = "a page of the list has 101 items where 100 were asked for" })
+  end)
+
+  it("that would take far more memory than its length is not decoded", function()
+    local call = auth0perm.new { domain = "acme.eu.auth0.com", token = "t", driver = "none" }
+      :prepare("list_user_permissions", support.user)
+    assert.equal("send", (call:next()))
+    local body = '{"permissions":[{"a":[' .. ("[],"):rep(2500000) .. "[]]}]}"
+    collectgarbage()
+    local before = collectgarbage "count"
+    call:feed { status = 200, body = body }
+    assert.is_true(collectgarbage "count" - before < 64 * 1024)
+    local ok, err = call:result()
+    assert.is_nil(ok)
+    check(err, { kind = "protocol", status = 200, message = "the response would take more than 64 MiB of memory" })
   end)
 
   it("that is truncated is never a success", function()

@@ -111,6 +111,11 @@ describe("arguments", function()
       raised(support.user, { one("a", "b")[1], one("a", "b")[1], { resource_server_identifier = "a" } }))
     assert.matches("%(permissions%[1%]%.resource_server_identifier: string expected, got number%)",
       raised(support.user, one(7, "x")))
+    local single = "bad argument #2 to 'remove_user_permissions' "
+      .. "%(permissions: a list of permissions expected, got a single one; wrap it in { }%)"
+    assert.matches(single, raised(support.user, one("a", "b")[1]))
+    assert.matches(single, raised(support.user, { resource_server_identifier = "a" }))
+    assert.matches(single, raised(support.user, { permission_name = "b" }))
     assert.matches('%(permissions%["urn:a"%]: a list of permission names expected, got string%)',
       raised(support.user, { ["urn:a"] = "x" }))
     assert.matches('%(permissions%["urn:a"%]%[2%]: string expected, got boolean%)',

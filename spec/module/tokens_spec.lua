@@ -87,6 +87,51 @@ describe("a client with client_id and client_secret", function()
     assert.equal(3, token_requests())
   end)
 
+  it("fetches two tokens, and no more for a while, when none is ever taken", function()
+    tenant.fault { kind = "status", status = 401, count = 1000, path = "^/api/v2/" }
+    for _ = 1, 100 do
+      local ok, err = remove(client)
+      assert.is_nil(ok)
+      assert.equal("token", err.kind)
+      assert.equal(401, err.status)
+    end
+    assert.equal(2, token_requests())
+  end)
+
+  it("tries again when what is in place of the token endpoint is not it", function()
+    tenant.fault { kind = "html", status = 200, path = "/oauth/token" }
+    tenant.fault { kind = "status", status = 302, path = "/oauth/token" }
+    tenant.fault { kind = "html", status = 404, path = "/oauth/token" }
+    tenant.fault { kind = "garbage", path = "/oauth/token" }
+    assert.is_true(remove(client))
+    assert.equal(5, token_requests())
+  end)
+
+  it("holds no failure of the token endpoint against later calls that is not its refusal", function()
+    client:close()
+    client = new { max_retries = 0 }
+    for _, fault in ipairs { { kind = "html", status = 200 }, { kind = "html", status = 403 }, { kind = "garbage" } } do
+      fault.path = "/oauth/token"
+      tenant.fault(fault)
+      assert.is_nil((remove(client)))
+    end
+    assert.is_true(remove(client))
+  end)
+
+  it("refuses a token that has expired, or does not say when in seconds", function()
+    for _, expires_in in ipairs { "0", "-1", '"soon"', "{}", "true" } do
+      client:close()
+      client = new()
+      tenant.fault { kind = "status", status = 200, path = "/oauth/token",
+        body = '{"access_token":"s3cr3t","expires_in":' .. expires_in .. "}" }
+      local ok, err = remove(client)
+      assert.is_nil(ok)
+      assert.equal("token", err.kind)
+      assert.equal("access token: the token endpoint sent a token whose expires_in is not a number above 0", err.message)
+    end
+    assert.equal(5, #tenant.requests())
+  end)
+
   it("does not try a wrong secret again, and shares the refusal among all who wait", function()
     client:close()
     client = new { client_secret = "wrong" }

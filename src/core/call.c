@@ -261,6 +261,7 @@ void call_resume(struct call *call) {
   if (!call->more) return;
   call->more = false;
   call->begun = false;
+  call->pages.memory = 0; /* the page before is the caller's */
   call->attempts = call->retries = 0;
   call->state = CALL_DECIDING;
 }
@@ -287,8 +288,8 @@ static void note_rate(struct call *call, const struct response *response, double
 }
 
 /* The tenant does not take the token. One that can be replaced is, once. */
-static void replace_token(struct call *call) {
-  if (call->renewed || !token_drop(&call->client->token, call->request.secret)) {
+static void replace_token(struct call *call, double now) {
+  if (call->renewed || !token_drop(&call->client->token, call->request.secret, now)) {
     finish(call);
     return;
   }
@@ -349,7 +350,8 @@ static void fail_fetch(struct call *call, enum retry_verdict verdict, double now
   if (call->error.kind == ERROR_MEMORY) {
     token_release(token, call); /* others may have some */
   } else {
-    token_fetch_failed(token, call, &call->error, verdict == RETRY_GIVE_UP, retry_after, now);
+    bool refused = verdict == RETRY_GIVE_UP && call->error.kind == ERROR_TOKEN;
+    token_fetch_failed(token, call, &call->error, refused, retry_after, now);
   }
   end_fetch(call);
   if (!lives) {
@@ -368,7 +370,7 @@ static void feed_token(struct call *call, const struct response *response, doubl
     fail_fetch(call, verdict, now);
     return;
   }
-  double expires_in = response->expires_in > 0 ? response->expires_in : HUGE_VAL;
+  double expires_in = response->expires_in < 0 ? HUGE_VAL : response->expires_in;
   if (!token_give(&call->client->token, response->access_token, call->sent_at, expires_in, &call->error)) {
     if (call->error.kind == ERROR_INVALID) call->error.kind = ERROR_TOKEN;
     fail_fetch(call, RETRY_GIVE_UP, now);
@@ -388,6 +390,11 @@ static void feed_token(struct call *call, const struct response *response, doubl
   call->state = CALL_DECIDING;
 }
 
+/* Whether a refusal is one of the API's, which has looked at the token first. */
+static bool is_from_api(const struct error *error) {
+  return error->kind == ERROR_API && error->status >= 400 && error->status < 500;
+}
+
 bool call_feed(struct call *call, const struct response *response, double now) {
   if (call->state != CALL_SENDING) return false;
   if (call->token_request) {
@@ -399,6 +406,7 @@ bool call_feed(struct call *call, const struct response *response, double now) {
   note_rate(call, response, now);
   enum retry_verdict verdict = retry_response(call->operation, response, call->request.secret, &call->error);
   call->maybe_applied = call->maybe_applied || (verdict != RETRY_DONE && call->error.maybe_applied);
+  if (verdict == RETRY_DONE || is_from_api(&call->error)) token_accept(&call->client->token, call->request.secret);
   switch (verdict) {
     case RETRY_DONE:
       if (call->operation->answer == ANSWER_LIST) return take_page(call, response);
@@ -406,7 +414,7 @@ bool call_feed(struct call *call, const struct response *response, double now) {
       return call->operation->answer != ANSWER_NOTHING;
     case RETRY_AGAIN: again(call, pause_of(call), now); break;
     case RETRY_LIMITED: wait_for_turn(call, now); break;
-    case RETRY_NEW_TOKEN: replace_token(call); break;
+    case RETRY_NEW_TOKEN: replace_token(call, now); break;
     case RETRY_GIVE_UP: finish(call); break;
   }
   return false;

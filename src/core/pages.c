@@ -98,10 +98,25 @@ static enum pages_verdict take_checkpoint(struct pages *pages, const struct resp
   return page->next.length > 0 ? PAGES_MORE : PAGES_LAST;
 }
 
+/* What is kept is bounded by what was asked for, however much comes. */
+static bool check_size(struct pages *pages, const struct response *page, struct error *error) {
+  if (page->item_count > pages->per_page) {
+    return error_set(error, ERROR_PROTOCOL, "a page of the list has %lld items where %lld were asked for",
+                     page->item_count, pages->per_page);
+  }
+  pages->memory += page->memory;
+  if (pages->memory <= PAGES_MEMORY_MAX) return true;
+  return error_set(error, ERROR_PROTOCOL, "the list would take more than %d MiB of memory; `each` reads it by page",
+                   (int)(PAGES_MEMORY_MAX / (1024 * 1024)));
+}
+
 enum pages_verdict pages_take(struct pages *pages, const struct operation *operation, const struct response *page,
                               struct error *error) {
-  enum pages_verdict verdict =
-      operation->paging == PAGING_CHECKPOINT ? take_checkpoint(pages, page, error) : take_number(pages, page, error);
+  enum pages_verdict verdict = PAGES_REFUSED;
+  if (check_size(pages, page, error)) {
+    verdict =
+        operation->paging == PAGING_CHECKPOINT ? take_checkpoint(pages, page, error) : take_number(pages, page, error);
+  }
   if (verdict == PAGES_REFUSED) error->status = page->status;
   return verdict;
 }

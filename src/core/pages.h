@@ -14,9 +14,13 @@ enum {
   PAGES_MOST = 100 /* the API gives no more (OpenAPI, `per_page` and `take`) */
 };
 
+/* The memory that all pages of a list may take together, in bytes, estimated as in `struct response`: some 500,000 users. */
+enum { PAGES_MEMORY_MAX = 256 * 1024 * 1024 };
+
 struct pages {
   long long received; /* items of the list so far */
   long long per_page; /* items to ask for, then (PAGING_NUMBER) what the tenant says it gives */
+  size_t memory;      /* bytes that the pages take that are kept, estimated */
   long long skip;     /* items at the start of the page just taken that an earlier page held already */
 
   /* PAGING_CHECKPOINT */

@@ -8,10 +8,16 @@
 #include "error.h"
 
 enum response_body {
-  RESPONSE_UNREAD, /* nobody looked, or it is empty */
+  RESPONSE_EMPTY,  /* there is none */
   RESPONSE_OBJECT, /* a JSON object */
-  RESPONSE_OTHER   /* something else: not JSON, or not an object */
+  RESPONSE_ARRAY,  /* a JSON array */
+  RESPONSE_LARGE,  /* not decoded: it would take more than RESPONSE_MEMORY_MAX */
+  RESPONSE_OTHER   /* not JSON, or another value */
 };
+
+/* The memory that one body may take once decoded, in bytes. The largest pages of real tenants take some 40 MiB: a hundred
+ * APIs with hundreds of permissions each, in a body of 8 MiB. A body of that size that nests empty lists would take 300. */
+enum { RESPONSE_MEMORY_MAX = 64 * 1024 * 1024 };
 
 struct response {
   int status;
@@ -24,13 +30,14 @@ struct response {
   struct quota quota;     /* of the token endpoint */
   bool html;              /* the answer says of itself that it is HTML */
   enum response_body body;
+  size_t memory;             /* bytes that the body takes once decoded, estimated; 0 where it is not */
   struct text code, message; /* of an error body; borrowed; empty when absent */
-  long long item_count;      /* items on this page; -1 when the body has no such list */
+  long long item_count;      /* items on this page; -1 when the body has no such list of objects */
   long long start;           /* index of the page's first item; -1 when absent */
   long long limit;           /* items that a page holds at most; -1 when absent */
   long long total;           /* items of the whole list; -1 when absent */
   struct text access_token;  /* of the token endpoint; borrowed; empty when absent */
-  double expires_in;         /* seconds; negative when absent */
+  double expires_in;         /* seconds; negative when absent; 0 for what is not a number above 0 */
   struct text next;          /* checkpoint of the next page; borrowed; empty when absent */
   bool next_odd;             /* there is one that is no text */
 };

@@ -5,6 +5,9 @@
 /* errorCode of the 400 for a token that is not a JWT (recorded at real tenants). */
 static const char CODE_NOT_A_TOKEN[] = "Bearer";
 
+/* Of a response that never has a body (RFC 9110, section 15.3.5). */
+enum { STATUS_NO_CONTENT = 204 };
+
 /* The pause before a retry, in seconds: from 0 to PAUSE_FIRST, then to twice as much, ... */
 static const double PAUSE_FIRST = 0.25;
 static const double PAUSE_MOST = 20;
@@ -55,12 +58,18 @@ static void describe_oddity(const struct operation *operation, const struct resp
   if (!operation_succeeds(operation, response->status)) {
     error_set(error, ERROR_PROTOCOL, "status %d where the API answers %d%s", response->status, operation->success,
               response->html ? " (an HTML page)" : "");
+  } else if (response->body == RESPONSE_LARGE) {
+    error_set(error, ERROR_PROTOCOL, "the response would take more than %d MiB of memory",
+              (int)(RESPONSE_MEMORY_MAX / (1024 * 1024)));
+  } else if (operation->answer == ANSWER_NOTHING) {
+    error_set(error, ERROR_PROTOCOL, "the response is %s, and not the API's",
+              response->html ? "an HTML page" : "not JSON");
   } else if (operation->answer == ANSWER_ARRAY) {
     error_set(error, ERROR_PROTOCOL, "the answer is not a JSON array%s", response->html ? " but an HTML page" : "");
   } else if (response->body != RESPONSE_OBJECT) {
     error_set(error, ERROR_PROTOCOL, "the answer is not a JSON object%s", response->html ? " but an HTML page" : "");
   } else {
-    error_set(error, ERROR_PROTOCOL, "the answer has no list \"%s\"", operation->list_name);
+    error_set(error, ERROR_PROTOCOL, "the response has no list of objects \"%s\"", operation->list_name);
   }
 }
 
@@ -70,10 +79,17 @@ static bool is_passing(int status) {
   return status == 408 || (status >= 500 && status != 501 && status != 505);
 }
 
+/* Whether a response whose status is all that the operation wants to know is the API's: it has an empty body, or JSON. A
+ * maintenance page, a login page or a captive portal has status 200 too. None has 204, which has no content. */
+static bool is_from_api(const struct response *response) {
+  if (response->status == STATUS_NO_CONTENT) return true;
+  return !response->html && response->body != RESPONSE_OTHER;
+}
+
 /* Whether the answer of an operation that succeeded has the form that it should have. */
 static bool has_form(const struct operation *operation, const struct response *response) {
   switch (operation->answer) {
-    case ANSWER_NOTHING: return true;
+    case ANSWER_NOTHING: return is_from_api(response);
     case ANSWER_LIST:
     case ANSWER_ARRAY: return response->item_count >= 0;
     case ANSWER_OBJECT: return response->body == RESPONSE_OBJECT;
@@ -126,9 +142,19 @@ enum retry_verdict retry_failure(const struct operation *operation, const struct
   return passing && (!operation->creates || !failure->maybe_read) ? RETRY_AGAIN : RETRY_GIVE_UP;
 }
 
+/* Whether the token endpoint itself says no (RFC 6749, section 5.2), and would say so again. Anything else that is not a
+ * token comes from something before it, or passes. */
+static bool is_token_refusal(const struct response *response) {
+  return !response->html && (response->status == 400 || response->status == 401 || response->status == 403);
+}
+
 enum retry_verdict retry_token_response(const struct response *response, struct text secret, struct error *error) {
-  if (response->status == 200 && response->access_token.length > 0) return RETRY_DONE;
-  if (response->status >= 400) {
+  bool has_token = response->status == 200 && response->access_token.length > 0;
+  bool has_expired = has_token && response->expires_in == 0; /* to ask again costs another token */
+  if (has_token && !has_expired) return RETRY_DONE;
+  if (has_expired) {
+    error_set(error, ERROR_TOKEN, "the token endpoint sent a token whose expires_in is not a number above 0");
+  } else if (response->status >= 400) {
     describe_refusal(response, secret, error);
     if (error->kind != ERROR_LIMIT) error->kind = ERROR_TOKEN;
   } else {
@@ -140,11 +166,11 @@ enum retry_verdict retry_token_response(const struct response *response, struct 
   error->retry_after = response_retry_after(response);
   error->quota = response->quota;
   if (error->kind == ERROR_LIMIT) return RETRY_LIMITED;
-  return is_passing(response->status) ? RETRY_AGAIN : RETRY_GIVE_UP;
+  return has_expired || is_token_refusal(response) ? RETRY_GIVE_UP : RETRY_AGAIN;
 }
 
 enum retry_verdict retry_token_failure(const struct failure *failure, struct text secret, struct error *error) {
-  bool passing = describe_failure(failure, secret, error);
+  bool passing = describe_failure(failure, secret, error) || failure->kind == FAILURE_PROTOCOL;
   error_locate(error, "access token", ": ");
   return passing ? RETRY_AGAIN : RETRY_GIVE_UP;
 }

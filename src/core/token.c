@@ -31,7 +31,7 @@ static bool check(struct text value, struct error *error) {
 }
 
 void token_open(struct token *token, enum token_source source, struct allocator allocator) {
-  *token = (struct token){.allocator = allocator, .source = source, .expires_at = HUGE_VAL};
+  *token = (struct token){.allocator = allocator, .source = source, .expires_at = HUGE_VAL, .dropped_at = -HUGE_VAL};
 }
 
 /* Frees the value alone. */
@@ -54,6 +54,7 @@ bool token_give(struct token *token, struct text value, double asked_at, double 
   token->expires_at = asked_at + expires_in;
   token->next_fetch_at = asked_at;
   token->refused = false;
+  token->accepted = false;
   return true;
 }
 
@@ -153,9 +154,17 @@ bool token_is_news(const struct token *token, struct text value) {
   return !is_value(token, value) && text_hash(value) != token->dropped;
 }
 
-bool token_drop(struct token *token, struct text value) {
+void token_accept(struct token *token, struct text value) {
+  if (is_value(token, value)) token->accepted = true;
+}
+
+bool token_drop(struct token *token, struct text value, double now) {
   if (token->source == TOKEN_GIVEN) return false;
-  if (is_value(token, value)) forget_value(token);
+  if (is_value(token, value)) {
+    if (!token->accepted && now < token->dropped_at + FAILED_PAUSE) return false;
+    forget_value(token);
+    token->dropped_at = now;
+  }
   token->dropped = text_hash(value);
   return true;
 }

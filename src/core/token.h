@@ -25,7 +25,9 @@ struct token {
   unsigned long failed;  /* the number of the newest that failed for good; 0: none did */
   bool refused;          /* it failed because the tenant refused, and would again until next_fetch_at */
   struct error failure;  /* why it failed */
+  bool accepted;         /* the tenant has accepted it */
   uint32_t dropped;      /* hash of the newest that the tenant did not take; 0: none */
+  double dropped_at;     /* when that was */
 };
 
 enum token_step {
@@ -67,8 +69,13 @@ bool token_release(struct token *token, const void *caller);
 /* Whether a token that was fetched elsewhere is worth having: neither the one that is here, nor one that was dropped. */
 bool token_is_news(const struct token *token, struct text value);
 
-/* The tenant does not take this token: drops it, if it is still the one. False when it cannot be replaced, and stays. */
-bool token_drop(struct token *token, struct text value);
+/* The tenant accepts this token. */
+void token_accept(struct token *token, struct text value);
+
+/* The tenant does not take this token: drops it, if it is still the one. False when it cannot be replaced, and stays: one
+ * that is given, or one that has itself just replaced another and was never accepted. Tokens are billed, and the next would
+ * fare no better; so that is tried again after a pause, as after a wrong secret. */
+bool token_drop(struct token *token, struct text value, double now);
 
 /* The token, dead or alive; empty when there is none. */
 struct text token_value(const struct token *token);

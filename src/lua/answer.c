@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../core/call.h"
+#include "../core/shape.h"
 #include "checks.h"
 #include "compat.h"
 
@@ -82,8 +83,22 @@ static void digest_next(lua_State *L, struct response *response) {
   response->next = string_member(L, "next");
 }
 
+/* How many objects the list on top of the stack has, which is of that shape in JSON; -1 where it is not a list of objects. */
+static long long count_objects(lua_State *L, enum shape shape) {
+  if (shape != SHAPE_ARRAY) return -1;
+  long long count = (long long)compat_rawlen(L, -1);
+  for (long long i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, (int)i);
+    bool is_object = lua_istable(L, -1);
+    lua_pop(L, 1);
+    if (!is_object) return -1;
+  }
+  return count;
+}
+
 /* Digests the object on top of the stack, and pushes what of it the user gets, or nil. */
-static void digest_object(lua_State *L, const struct operation *operation, struct response *response) {
+static void digest_object(lua_State *L, const struct operation *operation, struct text json,
+                          struct response *response) {
   response->body = RESPONSE_OBJECT;
   response->code = string_member(L, "errorCode");
   response->message = string_member(L, "message");
@@ -95,7 +110,7 @@ static void digest_object(lua_State *L, const struct operation *operation, struc
     lua_pushvalue(L, -1);
   } else if (operation->answer == ANSWER_LIST) {
     lua_getfield(L, -1, operation->list_name);
-    if (lua_istable(L, -1)) response->item_count = (long long)compat_rawlen(L, -1);
+    response->item_count = count_objects(L, shape_of_member(json, operation->list_name));
   } else {
     lua_pushnil(L);
   }
@@ -103,8 +118,9 @@ static void digest_object(lua_State *L, const struct operation *operation, struc
 
 /* The same for the array on top of the stack. */
 static void digest_array(lua_State *L, const struct operation *operation, struct response *response) {
+  response->body = RESPONSE_ARRAY;
   if (operation->answer != ANSWER_ARRAY) return;
-  response->item_count = (long long)compat_rawlen(L, -1);
+  response->item_count = count_objects(L, SHAPE_ARRAY);
 }
 
 /* Keeps what is on top of the stack in the table at `items`: an object as its one item, of a list those from `skip` on. */
@@ -122,11 +138,21 @@ static void keep(lua_State *L, int items, const struct call *call, long long cou
   }
 }
 
+/* In how many seconds the token expires that is in the object on top of the stack, as `expires_in` of a response tells. */
+static double expiry_member(lua_State *L) {
+  lua_getfield(L, -1, "expires_in");
+  double seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+  bool absent = lua_isnil(L, -1) || is_null(L, -1);
+  lua_pop(L, 1);
+  if (absent) return -1;
+  return seconds > 0 ? seconds : 0;
+}
+
 /* Digests what the token endpoint answered, on top of the stack (RFC 6749, sections 5.1 and 5.2). */
 static void digest_token(lua_State *L, struct response *response) {
   response->body = RESPONSE_OBJECT;
   response->access_token = string_member(L, "access_token");
-  response->expires_in = (double)count_member(L, "expires_in");
+  response->expires_in = expiry_member(L);
   response->code = string_member(L, "error");
   response->message = string_member(L, "error_description");
 }
@@ -159,11 +185,34 @@ static bool decode(lua_State *L, struct feeding *feeding) {
   return lua_error(L);
 }
 
-/* The first byte of JSON, which tells an array from an object: lua-cjson makes the same empty table of both. */
-static char first_byte(struct text body) {
-  size_t i = 0;
-  while (i < body.length && strchr(" \t\r\n", body.data[i]) && body.data[i]) i++;
-  return i < body.length ? body.data[i] : '\0';
+/* Digests the body; what of it the user gets is then on top of the stack. */
+static void digest(lua_State *L, struct feeding *feeding) {
+  const struct operation *operation = feeding->call->operation;
+  struct response *response = feeding->response;
+  response->body = RESPONSE_OTHER;
+  response->memory = shape_memory(feeding->body);
+  if (response->memory > RESPONSE_MEMORY_MAX) {
+    response->body = RESPONSE_LARGE;
+  } else if (decode(L, feeding) && lua_istable(L, -1)) {
+    if (feeding->call->token_request) {
+      digest_token(L, response);
+    } else if (shape_of(feeding->body) == SHAPE_OBJECT) {
+      digest_object(L, operation, feeding->body, response);
+    } else {
+      digest_array(L, operation, response);
+    }
+  }
+}
+
+/* What a body is that nobody reads. */
+static enum response_body look_at(struct text body) {
+  switch (shape_of(body)) {
+    case SHAPE_NOTHING: return RESPONSE_EMPTY;
+    case SHAPE_OBJECT: return RESPONSE_OBJECT;
+    case SHAPE_ARRAY: return RESPONSE_ARRAY;
+    case SHAPE_OTHER: break;
+  }
+  return RESPONSE_OTHER;
 }
 
 /* What answer_feed does, protected. The feeding is where its upvalue points; the table of items is the argument. */
@@ -177,16 +226,9 @@ static int feed(lua_State *L) {
   bool wanted = response->status >= 400 || fetching ||
                 (operation->answer != ANSWER_NOTHING && operation_succeeds(operation, response->status));
   if (wanted && feeding->body.length > 0) {
-    response->body = RESPONSE_OTHER;
-    if (decode(L, feeding) && lua_istable(L, -1)) {
-      if (fetching) {
-        digest_token(L, response);
-      } else if (first_byte(feeding->body) == '{') {
-        digest_object(L, operation, response);
-      } else {
-        digest_array(L, operation, response);
-      }
-    }
+    digest(L, feeding);
+  } else {
+    response->body = look_at(feeding->body);
   }
   if (call_feed(feeding->call, response, feeding->now)) keep(L, 1, feeding->call, response->item_count);
   return 0;

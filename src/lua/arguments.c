@@ -112,9 +112,26 @@ static bool read_map_form(const struct reading *reading) {
   return good;
 }
 
+/* Raises where the table on top of the stack is one permission and not a list of them: a slip that is easily made, for the
+ * map form has strings as keys, too. */
+static void check_is_list(const struct reading *reading) {
+  static const char *const members[] = {"resource_server_identifier", "permission_name"};
+  lua_State *L = reading->L;
+  for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+    checks_push_member(L, members[i]);
+    bool single = lua_type(L, -1) == LUA_TSTRING;
+    lua_pop(L, 1);
+    if (single) {
+      checks_raise_for(L, &reading->caller, reading->position,
+                       "permissions: a list of permissions expected, got a single one; wrap it in { }");
+    }
+  }
+}
+
 /* Reads either form of a permission list, on top of the stack. Which one it is shows in the key that comes first. */
 static bool read_permissions(const struct reading *reading) {
   lua_State *L = reading->L;
+  check_is_list(reading);
   lua_pushnil(L);
   bool map_form = false;
   if (lua_next(L, -2)) {
