@@ -1,4 +1,4 @@
--- What the specs share: the module under test, the tenant it talks to, and shorthands for both.
+-- Shared by the specs: the module under test, the tenant, and helpers for both.
 
 local socket = require "socket"
 local auth0perm = require "auth0perm"
@@ -11,7 +11,7 @@ local support = {
   user = "auth0|5f7c8ec7c33c6c004bbafe82",
 }
 
--- Options for a client of the tenant; `changes` add to them or replace some.
+-- Returns options for a client of the tenant, with `changes` added.
 function support.options(changes)
   local options = { domain = tenant.domain, token = tenant.token, ca_file = tenant.ca_file }
   for name, value in pairs(changes or {}) do
@@ -20,12 +20,12 @@ function support.options(changes)
   return options
 end
 
--- A client of the tenant.
+-- Returns a client of the tenant.
 function support.client(changes)
   return assert(auth0perm.new(support.options(changes)))
 end
 
--- { { resource_server_identifier = api, permission_name = name }, ... } of the names.
+-- Returns { { resource_server_identifier = api, permission_name = name }, ... } for the names.
 function support.permissions(...)
   local list = {}
   for i, name in ipairs { ... } do
@@ -34,7 +34,7 @@ function support.permissions(...)
   return list
 end
 
--- The names of a list of permissions, joined, for comparing.
+-- Returns the names in a list of permissions as one string, to compare.
 function support.names(list)
   local names = {}
   for i, permission in ipairs(list) do
@@ -43,7 +43,7 @@ function support.names(list)
   return table.concat(names, " ")
 end
 
--- The newest recorded request, and how many there are.
+-- Returns the newest recorded request, and how many there are.
 function support.last_request()
   local requests = tenant.requests()
   return requests[#requests], #requests
@@ -57,8 +57,8 @@ function support.finish(client)
   error("calls are still in flight")
 end
 
--- How many connections the tenant has open, once what is garbage has been collected; waits, for a bounded time, until
--- there are no more than `expected`.
+-- Returns how many connections the tenant has open after a garbage collection. Waits, for a bounded time, until there
+-- are no more than `expected`.
 function support.open_connections(expected)
   collectgarbage()
   collectgarbage()
@@ -71,7 +71,7 @@ function support.open_connections(expected)
   return open
 end
 
--- Runs a command; returns what it printed (both streams) and its status.
+-- Runs a command; returns its output (stdout and stderr) and its status.
 function support.run(command)
   local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status $?\""))
   local output = pipe:read "*a"
@@ -90,24 +90,24 @@ function support.stop(process)
   support.run("kill " .. process)
 end
 
--- Waits, for a bounded time, until something is true; returns it.
+-- Waits, for a bounded time, until the condition returns a true value; returns that value.
 function support.wait_until(condition)
   for _ = 1, 500 do
     local value = condition()
     if value then return value end
     socket.sleep(0.02)
   end
-  error "waited in vain"
+  error "the condition did not become true"
 end
 
--- The command of the Lua that runs this.
+-- Returns the command of the Lua interpreter that runs this.
 local function interpreter()
   local first = 0
   while arg[first - 1] do first = first - 1 end
   return arg[first]
 end
 
--- What is in a file.
+-- Returns the contents of a file.
 function support.read_file(path)
   local file = assert(io.open(path))
   local text = file:read "*a"
@@ -115,14 +115,14 @@ function support.read_file(path)
   return text
 end
 
--- Writes a file, in place of one that is there.
+-- Writes a file, replacing an existing one.
 function support.write_file(path, text)
   local file = assert(io.open(path, "w"))
   file:write(text)
   file:close()
 end
 
--- A port that is free now.
+-- Returns a port that is free now.
 function support.free_port()
   local server = assert(socket.bind("127.0.0.1", 0))
   local _, port = server:getsockname()
@@ -130,8 +130,8 @@ function support.free_port()
   return tonumber(port)
 end
 
--- Starts a proxy on a free port, with these lines in its configuration too; returns its process id, for `stop`, the port,
--- and the file of its configuration, which is the caller's to remove.
+-- Starts a proxy on a free port, with these additional lines in its configuration. Returns its process id (for `stop`),
+-- the port, and the name of the configuration file, which the caller must remove.
 function support.start_proxy(lines)
   local port, configuration = support.free_port(), os.tmpname()
   support.write_file(configuration, ("Port %d\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n%s"):format(port, lines or ""))
@@ -140,7 +140,7 @@ function support.start_proxy(lines)
   return process, port, configuration
 end
 
--- Runs a program in a Lua of its own, with these assignments in its environment; returns the same as `run`.
+-- Runs a program in another Lua process, with these assignments in its environment; returns the same as `run`.
 function support.run_lua(program, environment)
   local file = os.tmpname()
   support.write_file(file, program)
@@ -149,7 +149,7 @@ function support.run_lua(program, environment)
   return output, status
 end
 
--- Whether this Lua tells integers from floats.
+-- Whether this Lua distinguishes integers from floats.
 support.has_integers = math.type ~= nil
 
 return support

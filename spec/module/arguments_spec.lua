@@ -1,15 +1,15 @@
--- What a user can hand over, and what is refused before a byte leaves.
+-- Which arguments are accepted, and which are refused before anything is sent.
 
 local cjson = require "cjson"
 local support = require "spec.support"
 local auth0perm, tenant = support.auth0perm, support.tenant
 
--- A list with one permission.
+-- Returns a list with one permission.
 local function one(identifier, name)
   return { { resource_server_identifier = identifier, permission_name = name } }
 end
 
-describe("arguments", function()
+describe("the check of arguments", function()
   local client
 
   before_each(function()
@@ -19,7 +19,7 @@ describe("arguments", function()
 
   after_each(function() client:close() end)
 
-  -- The error of a removal that must be refused with nothing sent.
+  -- Returns the error of a removal, and checks that nothing was sent.
   local function refused(user_id, permissions)
     local ok, err = client:remove_user_permissions(user_id, permissions)
     assert.is_nil(ok)
@@ -31,7 +31,7 @@ describe("arguments", function()
     return err.message
   end
 
-  -- The message of a removal that must raise with nothing sent.
+  -- Returns the message that a removal raises, and checks that nothing was sent.
   local function raised(...)
     local ok, message = pcall(client.remove_user_permissions, client, ...)
     assert.is_false(ok)
@@ -39,14 +39,14 @@ describe("arguments", function()
     return message
   end
 
-  it("an id that is empty or a dot segment is refused", function()
+  it("refuses an id that is empty or a dot segment", function()
     local good = support.permissions "read:reports"
     assert.equal('user_id: an id expected, got ""', refused("", good))
     assert.equal('user_id: an id expected, got "."', refused(".", good))
     assert.equal('user_id: an id expected, got ".."', refused("..", good))
   end)
 
-  it("an id with a control character or broken UTF-8 is refused", function()
+  it("refuses an id with a control character or invalid UTF-8", function()
     local good = support.permissions "read:reports"
     for _, id in ipairs { "auth0|\0", "a\0b", "auth0|a\n", "\r", "a\127", "a\31b" } do
       assert.matches("^user_id: an id without control characters", refused(id, good))
@@ -55,13 +55,13 @@ describe("arguments", function()
     assert.matches("^user_id: too long for a URL", refused(("x"):rep(8000), good))
   end)
 
-  it("a list without permissions is refused", function()
+  it("refuses an empty list of permissions", function()
     assert.matches("at least 1 expected", refused(support.user, {}))
     assert.matches('permissions%["urn:b"%]: at least 1 permission name',
       refused(support.user, { ["urn:a"] = { "x" }, ["urn:b"] = {} }))
   end)
 
-  it("lengths are bounded in characters, as the API bounds them", function()
+  it("limits lengths in characters, as the API does", function()
     local umlaut = "\195\188"
     assert.equal("permissions[1].permission_name: 1 to 280 characters expected, got 281",
       refused(support.user, one("urn:a", umlaut:rep(281))))
@@ -76,7 +76,7 @@ describe("arguments", function()
     assert.is_true(client:remove_user_permissions(support.user, one(umlaut:rep(600), umlaut:rep(280))))
   end)
 
-  it("text that is no UTF-8 is refused, and its place named", function()
+  it("refuses text that is not UTF-8 and says where it is", function()
     for _, bad in ipairs { "\255", "\192\128", "\237\160\128", "\244\144\128\128", "a\226\130", "\128" } do
       assert.equal("permissions[2].permission_name: valid UTF-8 expected",
         refused(support.user, { support.permissions("a")[1], one("urn:a", bad)[1] }))
@@ -84,7 +84,7 @@ describe("arguments", function()
     end
   end)
 
-  it("a body of more than 1 MB is refused, not cut", function()
+  it("refuses a body of more than 1 MB", function()
     local list = {}
     for i = 1, 4000 do
       list[i] = { resource_server_identifier = support.api, permission_name = ("%07d"):format(i):rep(40) }
@@ -92,7 +92,7 @@ describe("arguments", function()
     assert.matches("request body: at most 1000000 bytes", refused(support.user, list))
   end)
 
-  it("a body just below 1 MB arrives whole", function()
+  it("accepts a body just below 1 MB, which arrives complete", function()
     local list = {}
     for i = 1, 2750 do
       list[i] = { resource_server_identifier = support.api, permission_name = ("%07d"):format(i):rep(40) }
@@ -101,7 +101,7 @@ describe("arguments", function()
     assert.equal(2750, #cjson.decode(support.last_request().body).permissions)
   end)
 
-  it("wrong types raise and name the place", function()
+  it("raises an error that says where a value has the wrong type", function()
     assert.matches("bad argument #1 to 'remove_user_permissions' %(user_id: string expected, got nil%)", raised())
     assert.matches("#1 .*user_id: string expected, got number", raised(5, {}))
     assert.matches("#2 .*permissions: table expected, got nil", raised(support.user))
@@ -122,7 +122,7 @@ describe("arguments", function()
       raised(support.user, { ["urn:a"] = { "x", true } }))
   end)
 
-  it("an item behind a hole is not lost but refused", function()
+  it("raises for a list with a hole instead of losing the items after it", function()
     assert.matches("permissions%[2%]: table expected, got nil",
       raised(support.user, { one("a", "b")[1], nil, one("a", "c")[1] }))
     assert.matches('permissions%["urn:a"%]%[2%]: string expected, got nil',
@@ -131,17 +131,17 @@ describe("arguments", function()
       raised(support.user, { [1] = one("a", "b")[1], [0] = one("a", "c")[1] }))
   end)
 
-  it("a mixture of both forms raises, whichever comes first", function()
+  it("raises for a mixture of both forms, in either order", function()
     assert.matches("permissions: ", raised(support.user, { one("a", "b")[1], ["urn:a"] = { "x" } }))
     assert.matches('permissions%["urn:a"%]: a list expected', raised(support.user, { ["urn:a"] = { "x", y = "z" } }))
   end)
 
-  it("an argument too many raises", function()
+  it("raises for an extra argument", function()
     assert.matches("#4 .*no argument expected, got string",
       raised(support.user, support.permissions "a", {}, "extra"))
   end)
 
-  it("options of a call are checked like those of a client", function()
+  it("refuses unknown options of a call, and options of a wrong type or value", function()
     local good = support.permissions "read:reports"
     assert.matches("#3 .*options%.retries: no such option; there are: timeout, correlation_id",
       raised(support.user, good, { retries = 1 }))
@@ -152,7 +152,7 @@ describe("arguments", function()
     assert.equal("options.timeout: 0.001 to 1000000 seconds expected, got -1", err.message)
   end)
 
-  it("start and prepare refuse what the method refuses", function()
+  it("is the same in start, prepare and the method", function()
     for _, method in ipairs { "start", "prepare" } do
       local call, err = client[method](client, "remove_user_permissions", "..", support.permissions "a")
       assert.is_nil(call)
@@ -188,13 +188,13 @@ describe("auth0perm.new", function()
     assert.is_nil(refused { domain = "user:hunter2@acme.eu.auth0.com" }:find "hunter2")
   end)
 
-  it("refuses a token that no header can hold", function()
+  it("refuses a token that does not fit a header", function()
     for _, token in ipairs { "", "a\r\nX-Evil: 1", "a\n", "a b", "a\0", "t\195\182ken", ("x"):rep(20000) } do
       assert.matches("^token: ", refused { token = token })
     end
   end)
 
-  it("refuses time limits that make no sense", function()
+  it("refuses timeouts that make no sense", function()
     for _, name in ipairs { "timeout", "connect_timeout", "request_timeout" } do
       for _, value in ipairs { 0, -1, 1 / 0, 1e9 } do
         assert.matches("^" .. name .. ": 0%.001 to 1000000 seconds expected, got", refused { [name] = value })
@@ -209,7 +209,7 @@ describe("auth0perm.new", function()
     assert.matches("^ca_file: a string without control", refused { ca_file = "a\0b" })
   end)
 
-  it("raises for wrong types and unknown options, and names them", function()
+  it("raises an error that names the option if it is unknown or of the wrong type", function()
     local function raised(...)
       local ok, message = pcall(auth0perm.new, ...)
       assert.is_false(ok)
@@ -224,7 +224,7 @@ describe("auth0perm.new", function()
     assert.matches("%(token: string expected, got number%)", raised { domain = "a", token = 42 })
   end)
 
-  it("connects to nothing by itself, nor for a call that is refused", function()
+  it("does not connect, and neither does a call that is refused", function()
     local before = support.open_connections(0)
     local client = support.client()
     client:remove_user_permissions("", {})

@@ -1,4 +1,4 @@
--- A client's life: blocking methods, start and step, close.
+-- A client's life: methods that block, start and step, close.
 
 local support = require "spec.support"
 local auth0perm, tenant = support.auth0perm, support.tenant
@@ -14,18 +14,18 @@ end
 describe("a client", function()
   before_each(tenant.reset)
 
-  it("shows its tenant and state as text, and nothing else", function()
+  it("shows only its tenant and its state in tostring", function()
     local client = support.client()
     assert.equal("auth0perm client (" .. tenant.domain .. ")", tostring(client))
     client:close()
     assert.equal("auth0perm client (closed)", tostring(client))
   end)
 
-  it("keeps its metatable to itself", function()
+  it("hides its metatable", function()
     assert.equal("protected", getmetatable(support.client()))
   end)
 
-  it("closes as often as it is asked to, and refuses afterwards", function()
+  it("can be closed repeatedly, and refuses calls afterwards", function()
     local client = support.client()
     assert.is_true(remove(client))
     client:close()
@@ -44,7 +44,7 @@ describe("a client", function()
     assert.equal(1, #tenant.requests())
   end)
 
-  it("closes its connections when it is closed, and when it is collected", function()
+  it("closes its connections when it is closed and when it is collected", function()
     local before = support.open_connections(0)
     local client = support.client()
     remove(client)
@@ -57,7 +57,7 @@ describe("a client", function()
   end)
 
   if _VERSION == "Lua 5.4" then
-    it("closes at the end of a block that it is to be closed in", function()
+    it("is closed at the end of its scope if it is a to-be-closed variable", function()
       local block = assert(load [[
         local support = ...
         local client <close> = support.client()
@@ -67,7 +67,7 @@ describe("a client", function()
     end)
   end
 
-  it("without a token says so", function()
+  it("without a token returns an error that says so", function()
     local client = assert(auth0perm.new { domain = tenant.domain, ca_file = tenant.ca_file })
     local ok, err = remove(client)
     assert.is_nil(ok)
@@ -77,7 +77,7 @@ describe("a client", function()
     client:close()
   end)
 
-  it("can be many", function()
+  it("may be one of many", function()
     local clients = {}
     for i = 1, 20 do
       clients[i] = support.client()
@@ -86,21 +86,21 @@ describe("a client", function()
     for _, client in ipairs(clients) do client:close() end
   end)
 
-  it("works from a coroutine", function()
+  it("works in a coroutine", function()
     local client = support.client()
     local thread = coroutine.wrap(function() return remove(client) end)
     assert.is_true(thread())
     client:close()
   end)
 
-  it("raises when something that is no client is given as one", function()
+  it("raises if one of its methods gets something else as the client", function()
     local client = support.client()
     assert.has_error(function() client.step({}) end)
     assert.has_error(function() client.remove_user_permissions(client:prepare("list_user_permissions", support.user)) end)
     client:close()
   end)
 
-  it("lets a Ctrl-C in lua end a call that waits", function()
+  it("lets Ctrl-C in lua interrupt a waiting call", function()
     tenant.fault { kind = "delay", seconds = 20 }
     local output, status = support.run_lua [[
       local support = require "spec.support"
@@ -123,7 +123,7 @@ describe("started calls", function()
 
   after_each(function() client:close() end)
 
-  it("come back with what the method would return", function()
+  it("have the results that the method would return", function()
     local removal = start(client)
     local list = assert(client:start("list_user_permissions", support.user))
     local failing = assert(client:start("list_user_permissions", "auth0|nobody"))
@@ -138,7 +138,7 @@ describe("started calls", function()
     assert.equal("list_user_permissions", err.operation)
   end)
 
-  it("say what they are as text", function()
+  it("show their operation and state in tostring", function()
     local call = start(client)
     assert.equal("auth0perm call (remove_user_permissions, not done)", tostring(call))
     support.finish(client)
@@ -157,12 +157,12 @@ describe("started calls", function()
     assert.equal(0, client:step(5))
   end)
 
-  it("raise when asked for a result that is not there yet", function()
+  it("raise when asked for their result before they are done", function()
     local call = start(client)
     assert.has_error(function() call:result() end, "'result': the call is not done")
   end)
 
-  it("are the client's to drive, not Lua's", function()
+  it("can be driven only by their client", function()
     local call = start(client)
     for _, method in ipairs { "next", "feed", "fail", "authorize" } do
       local ok, message = pcall(call[method], call, "transport")
@@ -173,8 +173,8 @@ describe("started calls", function()
     assert.is_true(call:result())
   end)
 
-  it("run beside each other", function()
-    remove(client) -- the first answer tells how many requests may leave at once
+  it("run concurrently", function()
+    remove(client) -- the first response says how many requests may be sent at once
     tenant.forget_requests()
     tenant.fault { kind = "delay", seconds = 0.4, count = 10 }
     local calls = {}
@@ -191,7 +191,7 @@ describe("started calls", function()
     for _, call in ipairs(calls) do assert.is_true(call:done()) end
   end)
 
-  it("wait for one of 16 connections, in the order in which they were started", function()
+  it("wait for one of 16 connections in the order in which they were started", function()
     for i = 1, 200 do
       assert(client:start("remove_user_permissions", "auth0|" .. i, support.permissions "a"))
     end
@@ -221,14 +221,14 @@ describe("started calls", function()
     assert.is_false(err.maybe_applied)
   end)
 
-  it("move on while a blocking method of the same client runs", function()
+  it("make progress while a method of the same client blocks", function()
     local call = start(client)
     assert.is_table(client:list_user_permissions(support.user))
     support.finish(client)
     assert.is_true(call:result())
   end)
 
-  it("are done at once when canceled, before they leave or under way", function()
+  it("are done at once when canceled, whether or not their request was sent", function()
     local early = start(client)
     assert.is_true(early:cancel())
     assert.is_true(early:done())
@@ -255,7 +255,7 @@ describe("started calls", function()
     assert.is_true(remove(client))
   end)
 
-  it("end with kind closed when their client closes", function()
+  it("end with kind closed when their client is closed", function()
     tenant.fault { kind = "delay", seconds = 5, count = 20 }
     local calls = {}
     for i = 1, 20 do calls[i] = start(client) end
@@ -268,14 +268,14 @@ describe("started calls", function()
     end
   end)
 
-  it("survive that nobody but their client holds them", function()
+  it("survive when only their client refers to them", function()
     for _ = 1, 30 do start(client) end
     collectgarbage()
     support.finish(client)
     assert.equal(30, #tenant.requests())
   end)
 
-  it("survive their client: a call that is kept still has its result", function()
+  it("keep their client, and so their result, alive", function()
     local call
     do
       local short_lived = support.client()
@@ -285,12 +285,12 @@ describe("started calls", function()
     collectgarbage()
     collectgarbage()
     tenant.reset()
-    assert.is_false(call:done()) -- the call keeps its client
+    assert.is_false(call:done()) -- the call keeps its client alive
     assert.is_true(call:cancel())
     assert.equal("canceled", select(2, call:result()).kind)
   end)
 
-  it("and their client can be collected together", function()
+  it("can be collected together with their client", function()
     local watch = setmetatable({}, { __mode = "k" })
     for _ = 1, 10 do
       local other = support.client()
@@ -302,7 +302,7 @@ describe("started calls", function()
     assert.is_nil(next(watch))
   end)
 
-  it("can be closed by a finalizer while an answer is being read", function()
+  it("may have their client closed by a finalizer while a response is being read", function()
     local items = {}
     for i = 1, 100 do items[i] = ('{"permission_name":"p%d","a":{"b":{"c":[1,2,3]}}}'):format(i) end
     local page = ('{"permissions":[%s],"start":0,"limit":100,"total":100}'):format(table.concat(items, ","))
@@ -338,7 +338,7 @@ describe("started calls", function()
     end
   end)
 
-  it("of step reject a time that is none", function()
+  it("make step reject an invalid time", function()
     for _, seconds in ipairs { -1, 0 / 0, "1", {} } do
       assert.is_false((pcall(client.step, client, seconds)))
     end

@@ -28,7 +28,7 @@ LogFile "%s"
 
   before_each(tenant.reset)
 
-  -- How many tunnels the proxy has made so far.
+  -- How many tunnels the proxy has opened so far.
   local function tunnels()
     local count = 0
     for line in io.lines(log) do
@@ -52,7 +52,7 @@ LogFile "%s"
     support.wait_until(function() return tunnels() >= before + 1 end)
   end)
 
-  it("that refuses is of kind transport, and its password shows nowhere", function()
+  it("that refuses is an error of kind transport that does not contain its password", function()
     local client = support.client { proxy = url "user:wrong-hunter2@", max_retries = 0 }
     local ok, err = remove(client)
     client:close()
@@ -65,7 +65,7 @@ LogFile "%s"
     assert.is_nil(tostring(refusal):find("hunter2", 1, true))
   end)
 
-  it("of the environment is used only where that is asked for", function()
+  it("from the environment is used only if the option says so", function()
     local program = [[
       local support = require "spec.support"
       print((support.client { proxy = os.getenv "PROXY" }:remove_user_permissions(support.user, support.permissions "a")))
@@ -79,7 +79,7 @@ LogFile "%s"
 end)
 
 describe("connect_to", function()
-  it("reaches a tenant that has no address, under its own name", function()
+  it("reaches a tenant whose name has no address", function()
     tenant.reset()
     local client = support.client { domain = "acme.eu.auth0.com", connect_to = "127.0.0.1:" .. tenant.port }
     assert.is_true(remove(client))
@@ -89,7 +89,7 @@ describe("connect_to", function()
     assert.equal("acme.eu.auth0.com", request.headers.host)
   end)
 
-  it("does not make another's certificate good", function()
+  it("does not make a certificate for another name acceptable", function()
     local client = support.client { domain = "other.eu.auth0.com", connect_to = "127.0.0.1:" .. tenant.port }
     local ok, err = remove(client)
     client:close()
@@ -98,7 +98,7 @@ describe("connect_to", function()
     assert.matches("match", err.message)
   end)
 
-  it("needs host and port", function()
+  it("requires host and port", function()
     for _, value in ipairs { "", "127.0.0.1", ":443", "127.0.0.1:", "a\nb:1" } do
       local none, err = auth0perm.new(support.options { connect_to = value })
       assert.is_nil(none)
@@ -129,7 +129,7 @@ describe("http2", function()
     assert.is_true(last - first < 3)
   end)
 
-  it("is off unless asked for", function()
+  it("is off by default", function()
     tenant.reset()
     local client = support.client()
     remove(client)
@@ -139,7 +139,7 @@ describe("http2", function()
 end)
 
 describe("max_connections", function()
-  it("bounds the connections", function()
+  it("limits the number of connections", function()
     tenant.reset()
     tenant.settings { bucket = 1000, refill = 1000, latency = 0.02 }
     local client = support.client { max_connections = 3 }
@@ -150,7 +150,7 @@ describe("max_connections", function()
     assert.is_true(tenant.connections() <= 3)
   end)
 
-  it("is a number from 1 to 1024", function()
+  it("must be a number from 1 to 1024", function()
     for _, value in ipairs { 0, -1, 1025, 0 / 0 } do
       local none, err = auth0perm.new(support.options { max_connections = value })
       assert.is_nil(none)
@@ -159,8 +159,8 @@ describe("max_connections", function()
   end)
 end)
 
-describe("an answer that comes before the request body was read", function()
-  it("is an answer", function()
+describe("a response that comes before the request's body was read", function()
+  it("is accepted", function()
     tenant.reset()
     local client = support.client { max_retries = 0 }
     local names = {}

@@ -1,11 +1,11 @@
--- Lists by checkpoint, and lists an item at a time.
+-- Lists that are paged by checkpoint, and client:each, which reads a list item by item.
 
 local support = require "spec.support"
 local tenant = support.tenant
 
 local ROLE = "rol_many"
 
--- Gives a role so many users, in order.
+-- Gives a role `count` users, in order.
 local function seed(count)
   tenant.empty()
   local users = {}
@@ -16,8 +16,8 @@ local function seed(count)
   tenant.seed { users = users }
 end
 
--- Answers of a tenant, one after the other.
-local function answer(...)
+-- Makes the tenant respond with these bodies.
+local function respond(...)
   for _, body in ipairs { ... } do
     tenant.fault { kind = "status", status = 200, body = body }
   end
@@ -43,54 +43,54 @@ describe("a list by checkpoint", function()
     tenant.forget_requests()
   end
 
-  it("comes page after page, with no request beyond the last", function()
+  it("is read page by page, without a request after the last page", function()
     for _, case in ipairs { { 0, 1 }, { 1, 1 }, { 100, 1 }, { 101, 2 }, { 1234, 13 } } do
       seed(case[1])
       check(case[1], case[2])
     end
   end)
 
-  it("is whole where the tenant caps pages below what was asked for", function()
+  it("is complete when the tenant caps pages below the requested size", function()
     seed(101)
     tenant.settings { page_cap = 30 }
     check(101, 4)
   end)
 
-  it("sends a checkpoint as it came, percent-encoded", function()
-    answer('{"users":[{"user_id":"a"}],"next":"a+/=&b \\u00e4"}', '{"users":[{"user_id":"b"}]}')
+  it("sends each checkpoint unchanged, percent-encoded", function()
+    respond('{"users":[{"user_id":"a"}],"next":"a+/=&b \\u00e4"}', '{"users":[{"user_id":"b"}]}')
     assert.equal(2, #client:list_role_users(ROLE))
     assert.equal("/api/v2/roles/rol_many/users?take=100&from=a%2B%2F%3D%26b%20%C3%A4", support.last_request().uri)
   end)
 
   it("ends at a checkpoint that is null or empty", function()
     for _, last in ipairs { "null", '""' } do
-      answer('{"users":[{"user_id":"a"}],"next":' .. last .. '}')
+      respond('{"users":[{"user_id":"a"}],"next":' .. last .. '}')
       assert.equal(1, #client:list_role_users(ROLE))
     end
   end)
 
-  it("goes on behind an empty page", function()
-    answer('{"users":[],"next":"x"}', '{"users":[{"user_id":"b"}]}')
+  it("continues after an empty page", function()
+    respond('{"users":[],"next":"x"}', '{"users":[{"user_id":"b"}]}')
     assert.equal(1, #client:list_role_users(ROLE))
   end)
 
   local function refused(...)
     tenant.reset()
-    answer(...)
+    respond(...)
     local list, err = client:list_role_users(ROLE)
     assert.is_nil(list)
     assert.equal("protocol", err.kind)
     return err.message
   end
 
-  it("whose checkpoint does not advance is an error, and no endless loop", function()
+  it("whose checkpoint does not advance is an error and not an endless loop", function()
     local page = '{"users":[{"user_id":"a"}],"next":"%s"}'
     assert.matches("does not end", refused(page:format "x", page:format "x"))
     assert.matches("does not end", refused(page:format "x", page:format "y", page:format "x"))
     assert.matches("no text", refused '{"users":[],"next":7}')
   end)
 
-  it("answered as if there were no query is an error, and no short list", function()
+  it("whose query the tenant ignores is an error and not a short list", function()
     assert.matches("not a JSON object", refused('{"users":[{"user_id":"a"}],"next":"x"}', '[{"user_id":"a"}]'))
   end)
 end)
@@ -105,7 +105,7 @@ describe("client:each", function()
 
   after_each(function() client:close() end)
 
-  it("goes through all items, in order", function()
+  it("returns all items in order", function()
     for _, count in ipairs { 0, 1, 100, 101, 250 } do
       seed(count)
       local seen = 0
@@ -117,7 +117,7 @@ describe("client:each", function()
     end
   end)
 
-  it("goes through numbered pages and bare arrays too", function()
+  it("works with numbered pages and plain arrays too", function()
     local names = {}
     for permission in client:each("list_user_permissions", support.user) do
       names[#names + 1] = permission.permission_name
@@ -129,7 +129,7 @@ describe("client:each", function()
     assert.equal(support.user, names[2])
   end)
 
-  it("asks for a page when it is wanted, and not before", function()
+  it("requests a page only when it is needed", function()
     seed(25)
     local iterate = client:each("list_role_users", ROLE, { per_page = 10 })
     assert.equal(0, #tenant.requests())
@@ -142,7 +142,7 @@ describe("client:each", function()
     assert.equal(3, #tenant.requests())
   end)
 
-  it("holds one page at a time", function()
+  it("keeps one page in memory at a time", function()
     seed(40)
     local held = setmetatable({}, { __mode = "k" })
     for user in client:each("list_role_users", ROLE, { per_page = 10 }) do
@@ -155,7 +155,7 @@ describe("client:each", function()
     assert.is_true(count <= 10)
   end)
 
-  it("left early leaves nothing behind", function()
+  it("can be left early without leaving anything behind", function()
     seed(30)
     for _ = 1, 20 do
       for user in client:each("list_role_users", ROLE, { per_page = 10 }) do
@@ -167,7 +167,7 @@ describe("client:each", function()
     assert.equal(0, support.open_connections(0))
   end)
 
-  it("raises the error that the method would have returned, in mid-list too", function()
+  it("raises the error that the method would return, in the middle of a list, too", function()
     seed(30)
     tenant.fault { kind = "status", status = 500, after = 1, count = 100 }
     local seen = 0
@@ -211,7 +211,7 @@ describe("client:each", function()
     assert.equal("closed", err.kind)
   end)
 
-  it("has its timeout for each page, and none for the loop's own work", function()
+  it("applies its timeout to each page, not to the loop's own work", function()
     seed(30)
     local socket = require "socket"
     local seen = 0
@@ -229,7 +229,7 @@ describe("client:each", function()
     assert.equal(40, seen)
   end)
 
-  it("lets other calls run, and other iterators", function()
+  it("runs beside other calls and other iterators", function()
     seed(5)
     local seen = 0
     for user in client:each("list_role_users", ROLE, { per_page = 2 }) do
@@ -242,7 +242,7 @@ describe("client:each", function()
     assert.equal(5, seen)
   end)
 
-  it("goes on when the iterator outlives every other mention of the client", function()
+  it("works when only the iterator refers to the client", function()
     seed(30)
     local iterate = support.client():each("list_role_users", ROLE, { per_page = 10 })
     local seen = 0

@@ -1,4 +1,4 @@
--- A client in event loops: cqueues, luv, and LuaSocket's select, each with the same demands.
+-- A client in event loops: the same specs for cqueues, luv and LuaSocket's select.
 
 local socket = require "socket"
 local loops = require "spec.module.loops"
@@ -23,7 +23,7 @@ local function all_done(calls)
   end
 end
 
--- What is over once so many seconds have passed.
+-- Returns a function that is true once `seconds` have passed.
 local function after(seconds)
   local ends = socket.gettime() + seconds
   return function() return socket.gettime() >= ends end
@@ -31,7 +31,7 @@ end
 
 local function nothing() end
 
--- Starts so many lists of permissions.
+-- Starts `count` lists of permissions.
 local function start(client, count, options)
   local calls = {}
   for i = 1, count do calls[i] = assert(client:start("list_user_permissions", support.user, options)) end
@@ -44,7 +44,7 @@ local function assert_lists(calls)
   end
 end
 
--- A client that knows that no request is paced, and has a connection.
+-- Returns a client that has a connection and has learned that requests are not paced.
 local function warm_client(changes)
   local client = support.client(changes)
   assert(client:list_user_permissions(support.user))
@@ -52,13 +52,13 @@ local function warm_client(changes)
   return client
 end
 
--- Nothing is in flight, and nobody asks for anything.
+-- Checks that nothing is in flight and the client wants nothing.
 local function assert_idle(client)
   assert.is_nil(client:timeout())
   assert.is_false(is_readable(client))
 end
 
--- Starts a proxy; returns its port, and a function that ends it, and with it all connections.
+-- Starts a proxy; returns its port and a function that ends it together with all its connections.
 local function start_proxy()
   local process, port, configuration = support.start_proxy()
   return port, function()
@@ -71,7 +71,7 @@ for name, drive in pairs(loops.drivers) do
   describe("the loop of " .. name, function()
     local client
 
-    -- Drives the client, or these, and returns the run.
+    -- Drives `client`, or the given clients, and returns the run.
     local function run(over, tick, clients)
       return loops.run(drive, clients or { client }, over, tick)
     end
@@ -90,13 +90,13 @@ for name, drive in pairs(loops.drivers) do
       local result = run(all_done(calls), nothing)
       assert_lists(calls)
       assert.equal(32, #tenant.requests())
-      assert.is_true(result.seconds >= 0.4) -- two rounds of 16 connections
+      assert.is_true(result.seconds >= 0.4) -- two rounds on 16 connections
       assert.is_true(result.ticks >= result.seconds / TICK / 10)
       assert.is_true(result.longest < 2)
       assert_idle(client)
     end)
 
-    it("sends removals, and the tenant carries them out", function()
+    it("sends removals, which the tenant applies", function()
       local users = {}
       for i = 1, 32 do
         users[i] = { user_id = "auth0|" .. i, permissions = support.permissions("write:reports", "delete:reports") }
@@ -151,7 +151,7 @@ for name, drive in pairs(loops.drivers) do
       assert_idle(client)
     end)
 
-    it("ends a call at its deadline, with nothing but timeout() to wake it", function()
+    it("ends a call at its deadline, woken only by timeout()", function()
       tenant.fault { kind = "delay", seconds = 10, count = 2 }
       local calls = start(client, 2, { timeout = 0.3 })
       local result = run(all_done(calls))
@@ -172,7 +172,7 @@ for name, drive in pairs(loops.drivers) do
       slow[1]:cancel()
     end)
 
-    it("gives up a request at request_timeout, and tries again", function()
+    it("ends a request at request_timeout and retries it", function()
       client:close()
       client = warm_client { request_timeout = 0.3 }
       tenant.fault { kind = "stall" }
@@ -181,7 +181,7 @@ for name, drive in pairs(loops.drivers) do
       assert_lists(calls)
     end)
 
-    it("wakes at the end of the pauses between tries", function()
+    it("wakes at the end of the pauses between attempts", function()
       tenant.fault { kind = "status", status = 503, count = 2 }
       tenant.fault { kind = "reset_before" }
       local calls = start(client, 1)
@@ -191,7 +191,7 @@ for name, drive in pairs(loops.drivers) do
       assert.is_true(result.steps < 100)
     end)
 
-    it("sleeps through a Retry-After, and does not spin", function()
+    it("sleeps through a Retry-After without spinning", function()
       tenant.fault { kind = "status", status = 429, headers = { ["Retry-After"] = "1" } }
       local calls = start(client, 1)
       local result = run(all_done(calls))
@@ -200,7 +200,7 @@ for name, drive in pairs(loops.drivers) do
       assert.is_true(result.steps < 60)
     end)
 
-    it("sends no faster than the tenant's bucket allows, and does not spin meanwhile", function()
+    it("sends no faster than the tenant's bucket allows, without spinning", function()
       client:close()
       tenant.settings { bucket = 5, refill = 20, enforce = true }
       client = support.client()
@@ -224,7 +224,7 @@ for name, drive in pairs(loops.drivers) do
       assert.is_true(result.ticks >= result.seconds / TICK / 10)
     end)
 
-    it("resolves names, and goes through a proxy", function()
+    it("resolves names, and uses a proxy", function()
       local port, stop = start_proxy()
       for _, options in ipairs {
         { connect_to = "localhost:" .. tenant.port }, { proxy = "http://localhost:" .. port },
@@ -240,7 +240,7 @@ for name, drive in pairs(loops.drivers) do
       stop()
     end)
 
-    it("ends calls that find no connection", function()
+    it("ends calls that cannot connect", function()
       client:close()
       client = support.client { connect_to = "127.0.0.1:" .. support.free_port(), max_retries = 1 }
       local calls = start(client, 4)
@@ -250,7 +250,7 @@ for name, drive in pairs(loops.drivers) do
       assert_idle(client)
     end)
 
-    it("asks a function for tokens", function()
+    it("gets tokens from a function", function()
       client:close()
       local asked = 0
       client = support.client { token = function()
@@ -276,7 +276,7 @@ for name, drive in pairs(loops.drivers) do
       assert.equal(11, #tenant.requests())
     end)
 
-    it("drives many clients beside each other", function()
+    it("drives many clients at once", function()
       tenant.settings { latency = 0.1 }
       local clients, calls = {}, {}
       for i = 1, 5 do
@@ -292,7 +292,7 @@ for name, drive in pairs(loops.drivers) do
       end
     end)
 
-    it("goes on with one client when a timer closes another", function()
+    it("keeps driving one client when a timer closes another", function()
       tenant.settings { latency = 0.3 }
       local other = warm_client()
       local lost, calls = start(other, 5), start(client, 5)
@@ -303,7 +303,7 @@ for name, drive in pairs(loops.drivers) do
       for _, call in ipairs(lost) do assert.equal("closed", select(2, call:result()).kind) end
     end)
 
-    it("watches a new client in the place of one that was closed, on the same descriptor", function()
+    it("watches a new client that has the descriptor of a closed one", function()
       tenant.settings { latency = 0.1 }
       local calls, lost = start(client, 3), nil
       local function over() return lost and all_done(calls)() end
@@ -312,7 +312,7 @@ for name, drive in pairs(loops.drivers) do
         local descriptor, others = client:pollfd(), {}
         result.close(client)
         client = support.client()
-        while client:pollfd() ~= descriptor and #others < 100 do -- which took lower ones that were free
+        while client:pollfd() ~= descriptor and #others < 100 do -- the others took lower descriptors that were free
           others[#others + 1] = client
           client = support.client()
         end
@@ -324,7 +324,7 @@ for name, drive in pairs(loops.drivers) do
       assert_lists(calls)
     end)
 
-    it("and step with a time, and methods that block, may take turns", function()
+    it("can be mixed with step(seconds) and methods that block", function()
       tenant.settings { latency = 0.1 }
       local calls = start(client, 40)
       run(after(0.05), nothing)
@@ -376,7 +376,7 @@ describe("pollfd", function()
 
   after_each(function() client:close() end)
 
-  it("is the same descriptor as long as the client lives", function()
+  it("is the same descriptor for the client's whole life", function()
     local descriptor = client:pollfd()
     assert.equal("number", type(descriptor))
     assert.equal(0, descriptor % 1)
@@ -399,11 +399,11 @@ describe("pollfd", function()
     other:close()
   end)
 
-  it("is to be waited for until it is readable", function()
+  it("is watched for reading only", function()
     assert.equal("r", client:events())
   end)
 
-  it("stays quiet when connections that are kept are closed from the other side", function()
+  it("stays quiet when the tenant closes idle connections", function()
     local port, stop = start_proxy()
     client:close()
     client = support.client { proxy = "http://127.0.0.1:" .. port }
@@ -412,10 +412,10 @@ describe("pollfd", function()
     stop()
     socket.sleep(0.2)
     local run = loops.run(loops.drivers.select, { client }, after(QUIET))
-    assert.is_true(run.steps <= 20) -- one for each connection that ended would be fair
+    assert.is_true(run.steps <= 20) -- one for each closed connection would be all right
   end)
 
-  it("and timeout are nil when the client is closed", function()
+  it("is nil, like timeout, when the client is closed", function()
     start(client, 1)
     client:close()
     assert.is_nil(client:pollfd())
@@ -423,7 +423,7 @@ describe("pollfd", function()
     assert.equal("r", client:events())
   end)
 
-  it("and timeout are no business of a client without a driver", function()
+  it("raises, like timeout, for a client without a driver", function()
     local other = assert(auth0perm.new { domain = "acme.eu.auth0.com", token = "given", driver = "none" })
     assert.error_matches(function() other:pollfd() end, "'pollfd': the client was made without a driver")
     assert.error_matches(function() other:timeout() end, "'timeout': the client was made without a driver")
@@ -440,14 +440,14 @@ describe("timeout", function()
 
   after_each(function() client:close() end)
 
-  it("is 0 where a step has something to do at once", function()
+  it("is 0 when a step has something to do at once", function()
     start(client, 1)
     assert.equal(0, client:timeout())
     support.finish(client)
     assert.is_nil(client:timeout())
   end)
 
-  it("is never past a deadline, and runs down by itself", function()
+  it("never passes a deadline, and counts down by itself", function()
     tenant.fault { kind = "delay", seconds = 10 }
     local call = start(client, 1, { timeout = 2 })[1]
     support.wait_until(function()

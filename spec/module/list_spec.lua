@@ -1,4 +1,4 @@
--- Lists: all pages, each asked for once, and never a part that passes for the whole.
+-- Lists: all pages, each requested once, and never an incomplete list that looks complete.
 
 local support = require "spec.support"
 local tenant = support.tenant
@@ -6,7 +6,7 @@ local tenant = support.tenant
 describe("a list", function()
   local client
 
-  -- Gives the example user so many direct permissions, p0001 and on, instead of what it had.
+  -- Replaces the example user's direct permissions by `count` new ones, p0001 and on.
   local function seed(count)
     tenant.empty()
     local scopes, held = {}, {}
@@ -20,7 +20,7 @@ describe("a list", function()
     }
   end
 
-  -- Lists, and checks that every permission is there, once and in order.
+  -- Reads the list, and checks that each permission is in it once and in order.
   local function check(count, requests)
     local list = assert(client:list_user_permissions(support.user))
     assert.equal(count, #list)
@@ -38,7 +38,7 @@ describe("a list", function()
 
   after_each(function() client:close() end)
 
-  it("has the members that the API gives, those of its sources too", function()
+  it("has all members that the API sends, including those of the sources", function()
     client:assign_user_permissions(support.user, support.permissions "write:reports")
     local list = client:list_user_permissions(support.user)
     assert.equal("read:reports write:reports", support.names(list))
@@ -54,14 +54,14 @@ describe("a list", function()
     check(0, 1)
   end)
 
-  it("comes page after page, with no request beyond the last", function()
+  it("is read page by page, without a request after the last page", function()
     for _, case in ipairs { { 1, 1 }, { 99, 1 }, { 100, 1 }, { 101, 2 }, { 200, 2 }, { 201, 3 }, { 1000, 10 } } do
       seed(case[1])
       check(case[1], case[2])
     end
   end)
 
-  it("is whole where the tenant caps pages below what was asked for", function()
+  it("is complete when the tenant caps pages below the requested size", function()
     for _, cap in ipairs { 50, 30, 7, 1 } do
       seed(101)
       tenant.settings { page_cap = cap }
@@ -69,7 +69,7 @@ describe("a list", function()
     end
   end)
 
-  it("is whole where the cap changes between two pages", function()
+  it("is complete when the cap changes between two pages", function()
     seed(250)
     for _, page in ipairs { { 100, 0, 0 }, { 40, 80, 1 } } do
       local items = {}
@@ -86,8 +86,8 @@ describe("a list", function()
     end
   end)
 
-  -- Answers of a tenant that contradicts itself, one after the other.
-  local function answer(...)
+  -- Lists permissions from a tenant that contradicts itself with these responses.
+  local function inconsistent(...)
     for _, body in ipairs { ... } do
       tenant.fault { kind = "status", status = 200, body = body }
     end
@@ -95,7 +95,7 @@ describe("a list", function()
   end
 
   it("with a gap between its pages is an error", function()
-    local list, err = answer('{"permissions":[{"permission_name":"a"}],"start":0,"limit":1,"total":3}',
+    local list, err = inconsistent('{"permissions":[{"permission_name":"a"}],"start":0,"limit":1,"total":3}',
       '{"permissions":[{"permission_name":"c"}],"start":2,"limit":1,"total":3}')
     assert.is_nil(list)
     assert.equal("protocol", err.kind)
@@ -103,14 +103,14 @@ describe("a list", function()
   end)
 
   it("that ends before its total is an error", function()
-    local list, err = answer('{"permissions":[{"permission_name":"a"}],"start":0,"limit":1,"total":3}',
+    local list, err = inconsistent('{"permissions":[{"permission_name":"a"}],"start":0,"limit":1,"total":3}',
       '{"permissions":[],"start":1,"limit":1,"total":3}')
     assert.is_nil(list)
     assert.equal("protocol", err.kind)
   end)
 
-  it("that shrinks meanwhile ends where it ends", function()
-    local list = answer('{"permissions":[{"permission_name":"a"}],"start":0,"limit":1,"total":3}',
+  it("that shrinks while it is read ends at its new end", function()
+    local list = inconsistent('{"permissions":[{"permission_name":"a"}],"start":0,"limit":1,"total":3}',
       '{"permissions":[],"start":1,"limit":1,"total":1}')
     assert.equal("a", support.names(list))
   end)
@@ -138,8 +138,8 @@ describe("a list", function()
     assert.equal(1, err.attempts)
   end)
 
-  it("has integers where the Lua has them, and no nulls", function()
-    local list = answer('{"permissions":[{"permission_name":"a","description":null,"count":3,"share":0.5,'
+  it("has integers if the Lua version has them, and no nulls", function()
+    local list = inconsistent('{"permissions":[{"permission_name":"a","description":null,"count":3,"share":0.5,'
       .. '"nested":{"n":[1,2.5,{"deep":-7}],"gone":null}}],"start":0,"limit":50,"total":1}')
     local item = list[1]
     assert.is_nil(item.description)
@@ -148,7 +148,7 @@ describe("a list", function()
       item.nested.n[3].deep))
   end)
 
-  it("leaves the options of the program's own cjson alone", function()
+  it("does not change the settings of the program's own cjson", function()
     local cjson = require "cjson"
     assert.equal(1000, (cjson.decode_max_depth()))
   end)

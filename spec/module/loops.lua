@@ -1,16 +1,16 @@
--- Event loops that drive clients, for the specs: cqueues, luv, and one of LuaSocket's select.
+-- Event loops that drive clients, for the specs: cqueues, luv, and a loop on LuaSocket's select.
 
 local socket = require "socket"
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
 local luv = require "luv"
 
-local TICK = 0.01 -- seconds between two ticks of a loop's own timer
-local LIMIT = 20  -- seconds after which a loop that is not over is given up
-local QUIET = 0.3 -- seconds after which a loop without ticks looks whether it is over
+local TICK = 0.01 -- seconds between ticks of a loop's own timer
+local LIMIT = 20  -- seconds after which a loop that is not finished fails
+local QUIET = 0.3 -- seconds between a loop's checks whether it is finished, if it has no ticks
 
--- What a loop is to do and what it did: it drives `clients` until `over()` is true, and calls `tick` every TICK seconds,
--- if there is one.
+-- A run: what a loop is to do, and what it did. The loop drives `clients` until `over()` is true, and calls `tick` (if
+-- given) every TICK seconds.
 local function new_run(clients, over, tick)
   local run = { clients = clients, steps = 0, ticks = 0, longest = 0, began = socket.gettime() }
   local last = run.began
@@ -36,15 +36,15 @@ local function new_run(clients, over, tick)
   return run
 end
 
--- What LuaSocket's select takes for a client.
+-- Returns an object that LuaSocket's select accepts for a client.
 local function selectable(client)
   local descriptor = assert(client:pollfd())
   return { getfd = function() return descriptor end }
 end
 
--- Each loop steps a client only where its descriptor or its timeout() asks for that: what wakes it otherwise, such as a
--- tick, must not hide that a wakeup was lost. A loop adds to a run: `watch` and `close` take a client in and out,
--- `changed` tells that calls were started or canceled outside of a step.
+-- Each loop steps a client only when its descriptor or its timeout() asks for it: if ticks stepped it too, they would
+-- hide a lost wakeup. A loop adds functions to a run: `watch` and `close` add and remove a client, `changed` says that
+-- calls were started or canceled outside a step.
 local drivers = {}
 
 function drivers.select(run)
@@ -115,7 +115,7 @@ function drivers.cqueues(run)
   assert(loop:loop())
 end
 
--- A callback for luv, which ends the process when one raises: the error ends the loop instead.
+-- Wraps a callback for luv so that an error ends the loop; luv would end the process.
 local function guarded(run, callback)
   return function()
     local ok, over = pcall(function()
@@ -127,7 +127,7 @@ local function guarded(run, callback)
   end
 end
 
--- Has luv drive a client; returns the handles, to be closed.
+-- Makes luv drive a client; returns the handles, which the caller must close.
 local function watch_with_luv(run, client)
   local readable, timer, before_waiting = luv.new_poll(client:pollfd()), luv.new_timer(), luv.new_prepare()
   local step = guarded(run, function() run.step(client) end)
@@ -169,8 +169,8 @@ end
 
 local loops = { TICK = TICK, QUIET = QUIET, drivers = drivers, selectable = selectable }
 
--- Has a driver's loop drive these clients until `over()` is true, and call `tick`, if it is given, every TICK seconds.
--- Returns what it did: `seconds` that it took, `steps`, `ticks`, and the `longest` time between two of these.
+-- Runs a loop that drives these clients until `over()` is true and calls `tick` (if given) every TICK seconds. Returns
+-- what it did: the `seconds` that it took, `steps`, `ticks`, and the `longest` time between two ticks.
 function loops.run(drive, clients, over, tick)
   local run = new_run(clients, over, tick)
   drive(run)

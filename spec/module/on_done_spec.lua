@@ -1,4 +1,4 @@
--- call:on_done: functions that are called when a call is done.
+-- call:on_done: callbacks that run when a call is done.
 
 local support = require "spec.support"
 local tenant = support.tenant
@@ -17,13 +17,13 @@ describe("on_done", function()
     return assert(client:start("list_user_permissions", support.user, options))
   end
 
-  -- A function that notes what it is called with, and the list of its notes.
+  -- Returns a callback that records its arguments, and the list of these records.
   local function witness()
     local notes = {}
     return function(result, err) notes[#notes + 1] = { result, err } end, notes
   end
 
-  it("gives what the method would have returned", function()
+  it("passes what the method would have returned", function()
     local seen = {}
     local function note(name)
       return function(...) seen[name] = { ... } end
@@ -49,7 +49,7 @@ describe("on_done", function()
     assert.equal(call, call:on_done(function() end))
   end)
 
-  it("runs from step, and once", function()
+  it("runs its callback once, from step", function()
     local remember, notes = witness()
     local call = start():on_done(remember)
     assert.equal(0, #notes)
@@ -64,7 +64,7 @@ describe("on_done", function()
     assert.equal(1, #notes)
   end)
 
-  it("runs from the methods that block, too", function()
+  it("runs its callback from methods that block, too", function()
     local remember, notes = witness()
     local call = start():on_done(remember)
     support.wait_until(function()
@@ -74,7 +74,7 @@ describe("on_done", function()
     assert.equal(1, #notes)
   end)
 
-  it("finds the call done, and its result there", function()
+  it("runs its callback when the call is done and has its result", function()
     local found
     local call
     call = start():on_done(function(result)
@@ -86,7 +86,7 @@ describe("on_done", function()
     assert.is_true(found)
   end)
 
-  it("calls several functions in the order in which they were given", function()
+  it("runs several callbacks in the order in which they were given", function()
     local order = {}
     local call = start()
     for i = 1, 20 do
@@ -97,14 +97,14 @@ describe("on_done", function()
     for i = 1, 20 do assert.equal(i, order[i]) end
   end)
 
-  it("calls a function that is given twice twice", function()
+  it("runs a callback twice if it is given twice", function()
     local remember, notes = witness()
     start():on_done(remember):on_done(remember)
     support.finish(client)
     assert.equal(2, #notes)
   end)
 
-  it("calls at once where the call is done", function()
+  it("runs its callback at once if the call is already done", function()
     local remember, notes = witness()
     local call = start()
     support.finish(client)
@@ -116,7 +116,7 @@ describe("on_done", function()
     assert.equal(2, #notes)
   end)
 
-  it("takes further functions from within one", function()
+  it("accepts more callbacks from within a callback", function()
     local order = {}
     local call
     call = start():on_done(function()
@@ -128,7 +128,7 @@ describe("on_done", function()
     assert.same({ "first", "second", "within" }, order)
   end)
 
-  it("takes a function, and nothing else", function()
+  it("accepts only a function", function()
     local call = start()
     for _, value in ipairs { 1, "print", {}, false, client } do
       local ok, message = pcall(call.on_done, call, value)
@@ -143,7 +143,7 @@ describe("on_done", function()
     assert.is_false((pcall(call.on_done, call, 1)))
   end)
 
-  it("runs for a call that is canceled, and for those of a client that is closed", function()
+  it("runs its callback for a canceled call and for the calls of a closed client", function()
     local remember, notes = witness()
     tenant.fault { kind = "delay", seconds = 10 }
     local early, late = start():on_done(remember), start():on_done(remember)
@@ -157,7 +157,7 @@ describe("on_done", function()
     assert.is_true(late:done())
   end)
 
-  it("runs for calls that end at their deadline", function()
+  it("runs its callback for calls that end at their deadline", function()
     local remember, notes = witness()
     tenant.fault { kind = "delay", seconds = 10, count = 20 }
     for _ = 1, 20 do start { timeout = 0.1 }:on_done(remember) end
@@ -166,7 +166,7 @@ describe("on_done", function()
     for i = 1, 20 do assert.equal("timeout", notes[i][2].kind) end
   end)
 
-  it("may start further calls, which the same step counts", function()
+  it("lets a callback start further calls, which the same step counts", function()
     local done = 0
     local function look(result, err)
       assert(result, err)
@@ -183,7 +183,7 @@ describe("on_done", function()
     assert.equal(30, #tenant.requests())
   end)
 
-  it("may cancel other calls, whose functions run too", function()
+  it("lets a callback cancel other calls, whose callbacks run too", function()
     local remember, notes = witness()
     tenant.fault { kind = "delay", seconds = 10, after = 1, count = 4 }
     local others = {}
@@ -197,7 +197,7 @@ describe("on_done", function()
     for i = 1, 4 do assert.equal("canceled", notes[i][2].kind) end
   end)
 
-  it("may close the client: then all other calls are done, too, and their functions run", function()
+  it("lets a callback close the client, which ends all other calls and runs their callbacks", function()
     local remember, notes = witness()
     local first, seen
     tenant.fault { kind = "delay", seconds = 10, after = 1, count = 10 }
@@ -214,7 +214,7 @@ describe("on_done", function()
     assert.equal("closed", select(2, client:step(0)).kind)
   end)
 
-  it("may call a method that blocks, and step", function()
+  it("lets a callback call step and methods that block", function()
     local blocked, left
     local other = start()
     start():on_done(function()
@@ -227,7 +227,7 @@ describe("on_done", function()
     assert.is_true(other:done())
   end)
 
-  it("may use another client", function()
+  it("lets a callback use another client", function()
     local other = support.client()
     local blocked
     start():on_done(function() blocked = assert(other:list_user_permissions(support.user)) end)
@@ -236,7 +236,7 @@ describe("on_done", function()
     assert.equal("read:reports", support.names(blocked))
   end)
 
-  it("keeps what a function holds until it has run, and no longer", function()
+  it("keeps a callback, and what it refers to, only until it has run", function()
     local watch = setmetatable({}, { __mode = "k" })
     local call = start()
     local runs = 0
@@ -256,7 +256,7 @@ describe("on_done", function()
     assert.is_true(call:done())
   end)
 
-  it("lets go of functions that will never run, with their client", function()
+  it("releases callbacks that will never run, together with their client", function()
     local watch = setmetatable({}, { __mode = "k" })
     for _ = 1, 10 do
       local other = support.client()
@@ -269,7 +269,7 @@ describe("on_done", function()
     assert.is_nil(next(watch))
   end)
 
-  it("runs for calls that nobody holds", function()
+  it("runs its callback for calls that the program does not refer to", function()
     local runs = 0
     for _ = 1, 50 do
       start():on_done(function() runs = runs + 1 end)
@@ -279,7 +279,7 @@ describe("on_done", function()
     assert.equal(50, runs)
   end)
 
-  it("works in coroutines, where step is called in another one", function()
+  it("works when step runs in another coroutine", function()
     local main = coroutine.running()
     local seen
     local waiting = coroutine.wrap(function()
@@ -293,7 +293,7 @@ describe("on_done", function()
     assert.equal(main, coroutine.running())
   end)
 
-  it("outlives the coroutine that gave the function", function()
+  it("works after the coroutine that gave the callback is gone", function()
     local runs = 0
     coroutine.wrap(function() start():on_done(function() runs = runs + 1 end) end)()
     collectgarbage()
@@ -302,9 +302,9 @@ describe("on_done", function()
     assert.equal(1, runs)
   end)
 
-  it("lets an interrupt between two functions through, and calls the second one later", function()
+  it("passes on an interrupt between two callbacks, and runs the second one later", function()
     local called = {}
-    -- A hook that raises when the next function is called, as lua.c has one for Ctrl-C.
+    -- A hook that raises when the next function is called, like that of lua.c for Ctrl-C.
     local function interrupt()
       called[#called + 1] = "first"
       debug.sethook(function()
@@ -322,7 +322,7 @@ describe("on_done", function()
     assert.equal("first second", table.concat(called, " "))
   end)
 
-  it("is not kept in one step by functions that end further calls", function()
+  it("does not stay in one step when callbacks keep ending further calls", function()
     local count = 0
     local function again()
       count = count + 1
@@ -334,7 +334,7 @@ describe("on_done", function()
     assert.equal(0, client:timeout())
   end)
 
-  it("may use an iterator that waits for its next page: nothing comes twice, and nothing is left out", function()
+  it("lets a callback use an iterator that waits for its next page: no item is repeated or lost", function()
     local expected = {}
     for i = 1, 20 do
       expected[i] = ("auth0|%04d"):format(i)
@@ -343,7 +343,7 @@ describe("on_done", function()
     local users = {}
     local iterator = client:each("list_role_users", "rol_Auditor0000000001", { per_page = 4 })
     local function use()
-      local fine, user = pcall(iterator) -- which raises while its page is being fetched
+      local fine, user = pcall(iterator) -- raises while its page is being fetched
       if fine and user then users[#users + 1] = user.user_id end
     end
     for user in iterator do
@@ -352,12 +352,12 @@ describe("on_done", function()
     end
     table.sort(users)
     assert.same(expected, { (table.unpack or unpack)(users, 1, 20) })
-    assert.equal(21, #users) -- and the user of the example data
+    assert.equal(21, #users) -- 20, and the user of the example data
   end)
 end)
 
-describe("an error in a function given to on_done", function()
-  -- Runs a program with a client; returns what it printed, standard error included, and its status.
+describe("an error in an on_done callback", function()
+  -- Runs a program with a client; returns its output (stdout and stderr) and its status.
   local function run(program)
     return support.run_lua([[
       local support = require "spec.support"
@@ -368,7 +368,7 @@ describe("an error in a function given to on_done", function()
 
   before_each(tenant.reset)
 
-  it("is reported, and stops nothing else", function()
+  it("is reported and stops nothing else", function()
     local output, status = run [[
       start():on_done(function() error("first", 0) end):on_done(function(list) print("second", #list) end)
       start():on_done(function(list) print("third", #list) end)
@@ -382,7 +382,7 @@ describe("an error in a function given to on_done", function()
     assert.matches("finished\n", output)
   end)
 
-  it("is reported where the call is done already, and returns the call", function()
+  it("is reported if the call is already done, and on_done still returns the call", function()
     local output, status = run [[
       local call = start()
       support.finish(client)
@@ -412,7 +412,7 @@ describe("an error in a function given to on_done", function()
     assert.matches("finished\n$", output)
   end)
 
-  it("comes from yielding, too", function()
+  it("is raised for a callback that yields", function()
     local output, status = run [[
       start():on_done(function() coroutine.yield() end)
       local thread = coroutine.create(function() support.finish(client) end)
@@ -424,7 +424,7 @@ describe("an error in a function given to on_done", function()
     assert.matches("dead\n", output)
   end)
 
-  it("comes from functions that never return, too", function()
+  it("comes from a callback that recurses without end, too", function()
     local output, status = run [[
       local function deeper() return 1 + deeper() end
       start():on_done(deeper)
@@ -438,7 +438,7 @@ describe("an error in a function given to on_done", function()
 end)
 
 describe("on_done of a prepared call", function()
-  it("raises: whoever drives the call knows when it is done", function()
+  it("raises, because whoever drives the call knows when it is done", function()
     for _, driver in ipairs { "curl", "none" } do
       local client = assert(support.auth0perm.new { domain = "acme.eu.auth0.com", token = "given", driver = driver })
       local call = assert(client:prepare("list_user_permissions", support.user))

@@ -1,4 +1,4 @@
--- Each operation on the wire, what it gives back, and what it refuses.
+-- Each operation: what it sends, what it returns, and what it refuses.
 
 local cjson = require "cjson"
 local support = require "spec.support"
@@ -14,8 +14,8 @@ local PERMISSIONS = support.permissions "read:invoices"
 local PERMISSIONS_BODY = '{"permissions":[{"resource_server_identifier":"https://api.example.com/",'
   .. '"permission_name":"read:invoices"}]}'
 
--- The rows, written a second time and on purpose: arguments, then what leaves, then what the tenant needs of a token.
--- `returns` is true, or the type of what comes back.
+-- The rows, deliberately written a second time: arguments, then the request, then the scopes that the token needs.
+-- `returns` is true, or the type of the result.
 local ROWS = {
   remove_user_permissions = { { support.user, PERMISSIONS }, "DELETE", USER_PATH .. "/permissions", PERMISSIONS_BODY,
     scope = "update:users", returns = true },
@@ -76,7 +76,7 @@ describe("an operation", function()
     return on[name](on, unpack(ROWS[name][1]))
   end
 
-  -- A copy of its arguments with one more.
+  -- Returns a copy of its arguments with one more.
   local function with_options(name, options)
     local arguments = { unpack(ROWS[name][1]) }
     arguments[#arguments + 1] = options
@@ -84,7 +84,7 @@ describe("an operation", function()
   end
 
   for name, row in pairs(ROWS) do
-    it(name .. " sends what it should, once, and succeeds", function()
+    it(name .. " sends one correct request, and succeeds", function()
       local result, err = call(name)
       assert.is_nil(err)
       local request, count = support.last_request()
@@ -101,7 +101,7 @@ describe("an operation", function()
       end
     end)
 
-    it(name .. " needs the scope that it says, and no other", function()
+    it(name .. " needs the documented scope and no other", function()
       local enough = support.client { token = tenant.issue_token { scope = row.scope } }
       assert.is_truthy(call(name, enough))
       enough:close()
@@ -113,7 +113,7 @@ describe("an operation", function()
       assert.equal(name, err.operation)
     end)
 
-    it(name .. " refuses an answer of another form", function()
+    it(name .. " reports an error for a response of another form", function()
       local bodies = { object = "[]", list = row.member and "[]" or "{}", [true] = "" }
       local status = row.returns == true and 202 or 200
       tenant.fault { kind = "status", status = status, body = bodies[row.returns] }
@@ -123,7 +123,7 @@ describe("an operation", function()
       assert.equal(row[2] ~= "GET", err.maybe_applied)
     end)
 
-    it(name .. " names the options that it has, for one that it does not", function()
+    it(name .. " names its options when it gets an unknown one", function()
       local ok, message = pcall(client[name], client, with_options(name, { retries = 1 }))
       assert.is_false(ok)
       assert.matches("bad argument #" .. #row[1] + 1 .. " to '" .. name
@@ -149,21 +149,21 @@ describe("an operation", function()
     end)
   end
 
-  it("is there for each row, and for no other", function()
+  it("exists for each row and for no other", function()
     for _, operation in ipairs(auth0perm.operations()) do
       assert.is_truthy(ROWS[operation.name], operation.name)
       assert.is_function(client[operation.name])
     end
   end)
 
-  it("that succeeds with another status succeeds: the documents differ from the answers", function()
+  it("also succeeds with the other status that the API's documents name", function()
     tenant.fault { kind = "status", status = 201, body = '{"id":"1","identifier":"urn:a"}' }
     assert.equal("urn:a", call("update_resource_server").identifier)
     tenant.fault { kind = "status", status = 204, body = "" }
     assert.is_true(call "delete_role")
   end)
 
-  it("changes what it says at the tenant", function()
+  it("changes the tenant's data", function()
     local role = assert(client:create_role { name = "Editor" })
     assert.equal("Editor", role.name)
     assert.is_true(client:add_role_permissions(role.id, { [support.api] = { "read:invoices", "write:reports" } }))
@@ -191,7 +191,7 @@ describe("an operation", function()
     assert.equal(5, #server.scopes)
   end)
 
-  it("gives an object with integers where the Lua has them, and no nulls", function()
+  it("returns an object with integers if the Lua version has them, and without nulls", function()
     tenant.fault { kind = "status", status = 200, body = '{"user_id":"a","logins_count":7,"email":null,"m":{"x":null}}' }
     local user = client:get_user(support.user)
     assert.equal("7", tostring(user.logins_count))
@@ -199,7 +199,7 @@ describe("an operation", function()
     assert.is_nil(next(user.m))
   end)
 
-  it("without a user of that email gives an empty list", function()
+  it("returns an empty list if no user has that email address", function()
     assert.same({}, client:list_users_by_email "nobody@example.com")
   end)
 
@@ -222,7 +222,7 @@ describe("the options of a call", function()
 
   after_each(function() client:close() end)
 
-  it("become headers and parameters, always in the same order", function()
+  it("become headers and query parameters, always in the same order", function()
     client:get_user(support.user, { include_fields = true, fields = "email,name", correlation_id = "job-7" })
     local request = support.last_request()
     assert.matches("%?fields=email%%2Cname&include_fields=true$", request.uri)
@@ -243,7 +243,7 @@ describe("the options of a call", function()
     assert.equal(0, #client:list_resource_servers { identifiers = { "urn:other" } })
   end)
 
-  it("with a wrong value are refused, and nothing is sent", function()
+  it("are refused if a value is invalid, and nothing is sent", function()
     local function refused(options)
       local list, err = client:list_roles(options)
       assert.is_nil(list)
@@ -266,7 +266,7 @@ describe("the options of a call", function()
     assert.equal(0, #tenant.requests())
   end)
 
-  it("of a wrong type raise", function()
+  it("raise if they are of a wrong type", function()
     local function raised(method, ...)
       local ok, message = pcall(client[method], client, ...)
       assert.is_false(ok)
@@ -297,12 +297,12 @@ describe("ids in a body", function()
 
   after_each(function() client:close() end)
 
-  it("are sent once each, in order", function()
+  it("are each sent once, in order", function()
     client:remove_user_roles(support.user, { "rol_b", "rol_a", "rol_b", 'x"y' })
     assert.equal('{"roles":["rol_b","rol_a","x\\"y"]}', support.last_request().body)
   end)
 
-  it("are refused where ids in a path would be", function()
+  it("are refused in the same cases as ids in a path", function()
     local function refused(roles)
       local ok, err = client:assign_user_roles(support.user, roles)
       assert.is_nil(ok)
@@ -317,7 +317,7 @@ describe("ids in a body", function()
     assert.equal(0, #tenant.requests())
   end)
 
-  it("of a wrong type raise, and holes do", function()
+  it("raise if one is of a wrong type, or if the list has holes", function()
     local function raised(...)
       local ok, message = pcall(client.assign_role_users, client, ROLE, ...)
       assert.is_false(ok)
@@ -342,37 +342,37 @@ describe("fields", function()
 
   after_each(function() client:close() end)
 
-  -- The body that these fields make.
+  -- Returns the body for these fields.
   local function body(fields)
     client:update_resource_server(support.api, fields)
     return support.last_request().body
   end
 
-  it("are JSON, sorted by name, whole numbers without a point", function()
+  it("are sent as JSON, sorted by name, with whole numbers without a decimal point", function()
     assert.equal('{"a":true,"b":[1,2.5,-3],"c":{"d":"\\"\\u0001\228"},"e":0.1,"f":1e+300,"g":9007199254740992,"z":false}',
       (body { z = false, a = true, b = { 1, 2.5, -3 }, c = { d = '"\1\195\164' }, e = 0.1, f = 1e300, g = 2 ^ 53 }
         :gsub("\195\164", "\228")))
   end)
 
-  it("that are empty tables are arrays where the API has arrays, and objects elsewhere", function()
+  it("send an empty table as an array where the API expects one, else as an object", function()
     assert.equal('{"authorization_details":[],"other":{},"scopes":[]}',
       body { scopes = {}, authorization_details = {}, other = {} })
     assert.equal('{"other":{"scopes":{}}}', body { other = { scopes = {} } })
     assert.equal("{}", body {})
   end)
 
-  it("can be null", function()
+  it("may be null", function()
     assert.equal('{"consent_policy":null}', body { consent_policy = cjson.null })
   end)
 
-  it("arrive whole", function()
+  it("arrive complete", function()
     local server = client:update_resource_server(support.api,
       { scopes = { { value = "x", description = "\226\130\172 \"" }, { value = "y" } } })
     assert.equal("\226\130\172 \"", server.scopes[1].description)
     assert.equal("y", server.scopes[2].value)
   end)
 
-  it("that JSON cannot hold are refused, with their place", function()
+  it("are refused, with their place, if JSON cannot represent them", function()
     local function refused(fields)
       local result, err = client:update_role(ROLE, fields)
       assert.is_nil(result)
@@ -390,7 +390,7 @@ describe("fields", function()
     assert.equal(0, #tenant.requests())
   end)
 
-  it("of a wrong type raise, with their place", function()
+  it("raise an error with their place if they are of a wrong type", function()
     local function raised(...)
       local ok, message = pcall(client.update_role, client, ROLE, ...)
       assert.is_false(ok)
@@ -419,8 +419,8 @@ describe("fields", function()
   end)
 end)
 
-describe("an argument of the query", function()
-  it("is checked like an id in length and letters, and encoded", function()
+describe("an argument in the query", function()
+  it("is checked like an id, and percent-encoded", function()
     tenant.reset()
     local client = support.client()
     local list, err = client:list_users_by_email ""

@@ -1,12 +1,12 @@
--- The options of `new` as data: what `options` lists is what `new` takes.
+-- The options of `new` as data: `options` lists exactly what `new` accepts.
 
 local support = require "spec.support"
 local auth0perm = support.auth0perm
 
--- A value of each type that an option may have.
+-- A value of each type that an option can have.
 local VALUES = { string = "x", ["string or function"] = "x", number = 1, integer = 1, boolean = false }
 
--- What `new` says of an option with this value.
+-- Returns the error of `new` for an option with this value.
 local function refusal(name, value)
   return select(2, pcall(auth0perm.new, { domain = "acme.eu.auth0.com", [name] = value }))
 end
@@ -24,14 +24,14 @@ describe("auth0perm.options", function()
     assert.is_true(seen.domain and seen.timeout and seen.driver)
   end)
 
-  it("lists what new takes, and nothing else", function()
+  it("lists the options that new accepts, and no others", function()
     local names = {}
     for i, option in ipairs(auth0perm.options()) do names[i] = option.name end
     local message = refusal("no_such_option", 1)
     assert.equal(table.concat(names, ", "), message:match "there are: (.*)%)$")
   end)
 
-  it("tells the types that new checks", function()
+  it("states the types that new checks", function()
     for _, option in ipairs(auth0perm.options()) do
       local wrong = option.type == "boolean" and "x" or true
       local expected = option.type:match "^string" or (option.type == "boolean" and "boolean") or "number"
@@ -39,7 +39,7 @@ describe("auth0perm.options", function()
     end
   end)
 
-  it("tells the defaults that a client has", function()
+  it("states the defaults that a client has", function()
     local defaults = {}
     for _, option in ipairs(auth0perm.options()) do defaults[option.name] = option.default end
     assert.same({ 60, 10, 30, 4, 16, 0.2, false, "curl" }, {
@@ -49,7 +49,7 @@ describe("auth0perm.options", function()
     assert.is_nil(defaults.token)
   end)
 
-  it("tells which options a client without a driver has no use for", function()
+  it("states which options a client without a driver refuses", function()
     for _, option in ipairs(auth0perm.options()) do
       local drivers = table.concat(option.drivers, " ")
       if not drivers:find "none" and option.type ~= "boolean" then
@@ -59,7 +59,7 @@ describe("auth0perm.options", function()
     end
   end)
 
-  it("is a new table each time", function()
+  it("returns a new table each time", function()
     auth0perm.options()[1].name = "changed"
     assert.equal("domain", auth0perm.options()[1].name)
   end)
@@ -68,7 +68,7 @@ end)
 describe("auth0perm.new for a driver in Lua", function()
   local HOST = { level = 2, prepare = "begin", share_tokens = "shared", options = { "domain", "own" } }
 
-  -- A function of a driver, called by its user.
+  -- A function of a driver, called by the driver's user.
   local function driver_new(options)
     local client, err = auth0perm.new(options, HOST)
     return client, err
@@ -79,7 +79,7 @@ describe("auth0perm.new for a driver in Lua", function()
     return call, err
   end
 
-  it("names the function and the options that its user knows, and where the user called", function()
+  it("names, in its errors, the function and options that its user knows and the line of the user's call", function()
     local _, message = pcall(function() driver_new { domain = "a.test", tokn = 1 } end)
     assert.matches("options_spec.lua:%d+: bad argument #1 to 'new' %(tokn: no such option; there are: domain, own%)$", message)
     local line = debug.getinfo(1, "l").currentline + 1
@@ -96,7 +96,7 @@ describe("auth0perm.new for a driver in Lua", function()
     assert.equal("begin", select(2, driver_begin(client, "get_user", "x")).operation)
   end)
 
-  it("raises where what it says of itself is of a wrong type", function()
+  it("raises if the driver describes itself with values of a wrong type", function()
     assert.has_error(function() auth0perm.new({ domain = "a.test" }, "host") end)
     assert.has_error(function() auth0perm.new({ domain = "a.test" }, { prepare = 1 }) end)
     assert.has_error(function() auth0perm.new({ domain = "a.test" }, { prepare = ("x"):rep(100) }) end)

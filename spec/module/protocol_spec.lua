@@ -1,4 +1,4 @@
--- The driver protocol: what a host with HTTP of its own works with. No socket is used here, and time is handed in.
+-- The driver protocol, for hosts with their own HTTP. These specs use no sockets, and pass the time in.
 
 local support = require "spec.support"
 local auth0perm = support.auth0perm
@@ -20,7 +20,7 @@ describe("a prepared call", function()
 
   after_each(function() client:close() end)
 
-  it("asks to send, is fed, and is done", function()
+  it("wants to send, is fed the response, and is done", function()
     local call = prepare()
     local step, request = call:next(100)
     assert.equal("send", step)
@@ -41,14 +41,14 @@ describe("a prepared call", function()
     assert.is_true(call:result())
   end)
 
-  it("needs no clock: without a time it takes the system's", function()
+  it("uses the system's clock if no time is given", function()
     local call = prepare()
     assert.equal("send", (call:next()))
     call:feed { status = 204, headers = {}, body = "" }
     assert.is_true(call:result())
   end)
 
-  it("asks for one page after the other", function()
+  it("requests one page after the other", function()
     local call = assert(client:prepare("list_user_permissions", support.user))
     for page = 0, 2 do
       local step, request = call:next(page)
@@ -63,7 +63,7 @@ describe("a prepared call", function()
     assert.equal("a0 b0 a1 b1 c", support.names(call:result()))
   end)
 
-  it("asks to authorize where the client has no token, once for all calls of the client", function()
+  it("asks for a token if the client has none, once for all calls of the client", function()
     client:close()
     client = new { token = false }
     local call = prepare()
@@ -76,7 +76,7 @@ describe("a prepared call", function()
     assert.equal("authorize", (client:prepare("list_user_permissions", support.user):next(3610)))
   end)
 
-  it("ends with kind token when there is none, or one that no header can hold", function()
+  it("ends with kind token if it gets no token, or one that does not fit a header", function()
     client:close()
     client = new { token = false }
     local call = prepare()
@@ -93,7 +93,7 @@ describe("a prepared call", function()
     assert.matches("^token: printable ASCII", err.message)
   end)
 
-  it("bounds each request by what is left of its deadline, to the millisecond", function()
+  it("limits each request to the time left until its deadline, to the millisecond", function()
     client:close()
     client = new { timeout = 50, request_timeout = 30, connect_timeout = 10 }
     local call = assert(client:prepare("list_user_permissions", support.user))
@@ -114,7 +114,7 @@ describe("a prepared call", function()
     assert.equal("not done within the timeout of 50 s", err.message)
   end)
 
-  it("turns each failure into an error, and knows what may have been applied", function()
+  it("turns each failure into an error with the right maybe_applied", function()
     for kind, expected in pairs {
       connect = { "transport", false }, tls = { "transport", false }, timeout = { "timeout", true },
       transport = { "transport", true }, protocol = { "protocol", true }, canceled = { "canceled", true },
@@ -140,14 +140,14 @@ describe("a prepared call", function()
     assert.equal(0, err.attempts)
   end)
 
-  it("raises for a failure of no known kind", function()
+  it("raises for a failure of an unknown kind", function()
     local call = prepare()
     assert.has_error(function() call:fail "weather" end)
     assert.has_error(function() call:fail() end)
     assert.is_false(call:done())
   end)
 
-  it("gives a request out once: asking again before its answer raises", function()
+  it("hands out a request once, and raises if asked again before its response", function()
     local call = prepare()
     call:next(0)
     local ok, message = pcall(call.next, call, 1)
@@ -155,14 +155,14 @@ describe("a prepared call", function()
     assert.matches("feed its answer, or fail", message)
   end)
 
-  it("raises when fed an answer that nobody asked for", function()
+  it("raises when it is fed a response to no request", function()
     local call = prepare()
     local ok, message = pcall(call.feed, call, { status = 204 })
     assert.is_false(ok)
     assert.matches("no request is on its way", message)
   end)
 
-  it("raises for an answer that is none, and can still be fed", function()
+  it("raises for an invalid response, and can still be fed", function()
     local call = prepare()
     call:next(0)
     for _, response in ipairs { 5, {}, { status = "204" }, { status = 100 }, { status = 204, body = {} },
@@ -175,7 +175,7 @@ describe("a prepared call", function()
     assert.is_true(call:result())
   end)
 
-  it("takes headers of any case, as strings or lists", function()
+  it("accepts headers in any case, as strings or lists", function()
     for _, headers in ipairs { { ["Retry-After"] = "12" }, { ["retry-after"] = 12 }, { ["RETRY-AFTER"] = { "12", "13" } } } do
       local call = prepare()
       call:next(0)
@@ -186,7 +186,7 @@ describe("a prepared call", function()
     end
   end)
 
-  it("lets absurd values of Retry-After be", function()
+  it("ignores absurd values of Retry-After", function()
     for value, expected in pairs { ["1000000"] = false, ["99999999999999999999"] = false, ["-1"] = false, soon = false,
       ["1.5"] = false, [""] = false, ["1 2"] = false } do
       local call = prepare()
@@ -196,7 +196,7 @@ describe("a prepared call", function()
     end
   end)
 
-  it("ignores an answer that comes after a cancel", function()
+  it("ignores a response that comes after a cancel", function()
     local call = prepare()
     call:next(0)
     assert.is_true(call:cancel())
@@ -208,7 +208,7 @@ describe("a prepared call", function()
     assert.equal("done", (call:next(2)))
   end)
 
-  it("raises for a time that is none", function()
+  it("raises for an invalid time", function()
     local call = prepare()
     for _, now in ipairs { "1", 0 / 0, 1 / 0, {} } do
       assert.is_false((pcall(call.next, call, now)))
@@ -228,7 +228,7 @@ describe("a prepared call", function()
     assert.is_true(call:result())
   end)
 
-  it("takes the timeout of its options", function()
+  it("uses the timeout from its options", function()
     local call = prepare { timeout = 3 }
     local _, request = call:next(7)
     assert.equal(3, request.timeout)

@@ -1,11 +1,11 @@
--- One spec for each fault that was found and mended, named after what went wrong.
+-- One spec for each bug that was found and fixed, named after what went wrong.
 
 local socket = require "socket"
 local loops = require "spec.module.loops"
 local support = require "spec.support"
 local tenant = support.tenant
 
--- Has a function called by the garbage collector, as soon as it runs.
+-- Makes the garbage collector call a function as soon as it runs.
 local function on_collection(action)
   local newproxy = rawget(_G, "newproxy")
   if newproxy then
@@ -16,10 +16,10 @@ local function on_collection(action)
   end
 end
 
-describe("a fault that was mended:", function()
+describe("a fixed bug:", function()
   before_each(tenant.reset)
 
-  it("a client closed by a finalizer while answers were read gave one call another's items, or crashed", function()
+  it("a client closed by a finalizer while responses were read gave one call another's items, or crashed", function()
     tenant.settings { bucket = 1000, refill = 1000 }
     for _ = 1, 20 do
       local client = support.client()
@@ -40,7 +40,7 @@ describe("a fault that was mended:", function()
     end
   end)
 
-  it("a hook that raised while an answer was read was taken for a bad answer", function()
+  it("a hook that raised while a response was read was reported as an invalid response", function()
     local output = support.run_lua [[
       local support = require "spec.support"
       for nth = 1, 3 do
@@ -63,7 +63,7 @@ describe("a fault that was mended:", function()
     assert.equal(("false interrupted!; "):rep(3), output)
   end)
 
-  it("a prepared call came back to life after it was collected", function()
+  it("a prepared call could be used again after it was collected", function()
     local client = support.client()
     local step, done
     do
@@ -76,7 +76,7 @@ describe("a fault that was mended:", function()
     client:close()
   end)
 
-  it("keys added to a map by a finalizer, while it was read, were written past the end of a block", function()
+  it("keys that a finalizer added to a map while it was read were written past the end of a block", function()
     local client = support.client { domain = "localhost:1" }
     for round = 1, 30 do
       local map, armed = {}, true
@@ -92,7 +92,7 @@ describe("a fault that was mended:", function()
     client:close()
   end)
 
-  it("new raised where undeclared globals raise", function()
+  it("new raised an error in programs where undeclared globals raise", function()
     local output = support.run_lua [[
       local support = require "spec.support"
       setmetatable(_G, { __index = function(_, name) error("undeclared variable " .. name) end })
@@ -101,7 +101,7 @@ describe("a fault that was mended:", function()
     assert.matches("^true\tauth0perm client", output)
   end)
 
-  it("libcurl sent a write again by itself, and maybe_applied was false for what had been done", function()
+  it("libcurl resent a write on its own, and maybe_applied was false for a write that had been applied", function()
     local client = support.client { max_retries = 0 }
     assert(client:list_user_permissions(support.user))
     tenant.fault { kind = "close_before", applied = true }
@@ -114,14 +114,14 @@ describe("a fault that was mended:", function()
     assert.equal(2, #tenant.requests())
   end)
 
-  it("a name with a zero byte passed for another", function()
+  it("a name with a zero byte was accepted as another name", function()
     local client = support.client()
     assert.is_false((pcall(client.start, client, "list_user_permissions\0x", support.user)))
     assert.is_false((pcall(support.auth0perm.new, { domain = "a", ["token\0x"] = "b" })))
     client:close()
   end)
 
-  it("a token function that canceled the next waiting call left the others waiting for ever, past their deadlines", function()
+  it("a token function that canceled the next waiting call left the others waiting forever, past their deadlines", function()
     local calls = {}
     local client = support.client { token = function()
       calls[2]:cancel()
@@ -136,7 +136,7 @@ describe("a fault that was mended:", function()
     client:close()
   end)
 
-  it("nothing woke the loop for a connection that a listener's cancel had left to the next call", function()
+  it("nothing woke the loop for a connection that a callback's cancel had freed for the next call", function()
     tenant.settings { bucket = 1000, refill = 1000 }
     local client = support.client { max_connections = 1 }
     assert(client:list_user_permissions(support.user))

@@ -1,9 +1,9 @@
--- Retries, pauses, deadlines: first to the millisecond through the driver protocol, then against the tenant.
+-- Retries, pauses, deadlines: first to the millisecond with the driver protocol, then against the tenant.
 
 local support = require "spec.support"
 local auth0perm, tenant = support.auth0perm, support.tenant
 
-describe("a call that fails in a way that may pass", function()
+describe("a call that fails temporarily", function()
   local client
 
   local function new(changes)
@@ -20,9 +20,9 @@ describe("a call that fails in a way that may pass", function()
 
   after_each(function() client:close() end)
 
-  -- Drives a call from time `now` on, answering each request with `answer`; returns the pauses before each retry and the
-  -- time when it was done.
-  local function drive(call, now, answer)
+  -- Drives a call from time `now` on; `respond` handles each request. Returns the pauses before each retry and the time
+  -- when the call was done.
+  local function drive(call, now, respond)
     local pauses, pause = {}, 0
     for _ = 1, 10000 do
       local step, detail = call:next(now)
@@ -30,21 +30,21 @@ describe("a call that fails in a way that may pass", function()
       if step == "send" then
         pauses[#pauses + 1] = pause
         pause = 0
-        answer(call, now, #pauses)
+        respond(call, now, #pauses)
       else
         assert.equal("wait", step)
         assert.is_true(detail > 0)
         pause, now = pause + detail, now + detail
       end
     end
-    error "the call never ends"
+    error "the call does not end"
   end
 
   local function always(response)
     return function(call, now) call:feed(response, now) end
   end
 
-  it("is tried up to 4 times more, after pauses that are random in a range that doubles", function()
+  it("is retried up to 4 times, after random pauses in a range that doubles", function()
     local longest = { 0, 0, 0, 0 }
     for _ = 1, 200 do
       local call = prepare()
@@ -60,7 +60,7 @@ describe("a call that fails in a way that may pass", function()
     for i = 1, 4 do assert.is_true(longest[i] > 0.8 * 0.25 * 2 ^ (i - 1)) end
   end)
 
-  it("has a pause of 20 s at the most", function()
+  it("pauses for at most 20 s", function()
     client:close()
     client = new { max_retries = 12, timeout = 10000 }
     for _ = 1, 20 do
@@ -70,11 +70,11 @@ describe("a call that fails in a way that may pass", function()
     end
   end)
 
-  it("is tried again for each failure that may pass, and for no other", function()
-    local tries = { [408] = 5, [500] = 5, [502] = 5, [503] = 5, [504] = 5, [520] = 5, [400] = 1, [401] = 1, [403] = 1,
+  it("is retried after each temporary failure, and after no other", function()
+    local attempts = { [408] = 5, [500] = 5, [502] = 5, [503] = 5, [504] = 5, [520] = 5, [400] = 1, [401] = 1, [403] = 1,
       [404] = 1, [409] = 1, [413] = 1, [501] = 1, [302] = 1, [200] = 1, connect = 5, timeout = 5, transport = 5, tls = 1,
       protocol = 1, token = 1, canceled = 1 }
-    for failure, expected in pairs(tries) do
+    for failure, expected in pairs(attempts) do
       local call = prepare()
       local pauses = drive(call, 0, function(failing, now)
         if type(failure) == "number" then
@@ -87,18 +87,18 @@ describe("a call that fails in a way that may pass", function()
     end
   end)
 
-  it("succeeds when a later try does", function()
+  it("succeeds when a later attempt does", function()
     local call = prepare()
-    drive(call, 0, function(failing, now, try)
-      if try < 3 then failing:fail("transport", "reset", now) else failing:feed({ status = 204 }, now) end
+    drive(call, 0, function(failing, now, attempt)
+      if attempt < 3 then failing:fail("transport", "reset", now) else failing:feed({ status = 204 }, now) end
     end)
     assert.is_true(call:result())
   end)
 
-  it("may have been applied by any of its tries", function()
+  it("sets maybe_applied if any attempt may have been applied", function()
     local call = prepare()
-    drive(call, 0, function(failing, now, try)
-      failing:fail(try == 1 and "timeout" or "connect", "no answer", now)
+    drive(call, 0, function(failing, now, attempt)
+      failing:fail(attempt == 1 and "timeout" or "connect", "no answer", now)
     end)
     assert.is_true(select(2, call:result()).maybe_applied)
     call = prepare()
@@ -106,7 +106,7 @@ describe("a call that fails in a way that may pass", function()
     assert.is_false(select(2, call:result()).maybe_applied)
   end)
 
-  it("waits as long as Retry-After says, in seconds or as a date by the tenant's clock", function()
+  it("waits as long as Retry-After says, in seconds or as a date on the tenant's clock", function()
     local date = "Sun, 06 Nov 1994 08:49:37 GMT"
     for _, case in ipairs {
       { { ["Retry-After"] = "7" }, 7 },
@@ -115,28 +115,28 @@ describe("a call that fails in a way that may pass", function()
       { { ["Retry-After"] = "Wed, 01 Mar 2000 00:00:05 GMT", Date = "Tue, 29 Feb 2000 23:59:59 GMT" }, 6 },
     } do
       local call = prepare()
-      local pauses = drive(call, 0, function(failing, now, try)
-        failing:feed(try == 1 and { status = 503, headers = case[1] } or { status = 204 }, now)
+      local pauses = drive(call, 0, function(failing, now, attempt)
+        failing:feed(attempt == 1 and { status = 503, headers = case[1] } or { status = 204 }, now)
       end)
       assert.is_true(math.abs(pauses[2] - case[2]) < 1e-6)
     end
   end)
 
-  it("takes a pause of its own where Retry-After is absurd", function()
+  it("pauses as usual if Retry-After is absurd", function()
     for _, headers in ipairs { { ["Retry-After"] = "1000000" }, { ["Retry-After"] = "-1" }, { ["Retry-After"] = "soon" },
       { ["Retry-After"] = "0" }, { ["Retry-After"] = "Sun, 06 Nov 1994 08:49:37 GMT" },
       { ["Retry-After"] = "Sun, 06 Nov 1994 08:49:37 GMT", Date = "Sun, 06 Nov 1994 08:51:37 GMT" },
       { ["Retry-After"] = "Sun, 06 Foo 1994 08:49:37 GMT", Date = "Sun, 06 Nov 1994 08:49:00 GMT" } } do
       local call = prepare()
-      local pauses = drive(call, 0, function(failing, now, try)
-        failing:feed(try == 1 and { status = 503, headers = headers } or { status = 204 }, now)
+      local pauses = drive(call, 0, function(failing, now, attempt)
+        failing:feed(attempt == 1 and { status = 503, headers = headers } or { status = 204 }, now)
       end)
       assert.equal(2, #pauses)
       assert.is_true(pauses[2] > 0 and pauses[2] <= 0.25)
     end
   end)
 
-  it("gives up at once when the pause would pass its deadline", function()
+  it("ends at once when its pause would pass the deadline", function()
     local call = prepare { timeout = 5 }
     local _, done = drive(call, 50, always { status = 503, headers = { ["Retry-After"] = "5" } })
     assert.equal(50, done)
@@ -146,7 +146,7 @@ describe("a call that fails in a way that may pass", function()
     assert.equal(5, err.retry_after)
   end)
 
-  it("ends at its deadline, wherever it stands, and tells what held it up", function()
+  it("ends at its deadline in any state, and reports what held it up", function()
     local call = prepare { timeout = 0.5 }
     assert.equal("send", (call:next(10)))
     call:feed({ status = 503 }, 10.1)
@@ -167,23 +167,23 @@ describe("a call that fails in a way that may pass", function()
     assert.equal("done", (call:next(1)))
   end)
 
-  it("can be told never to try again", function()
+  it("makes one attempt with max_retries = 0", function()
     client:close()
     client = new { max_retries = 0 }
     assert.equal(1, #drive(prepare(), 0, always { status = 503 }))
   end)
 
-  it("waits for its turn on a 429, which costs no try", function()
+  it("waits after a 429, which does not count as an attempt", function()
     local call = prepare()
-    local pauses, done = drive(call, 0, function(failing, now, try)
-      failing:feed(try <= 8 and { status = 429, headers = { ["Retry-After"] = "1" } } or { status = 204 }, now)
+    local pauses, done = drive(call, 0, function(failing, now, attempt)
+      failing:feed(attempt <= 8 and { status = 429, headers = { ["Retry-After"] = "1" } } or { status = 204 }, now)
     end)
     assert.is_true(call:result())
     assert.equal(9, #pauses)
     assert.is_true(done >= 8 and done < 60)
   end)
 
-  it("fails with kind limit when its turn would come after its deadline", function()
+  it("fails with kind limit when it would have to wait past its deadline", function()
     local call = prepare { timeout = 10 }
     local _, done = drive(call, 0, always { status = 429, headers = { ["Retry-After"] = "60" } })
     assert.is_true(done <= 10)
@@ -204,7 +204,7 @@ describe("calls that write to the same user", function()
     return assert(client:prepare(operation, user, support.permissions "a"))
   end
 
-  it("do so one after the other, in the order in which they began", function()
+  it("do so one after the other, in the order in which they were begun", function()
     local assign, remove = prepare("assign_user_permissions", "auth0|1"), prepare("remove_user_permissions", "auth0|1")
     assert.equal("send", (assign:next(0)))
     assert.equal("wait", (remove:next(0)))
@@ -212,14 +212,14 @@ describe("calls that write to the same user", function()
     assert.equal("send", (remove:next(1)))
   end)
 
-  it("do not wait for reads, nor for other users", function()
+  it("do not wait for reads or for writes to other users", function()
     local assign = prepare("assign_user_permissions", "auth0|1")
     assert.equal("send", (assign:next(0)))
     assign:feed({ status = 503, headers = { ["x-ratelimit-limit"] = "50", ["x-ratelimit-remaining"] = "49" } }, 0)
     assert.equal("send", (client:prepare("list_user_permissions", "auth0|1"):next(1)))
   end)
 
-  it("go on when the one before is canceled or given up", function()
+  it("continue when the one before is canceled or collected", function()
     local first, second = prepare("assign_user_permissions", "auth0|1"), prepare("remove_user_permissions", "auth0|1")
     first:next(0)
     assert.equal("wait", (second:next(0)))
@@ -249,7 +249,7 @@ describe("against the tenant", function()
     return client:remove_user_permissions(support.user, support.permissions "write:reports")
   end
 
-  it("a removal survives whatever may pass", function()
+  it("a removal survives every temporary failure", function()
     for _, fault in ipairs {
       { kind = "status", status = 503 }, { kind = "html", status = 502 }, { kind = "reset_before" },
       { kind = "close_before" }, { kind = "reset_during", applied = true }, { kind = "truncated", applied = true },
@@ -260,14 +260,14 @@ describe("against the tenant", function()
     end
   end)
 
-  it("an answer that stalls after its headers is given up after request_timeout, and tried again", function()
+  it("a request whose response stalls after its headers ends at request_timeout and is retried", function()
     client:close()
     client = support.client { request_timeout = 0.3 }
     tenant.fault { kind = "stall", seconds = 10 }
     assert.is_table(client:list_user_permissions(support.user))
   end)
 
-  it("a request that libcurl sends again by itself, on a dead connection, is one try", function()
+  it("a request that libcurl resends on its own, on a dead connection, is one attempt", function()
     assert.is_true(remove())
     tenant.fault { kind = "close_before" }
     assert.is_true(remove())

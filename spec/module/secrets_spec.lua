@@ -1,9 +1,9 @@
--- Secrets: planted ones must show up nowhere, in no form.
+-- Secrets: planted secrets must not appear anywhere, in any form.
 
 local support = require "spec.support"
 local auth0perm, tenant = support.auth0perm, support.tenant
 
--- A token that cannot be there by accident, in the three forms in which it might leak.
+-- A token that cannot appear by accident, in the three forms in which it might leak.
 local CANARY = "canary.Sup3r-S3cret~t0ken+with/every=sign.x"
 local URL_ENCODED = (CANARY:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
 
@@ -25,8 +25,8 @@ local NEEDLES = { CANARY, URL_ENCODED, "Sup3r", base64(CANARY:sub(1, 39), LETTER
   base64(CANARY:sub(1, 39), LETTERS .. "-_"), base64(CANARY:sub(2, 40), LETTERS .. "+/"),
   base64(CANARY:sub(3, 41), LETTERS .. "+/") }
 
--- Every text that can be had from a value without asking for a request: tostring and, through tables and metatables,
--- all their members.
+-- Every text that a value reveals, except that of a request: tostring and, through tables and metatables, all their
+-- members.
 local function collect(value, texts, seen)
   texts[#texts + 1] = tostring(value)
   if type(value) == "table" and not seen[value] then
@@ -66,12 +66,12 @@ describe("a secret", function()
     return client:remove_user_permissions(support.user, support.permissions "write:reports")
   end
 
-  it("is sent where it belongs, so that these specs mean something", function()
+  it("is sent in the requests that need it, so that these specs mean something", function()
     remove()
     assert.equal("Bearer " .. CANARY, support.last_request().headers.authorization)
   end)
 
-  it("shows in no client, call or result", function()
+  it("is in no client, call or result", function()
     local call = client:start("remove_user_permissions", support.user, support.permissions "a")
     assert_clean(client, call, tostring(client), tostring(call))
     support.finish(client)
@@ -82,7 +82,7 @@ describe("a secret", function()
     assert_clean(client:list_user_permissions(support.user))
   end)
 
-  it("shows in no error of any kind", function()
+  it("is in no error of any kind", function()
     for _, fault in ipairs {
       { kind = "status", status = 400 }, { kind = "status", status = 401 }, { kind = "status", status = 500 },
       { kind = "html" }, { kind = "reset_before" }, { kind = "garbage" }, { kind = "delay", seconds = 2 },
@@ -95,7 +95,7 @@ describe("a secret", function()
     assert_clean(remove())
   end)
 
-  it("is taken out of an answer that repeats it", function()
+  it("is removed from a response that repeats it", function()
     for _, body in ipairs {
       '{"message":"Invalid token: ' .. CANARY .. '","errorCode":"' .. CANARY .. '"}',
       '{"message":"' .. CANARY .. CANARY .. '"}',
@@ -112,7 +112,7 @@ describe("a secret", function()
     assert.equal("Invalid token: [secret]", select(2, remove()).message)
   end)
 
-  it("shows in no message of new", function()
+  it("is in no message of new", function()
     for _, options in ipairs {
       { token = CANARY .. "\n" }, { token = CANARY, domain = "https://a" }, { token = CANARY, timeout = -1 },
       { token = CANARY:rep(1000) }, { token = CANARY, domain = "user:" .. CANARY .. "@acme" },
@@ -124,7 +124,7 @@ describe("a secret", function()
     assert_clean(pcall(auth0perm.new, { domain = "a", token = { CANARY } }))
   end)
 
-  it("shows in no traceback", function()
+  it("is in no traceback", function()
     local trace
     xpcall(function() client:remove_user_permissions(nil, {}) end, function(message)
       trace = debug.traceback(message)

@@ -1,4 +1,4 @@
--- Access tokens: fetched once, kept, replaced when the tenant does not take them.
+-- Access tokens: fetched once, kept, and replaced when the tenant refuses them.
 
 local support = require "spec.support"
 local auth0perm, tenant = support.auth0perm, support.tenant
@@ -35,7 +35,7 @@ describe("a client with client_id and client_secret", function()
 
   after_each(function() client:close() end)
 
-  it("fetches a token for the Management API, and then does what it was asked to", function()
+  it("fetches a token for the Management API before the first call", function()
     assert.is_true(remove(client))
     local requests = tenant.requests()
     assert.equal(2, #requests)
@@ -52,7 +52,7 @@ describe("a client with client_id and client_secret", function()
     assert.equal(1, token_requests())
   end)
 
-  it("makes one token request for 64 calls that start cold", function()
+  it("makes one token request for 64 calls that start without a token", function()
     local calls = {}
     for i = 1, 64 do
       calls[i] = assert(client:start("list_user_permissions", support.user))
@@ -63,7 +63,7 @@ describe("a client with client_id and client_secret", function()
     assert.equal(65, #tenant.requests())
   end)
 
-  it("lets another call fetch when the one that does is canceled", function()
+  it("lets another call fetch the token when the fetching one is canceled", function()
     tenant.fault { kind = "delay", seconds = 5, path = "/oauth/token" }
     local first = assert(client:start("list_user_permissions", support.user))
     local second = assert(client:start("list_user_permissions", support.user))
@@ -73,7 +73,7 @@ describe("a client with client_id and client_secret", function()
     assert.is_table(second:result())
   end)
 
-  it("replaces a token that is not taken, once", function()
+  it("replaces a refused token, once", function()
     assert.is_true(remove(client))
     tenant.fault { kind = "status", status = 401 }
     assert.is_true(remove(client))
@@ -87,7 +87,7 @@ describe("a client with client_id and client_secret", function()
     assert.equal(3, token_requests())
   end)
 
-  it("fetches two tokens, and no more for a while, when none is ever taken", function()
+  it("fetches two tokens, and no more for a while, when the tenant refuses every token", function()
     tenant.fault { kind = "status", status = 401, count = 1000, path = "^/api/v2/" }
     for _ = 1, 100 do
       local ok, err = remove(client)
@@ -98,7 +98,7 @@ describe("a client with client_id and client_secret", function()
     assert.equal(2, token_requests())
   end)
 
-  it("tries again when what is in place of the token endpoint is not it", function()
+  it("retries when something else responds in place of the token endpoint", function()
     tenant.fault { kind = "html", status = 200, path = "/oauth/token" }
     tenant.fault { kind = "status", status = 302, path = "/oauth/token" }
     tenant.fault { kind = "html", status = 404, path = "/oauth/token" }
@@ -107,7 +107,7 @@ describe("a client with client_id and client_secret", function()
     assert.equal(5, token_requests())
   end)
 
-  it("holds no failure of the token endpoint against later calls that is not its refusal", function()
+  it("fails later calls only for a refusal of the token endpoint, not for other failures", function()
     client:close()
     client = new { max_retries = 0 }
     for _, fault in ipairs { { kind = "html", status = 200 }, { kind = "html", status = 403 }, { kind = "garbage" } } do
@@ -118,7 +118,7 @@ describe("a client with client_id and client_secret", function()
     assert.is_true(remove(client))
   end)
 
-  it("refuses a token that has expired, or does not say when in seconds", function()
+  it("refuses a token that has expired, or whose expires_in is not a number of seconds", function()
     for _, expires_in in ipairs { "0", "-1", '"soon"', "{}", "true" } do
       client:close()
       client = new()
@@ -132,7 +132,7 @@ describe("a client with client_id and client_secret", function()
     assert.equal(5, #tenant.requests())
   end)
 
-  it("does not try a wrong secret again, and shares the refusal among all who wait", function()
+  it("does not retry a wrong secret, and fails all waiting calls with the refusal", function()
     client:close()
     client = new { client_secret = "wrong" }
     local calls = {}
@@ -149,13 +149,13 @@ describe("a client with client_id and client_secret", function()
     assert.equal(1, #tenant.requests())
   end)
 
-  it("tries again when the token endpoint stumbles", function()
+  it("retries when the token endpoint fails temporarily", function()
     tenant.fault { kind = "status", status = 503, path = "/oauth/token", count = 2 }
     assert.is_true(remove(client))
     assert.equal(3, token_requests())
   end)
 
-  it("tells what is left of the quota when the token endpoint limits it", function()
+  it("reports what is left of the quota when the token endpoint responds with 429", function()
     tenant.fault { kind = "status", status = 429, path = "/oauth/token", headers = { ["Retry-After"] = "3540",
       ["Auth0-Client-Quota-Limit"] = "b=per_hour;q=10;r=0;t=3540,b=per_day;q=100;r=42;t=80000" },
       body = '{"error":"too_many_requests","error_description":"Client quota exceeded"}' }
@@ -168,7 +168,7 @@ describe("a client with client_id and client_secret", function()
     assert.same({ quota = 100, remaining = 42, reset = 80000 }, err.quota.per_day)
   end)
 
-  it("never doubles a token request, though the connection that it could reuse is dead", function()
+  it("never sends a token request twice when the connection that it reuses is dead", function()
     tenant.settings { latency = 0 }
     assert.is_true(remove(client))
     tenant.fault { kind = "close_before", path = "/oauth/token", count = 1 }
@@ -177,14 +177,14 @@ describe("a client with client_id and client_secret", function()
     assert.equal(3, token_requests()) -- the first, the one that broke, and its retry after a pause
   end)
 
-  it("takes an audience for custom domains", function()
+  it("accepts an audience for custom domains", function()
     client:close()
     client = new { audience = "https://acme.eu.auth0.com/api/v2/" }
     remove(client)
     assert.equal("https://acme.eu.auth0.com/api/v2/", require "cjson".decode(tenant.requests()[1].body).audience)
   end)
 
-  it("shows its secret in no error, text or message", function()
+  it("does not reveal its secret in any error or text", function()
     client:close()
     client = new { client_secret = SECRET .. "-wrong" }
     tenant.fault { kind = "status", status = 401, path = "/oauth/token",
@@ -204,33 +204,33 @@ describe("a client with client_id and client_secret", function()
 end)
 
 describe("a client with a token function", function()
-  local client, calls, answer
+  local client, calls, supply
 
   before_each(function()
     tenant.reset()
     calls = 0
-    answer = function() return tenant.token, 3600 end
+    supply = function() return tenant.token, 3600 end
     client = assert(auth0perm.new { domain = tenant.domain, ca_file = tenant.ca_file, token = function()
       calls = calls + 1
-      return answer()
+      return supply()
     end })
   end)
 
   after_each(function() client:close() end)
 
-  it("asks it once, and keeps what it says", function()
+  it("calls it once and keeps the token", function()
     for _ = 1, 3 do assert.is_true(remove(client)) end
     assert.equal(1, calls)
   end)
 
-  it("asks it again when the token is not taken", function()
+  it("calls it again when the tenant refuses the token", function()
     assert.is_true(remove(client))
     tenant.fault { kind = "status", status = 401 }
     assert.is_true(remove(client))
     assert.equal(2, calls)
   end)
 
-  it("contains whatever it raises or returns", function()
+  it("turns whatever it raises or returns into an error of the call", function()
     for _, case in ipairs {
       { function() error "the vault is sealed" end, "the vault is sealed" },
       { function() error({}) end, "the token function raised" },
@@ -243,19 +243,19 @@ describe("a client with a token function", function()
       { function() coroutine.yield() end, "yield" },
       { function() client:list_user_permissions(support.user) end, "at work" },
     } do
-      answer = case[1]
+      supply = case[1]
       local ok, err = remove(client)
       assert.is_nil(ok)
       assert.equal("token", err.kind)
       assert.is_truthy(err.message:find(case[2], 1, true), err.message)
     end
     assert.equal(0, #tenant.requests())
-    answer = function() return tenant.token end
+    supply = function() return tenant.token end
     assert.is_true(remove(client))
   end)
 
-  it("survives that it closes the client", function()
-    answer = function()
+  it("survives when it closes the client", function()
+    supply = function()
       client:close()
       return tenant.token
     end
@@ -266,7 +266,7 @@ describe("a client with a token function", function()
 end)
 
 describe("a client with a private key", function()
-  it("signs an assertion for each token request, and sends no secret", function()
+  it("signs an assertion for each token request and sends no secret", function()
     tenant.reset()
     local key = support.run "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null"
     for _, algorithm in ipairs { "RS256", "RS384", "PS256" } do

@@ -1,4 +1,4 @@
--- What leaves for the tenant, byte by byte.
+-- What is sent to the tenant, byte by byte.
 
 local cjson = require "cjson"
 local support = require "spec.support"
@@ -29,7 +29,7 @@ describe("on the wire", function()
 
   after_each(function() client:close() end)
 
-  it("a removal is what the guide says: method, path, headers and body", function()
+  it("a removal is as Auth0's guide says: method, path, headers and body", function()
     assert.is_true(client:remove_user_permissions(support.user, {
       { resource_server_identifier = "https://api.example.com/", permission_name = "read:reports" },
       { resource_server_identifier = "https://api.example.com/", permission_name = "write:reports" },
@@ -46,7 +46,7 @@ describe("on the wire", function()
       .. '{"resource_server_identifier":"https://api.example.com/","permission_name":"write:reports"}]}', request.body)
   end)
 
-  it("a request carries no header that nobody asked for", function()
+  it("a request has no other headers", function()
     client:remove_user_permissions(support.user, support.permissions "read:reports")
     local names = {}
     for name in pairs(support.last_request().headers) do
@@ -68,7 +68,7 @@ describe("on the wire", function()
     assert.equal(jit and jit.version or _VERSION, agent.env.lua)
   end)
 
-  it("assigning is the same body, posted", function()
+  it("an assignment posts the same body", function()
     assert.is_true(client:assign_user_permissions(support.user, support.permissions "write:reports"))
     local request = support.last_request()
     assert.equal("POST", request.method)
@@ -77,7 +77,7 @@ describe("on the wire", function()
       .. '{"resource_server_identifier":"https://api.example.com/","permission_name":"write:reports"}]}', request.body)
   end)
 
-  it("listing asks for totals and the largest page, without a body", function()
+  it("a list asks for totals and the largest page, without a body", function()
     assert.is_table(client:list_user_permissions(support.user))
     local request, count = support.last_request()
     assert.equal(1, count)
@@ -88,7 +88,7 @@ describe("on the wire", function()
     assert.is_nil(request.headers["content-type"])
   end)
 
-  it("an id is one path segment, everything but RFC 3986's unreserved characters encoded once", function()
+  it("an id is one path segment, with all but RFC 3986's unreserved characters encoded once", function()
     local ids = {
       ["samlp|conn|a/b"] = "samlp%7Cconn%7Ca%2Fb",
       ["a/../../roles/rol_1"] = "a%2F..%2F..%2Froles%2Frol_1",
@@ -121,7 +121,7 @@ describe("on the wire", function()
     assert.equal("urn:a 1, urn:b 2, urn:c z, urn:c a", table.concat(sent, ", "))
   end)
 
-  it("duplicates are sent once, where they came first", function()
+  it("duplicates are sent once, in the place of the first", function()
     local list = {}
     for i = 1, 900 do
       list[i] = { resource_server_identifier = "urn:" .. i % 3, permission_name = "p" .. i % 300 }
@@ -134,7 +134,7 @@ describe("on the wire", function()
     end
   end)
 
-  it("an item's other members stay at home, so a list can be handed on as it came", function()
+  it("an item's other members are not sent, so a list can be passed on as it was returned", function()
     client:assign_user_permissions(support.user, support.permissions("write:reports", "read:invoices"))
     local held = client:list_user_permissions(support.user)
     assert.is_true(client:remove_user_permissions(support.user, held))

@@ -1,9 +1,9 @@
--- Clients whose host performs the requests: no socket is opened here.
+-- Clients whose host program performs the requests. No socket is opened here.
 
 local support = require "spec.support"
 local auth0perm = support.auth0perm
 
--- A client without a driver that fetches tokens, after it has asked.
+-- Returns a client without a driver that fetches tokens, after asking.
 local function sharing_client(changes)
   local options = { domain = "acme.test", client_id = "me", client_secret = "secret", driver = "none", share_tokens = true }
   for name, value in pairs(changes or {}) do
@@ -16,7 +16,7 @@ local function client_with_token()
   return assert(auth0perm.new { domain = "acme.test", token = "s3cr3t", driver = "none" })
 end
 
--- Has the call fetch a token, and the client learn that no rate limit is told.
+-- Makes the call fetch a token, and the client learn that the tenant sends no rate limit.
 local function fetch_token(call, token)
   assert.equal("authorize", call:next())
   call:fetch()
@@ -25,7 +25,7 @@ local function fetch_token(call, token)
 end
 
 describe("a client without a driver", function()
-  it("returns calls from its methods, to be driven", function()
+  it("returns calls from its methods, which the host drives", function()
     local call = assert(client_with_token():get_role "rol_x")
     local step, request = call:next()
     assert.equal("send", step)
@@ -35,7 +35,7 @@ describe("a client without a driver", function()
     assert.equal("rol_x", call:result().id)
   end)
 
-  it("refuses wrong values at once, and raises for wrong types under the method's name", function()
+  it("refuses invalid values at once, and raises for wrong types in the method's name", function()
     local client = client_with_token()
     local call, err = client:get_role ""
     assert.is_nil(call)
@@ -43,13 +43,13 @@ describe("a client without a driver", function()
     assert.error_matches(function() client:get_role {} end, "bad argument #1 to 'get_role' %(role_id: string expected")
   end)
 
-  it("raises where it would have to drive a call", function()
+  it("raises where it would have to drive a call itself", function()
     local client = client_with_token()
     assert.error_matches(function() client:start "list_roles" end, "'start': the client was made without a driver")
     assert.error_matches(function() client:step() end, "'step': the client was made without a driver")
   end)
 
-  it("goes through a list page by page", function()
+  it("reads a list page by page", function()
     local call = assert(client_with_token():each("list_user_permissions", "auth0|x", { per_page = 1 }))
     local names = {}
     for page = 0, 1 do
@@ -67,7 +67,7 @@ describe("a client without a driver", function()
     assert.equal("p0 p1", table.concat(names, " "))
   end)
 
-  it("refuses options of the driver that it does not have", function()
+  it("refuses options that only a driver needs", function()
     for name, value in pairs { ca_file = "/x", proxy = "http://x:1", connect_to = "x:1", max_connections = 1, http2 = true } do
       local client, err = auth0perm.new { domain = "acme.test", driver = "none", [name] = value }
       assert.is_nil(client)
@@ -75,20 +75,20 @@ describe("a client without a driver", function()
     end
   end)
 
-  it("is the only one that shares tokens, and only where it fetches them", function()
+  it("is the only kind of client that shares tokens, and only if it fetches them", function()
     local options = { domain = "acme.test", client_id = "me", client_secret = "secret", share_tokens = true }
     assert.equal('share_tokens: only for the driver "none"', select(2, auth0perm.new(options)).message)
     options = { domain = "acme.test", driver = "none", share_tokens = true }
     assert.matches("^share_tokens: client_id expected", select(2, auth0perm.new(options)).message)
   end)
 
-  it("knows no other driver", function()
+  it("refuses unknown drivers", function()
     assert.equal('driver: "curl" or "none" expected', select(2, auth0perm.new { domain = "a", driver = "wget" }).message)
   end)
 end)
 
 describe("a client that shares tokens", function()
-  it("asks for one, fetches it when it is told to, and hands it on", function()
+  it("asks for one, fetches it when told to, and hands it out", function()
     local call = assert(sharing_client():get_role "rol_x")
     fetch_token(call, "t0ken")
     local step, token, expires_in = call:next()
@@ -98,7 +98,7 @@ describe("a client that shares tokens", function()
     assert.equal("Bearer t0ken", request.headers.Authorization)
   end)
 
-  it("takes one that was fetched elsewhere, once", function()
+  it("uses one that was fetched elsewhere, once", function()
     local call = assert(sharing_client():get_role "rol_x")
     assert.equal("authorize", call:next())
     assert.is_true(call:authorize("t0ken", 100))
@@ -110,7 +110,7 @@ describe("a client that shares tokens", function()
     assert.is_true(call:authorize("newer", 100))
   end)
 
-  it("waits while somebody else fetches one", function()
+  it("waits while another process fetches one", function()
     local call = assert(sharing_client():get_role "rol_x")
     assert.equal("authorize", (call:next(100)))
     call:defer(0.5, 100)
@@ -118,14 +118,14 @@ describe("a client that shares tokens", function()
     assert.equal("authorize", (call:next(100.5)))
   end)
 
-  it("raises for a time that is none", function()
+  it("raises for an invalid time", function()
     local call = assert(sharing_client():get_role "rol_x")
     for _, seconds in ipairs { 0, -1, 1 / 0, "1", {} } do
       assert.error_matches(function() call:defer(seconds) end, "bad argument #1 to 'defer' %(seconds: number above 0 expected")
     end
   end)
 
-  it("shows its secret and its token in no text", function()
+  it("does not reveal its secret or its token in any text", function()
     local call = assert(sharing_client():get_role "rol_x")
     fetch_token(call, "t0ken")
     assert.not_matches("t0ken", tostring(call))
@@ -134,7 +134,7 @@ describe("a client that shares tokens", function()
   end)
 end)
 
--- LuaJIT alone can hand out addresses, and call what `leash` returns.
+-- Only LuaJIT can pass an address and call what `leash` returns.
 local has_ffi, ffi = pcall(require, "ffi")
 
 if has_ffi then
@@ -146,12 +146,12 @@ if has_ffi then
       address = tonumber(ffi.cast("uintptr_t", ffi.cast("void *", memory)))
     end)
 
-    -- What nginx does at the end of a request.
+    -- Does what nginx does at the end of a request.
     local function end_request(handler)
       ffi.cast("void (*)(void *)", handler)(memory)
     end
 
-    it("cancels the call of a request that has ended, so that others go on", function()
+    it("cancels the call of a request that has ended, so that others can continue", function()
       local client = sharing_client()
       local call, other = assert(client:get_role "rol_x"), assert(client:get_role "rol_y")
       local handler = call:leash(address)
@@ -162,16 +162,16 @@ if has_ffi then
       assert.equal("authorize", other:next())
     end)
 
-    it("tells that a write may have been applied", function()
+    it("sets maybe_applied if a write may have been applied", function()
       local call = assert(client_with_token():delete_role "rol_x")
       local handler = call:leash(address)
       assert.equal("send", (call:next()))
       end_request(handler)
       assert.is_true(select(2, call:result()).maybe_applied)
-      call:feed { status = 204 } -- comes too late, and is ignored
+      call:feed { status = 204 } -- too late, and ignored
     end)
 
-    it("lets go of a call that is gone", function()
+    it("releases a call that was collected", function()
       local call = assert(client_with_token():get_role "rol_x")
       local handler = call:leash(address)
       assert.is_false(memory[0] == nil)
@@ -182,7 +182,7 @@ if has_ffi then
       end_request(handler)
     end)
 
-    it("leaves a call that is done as it is", function()
+    it("does not change a call that is done", function()
       local call = assert(client_with_token():delete_role "rol_x")
       local handler = call:leash(address)
       call:next()
@@ -191,7 +191,7 @@ if has_ffi then
       assert.is_true(call:result())
     end)
 
-    it("raises for what is no address", function()
+    it("raises for a value that is not an address", function()
       local call = assert(client_with_token():get_role "rol_x")
       for _, wrong in ipairs { 0, -8, 3, 0 / 0, 1 / 0, "x", {} } do
         assert.error_matches(function() call:leash(wrong) end, "bad argument #1 to 'leash' %(address: ")

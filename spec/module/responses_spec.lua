@@ -1,9 +1,9 @@
--- What becomes of a call, whatever the tenant, the CDN before it or the network does.
+-- What a call returns, whatever the tenant, the CDN in front of it or the network does.
 
 local support = require "spec.support"
 local auth0perm, tenant = support.auth0perm, support.tenant
 
-describe("an answer", function()
+describe("a response", function()
   local client
 
   before_each(function()
@@ -17,7 +17,7 @@ describe("an answer", function()
     return (with or client):remove_user_permissions(support.user, support.permissions "write:reports")
   end
 
-  -- The error of a removal through this client, or the usual one.
+  -- Returns the error of a removal with this client, or with the default one.
   local function failed(with)
     local ok, err = remove(with)
     assert.is_nil(ok)
@@ -25,7 +25,7 @@ describe("an answer", function()
     return err
   end
 
-  -- Checks the members of an error; `maybe_applied` and `attempts` have to be told only where they are unusual.
+  -- Checks the members of an error; `maybe_applied` is expected to be false unless given, and `attempts` to be 1.
   local function check(err, expected)
     for name, value in pairs(expected) do
       assert.equal(value, err[name], name)
@@ -34,45 +34,45 @@ describe("an answer", function()
     assert.equal(1, err.attempts)
   end
 
-  it("of 204 is true, and its body is not looked at", function()
+  it("with status 204 returns true, and its body is ignored", function()
     assert.is_true(remove())
     tenant.fault { kind = "status", status = 204, headers = { ["Content-Type"] = "application/json" }, body = "" }
     assert.is_true(remove())
   end)
 
-  it("to removing what the user does not hold is true", function()
+  it("to the removal of a permission that the user does not hold returns true", function()
     assert.is_true(client:remove_user_permissions(support.user, { ["urn:nowhere"] = { "no:such" } }))
   end)
 
-  it("of 404 tells that the user does not exist", function()
+  it("with status 404 says that the user does not exist", function()
     local ok, err = client:remove_user_permissions("auth0|nobody", support.permissions "write:reports")
     assert.is_nil(ok)
     check(err, { kind = "api", status = 404, code = "inexistent_user", message = "The user does not exist." })
     assert.equal("remove_user_permissions: api 404 inexistent_user: The user does not exist.", tostring(err))
   end)
 
-  it("of 404 tells that a permission to assign does not exist", function()
+  it("with status 404 says that a permission to assign does not exist", function()
     local ok, err = client:assign_user_permissions(support.user, support.permissions "no:such")
     assert.is_nil(ok)
     check(err, { kind = "api", status = 404, code = "inexistent_resource_server_permission",
       message = "This permission does not exist: 'https://api.example.com/ - no:such'" })
   end)
 
-  it("of 400 quotes the API's reason", function()
+  it("with status 400 quotes the API's reason", function()
     local ok, err = client:list_user_permissions "no-provider"
     assert.is_nil(ok)
     check(err, { kind = "api", status = 400, code = "invalid_uri" })
     assert.matches("format user%-id", err.message)
   end)
 
-  it("of 400 to a token that is no JWT is of kind token", function()
+  it("with status 400 to a token that is not a JWT is an error of kind token", function()
     local other = support.client { token = "not-a-jwt" }
     check(failed(other), { kind = "token", status = 400, code = "Bearer",
       message = "Bad HTTP authentication header format" })
     other:close()
   end)
 
-  it("of 401 to an expired or unknown token is of kind token", function()
+  it("with status 401 to an expired or unknown token is an error of kind token", function()
     local expired = support.client { token = tenant.issue_token { expires_in = -10 } }
     check(failed(expired), { kind = "token", status = 401 })
     local unknown = support.client { token = "aaaa.bbbb.cccc" }
@@ -81,40 +81,40 @@ describe("an answer", function()
     check(failed(elsewhere), { kind = "token", status = 401 })
   end)
 
-  it("of 403 tells which scope is missing", function()
+  it("with status 403 says which scope is missing", function()
     local reader = support.client { token = tenant.issue_token { scope = "read:users" } }
     check(failed(reader), { kind = "api", status = 403, code = "insufficient_scope",
       message = "Insufficient scope, expected any of: update:users" })
     assert.is_table(reader:list_user_permissions(support.user))
   end)
 
-  it("of 409 and 413 is of kind api", function()
+  it("with status 409 or 413 is an error of kind api", function()
     for _, status in ipairs { 409, 413 } do
       tenant.fault { kind = "status", status = status }
       check(failed(), { kind = "api", status = status })
     end
   end)
 
-  it("of 429 is of kind limit and tells how long to wait", function()
+  it("with status 429 is an error of kind limit that says how long to wait", function()
     tenant.fault { kind = "status", status = 429, headers = { ["Retry-After"] = "70" } }
     check(failed(), { kind = "limit", status = 429, code = "too_many_requests", retry_after = 70 })
   end)
 
-  it("of 5xx or 408 to a write may have come too late: maybe_applied", function()
+  it("with status 5xx or 408 to a write sets maybe_applied", function()
     for _, status in ipairs { 408, 500, 502, 503, 504, 520 } do
       tenant.fault { kind = "status", status = status, applied = true }
       check(failed(), { kind = "api", status = status, maybe_applied = true })
     end
   end)
 
-  it("of 5xx to a list applies nothing", function()
+  it("with status 5xx to a list does not set maybe_applied", function()
     tenant.fault { kind = "status", status = 500 }
     local ok, err = client:list_user_permissions(support.user)
     assert.is_nil(ok)
     check(err, { kind = "api", status = 500 })
   end)
 
-  it("in HTML, from a CDN, is not shown but named", function()
+  it("in HTML, from a CDN, is reported as HTML and not quoted", function()
     tenant.fault { kind = "html", status = 502 }
     check(failed(), { kind = "api", status = 502, maybe_applied = true,
       message = "Bad Gateway (an HTML page, not an answer of the API)" })
@@ -127,26 +127,26 @@ describe("an answer", function()
     check(err, { kind = "protocol", status = 200, message = "the answer is not a JSON object but an HTML page" })
   end)
 
-  it("whose error body is garbage still has its status", function()
+  it("with an unreadable error body still reports its status", function()
     for _, body in ipairs { "", "nonsense", "[]", "null", '"text"', '{"message":17,"errorCode":{}}', "{\"message\":", "\0" } do
       tenant.fault { kind = "status", status = 403, body = body }
       check(failed(), { kind = "api", status = 403, message = "Forbidden" })
     end
   end)
 
-  it("with control characters in its message is made printable", function()
+  it("with control characters in its message gives a printable message", function()
     tenant.fault { kind = "status", status = 400, body = '{"message":"a\\u001b[31mb\\r\\nc\\u0000d","errorCode":"x\\ny"}' }
     check(failed(), { kind = "api", status = 400, message = "a [31mb  c d", code = "x y" })
   end)
 
-  it("with an endless message is cut at a character", function()
+  it("with a very long message gives one that is cut between characters", function()
     tenant.fault { kind = "status", status = 400, body = '{"message":"' .. ("\195\188"):rep(4000) .. '"}' }
     local message = failed().message
     assert.is_true(#message > 400 and #message < 600)
     assert.equal(0, #message % 2)
   end)
 
-  it("that is nested too deeply, or has a bad number, is not read", function()
+  it("that is nested too deeply or has an invalid number is an error", function()
     for _, body in ipairs { ("["):rep(5000), '{"permissions":[{"a":' .. ("["):rep(40) .. ("]"):rep(40) .. "}]}",
       '{"permissions":[NaN],"start":0,"limit":50,"total":1}' } do
       tenant.fault { kind = "status", status = 200, body = body }
@@ -156,7 +156,7 @@ describe("an answer", function()
     end
   end)
 
-  it("whose list is missing is no empty list", function()
+  it("without its list is an error, not an empty list", function()
     for _, body in ipairs { "{}", '{"permissions":null}', '{"permissions":"none"}', '{"roles":[]}', '{"permissions":{}}',
       '{"permissions":{"a":{}}}', '{"permissions":{"1":{}}}' } do
       tenant.fault { kind = "status", status = 200, body = body }
@@ -240,7 +240,7 @@ describe("an answer", function()
     check(err, { kind = "protocol", status = 200 })
   end)
 
-  it("larger than 8 MiB is given up, with a length and without", function()
+  it("of more than 8 MiB is rejected, with or without a Content-Length", function()
     for _, chunked in ipairs { true, false } do
       tenant.fault { kind = "huge", chunked = chunked }
       local ok, err = client:list_user_permissions(support.user)
@@ -249,32 +249,32 @@ describe("an answer", function()
     end
   end)
 
-  it("with more than 64 KiB of headers is given up", function()
+  it("with more than 64 KiB of headers is rejected", function()
     tenant.fault { kind = "huge_header", bytes = 90000, headers = 20 }
     check(failed(), { kind = "protocol", maybe_applied = true, message = "the answer's headers are larger than 64 KiB" })
     tenant.fault { kind = "huge_header", bytes = 90000, headers = 1 }
     check(failed(), { kind = "protocol", maybe_applied = true, message = "the answer's headers are larger than 64 KiB" })
   end)
 
-  it("that is no HTTP is of kind protocol", function()
+  it("that is not HTTP is an error of kind protocol", function()
     tenant.fault { kind = "garbage" }
     check(failed(), { kind = "protocol", maybe_applied = true })
   end)
 
-  it("before which comes an informational one is waited for", function()
+  it("is still awaited after an informational one", function()
     tenant.fault { kind = "informational", status = 103, count = 2 }
     assert.is_true(remove())
     assert.is_table(client:list_user_permissions(support.user))
   end)
 
-  it("that never comes, because the connection is reset or closed, may have been read", function()
+  it("that never comes because the connection is reset or closed sets maybe_applied", function()
     for _, kind in ipairs { "reset_before", "close_before" } do
       tenant.fault { kind = kind, applied = true }
       check(failed(), { kind = "transport", maybe_applied = true })
     end
   end)
 
-  it("that comes too late ends in a timeout, and the next call is well", function()
+  it("that comes too late is a timeout, and the next call works", function()
     local hasty = support.client { request_timeout = 0.3, max_retries = 0 }
     tenant.fault { kind = "delay", seconds = 3 }
     check(failed(hasty), { kind = "timeout", maybe_applied = true })
@@ -282,7 +282,7 @@ describe("an answer", function()
     hasty:close()
   end)
 
-  it("whose body stalls or drips is bounded by request_timeout", function()
+  it("whose body stalls or drips is limited by request_timeout", function()
     local hasty = support.client { request_timeout = 0.3, max_retries = 0 }
     for _, fault in ipairs { { kind = "stall", seconds = 5 }, { kind = "drip", interval = 0.05 } } do
       tenant.fault(fault)
@@ -293,7 +293,7 @@ describe("an answer", function()
     hasty:close()
   end)
 
-  it("that would pass the timeout of the whole call ends in that timeout", function()
+  it("that takes longer than the call's timeout is limited by it", function()
     tenant.fault { kind = "delay", seconds = 3 }
     local ok, err = client:remove_user_permissions(support.user, support.permissions "a", { timeout = 0.25 })
     assert.is_nil(ok)
@@ -301,8 +301,8 @@ describe("an answer", function()
   end)
 end)
 
-describe("without a connection", function()
-  -- The error of a removal at this address.
+describe("a connection that fails", function()
+  -- Returns the error of a removal with a client that has these options.
   local function failed(changes)
     changes.max_retries = 0
     local client = support.client(changes)
@@ -316,30 +316,30 @@ describe("without a connection", function()
 
   before_each(tenant.reset)
 
-  -- What the tenant records of a handshake on its plain port is the handshake itself.
+  -- The tenant records a TLS handshake on its plain port as a malformed request.
   after_each(function()
     for _, request in ipairs(tenant.requests()) do
       assert.not_equal("DELETE", request.method)
     end
   end)
 
-  it("a refused connection is of kind transport", function()
+  it("because it is refused is an error of kind transport", function()
     assert.equal("transport", failed { domain = "127.0.0.1:1" }.kind)
   end)
 
-  it("a name that does not resolve is of kind transport", function()
+  it("because the name does not resolve is an error of kind transport", function()
     local err = failed { domain = "acme.invalid" }
     assert.equal("transport", err.kind)
     assert.matches("resolve", err.message)
   end)
 
-  it("a certificate that the CA did not sign is of kind transport, and nothing was sent", function()
+  it("because the CA did not sign the certificate is an error of kind transport, and nothing is sent", function()
     local err = failed { ca_file = tenant.other_ca_file }
     assert.equal("transport", err.kind)
     assert.matches("certificate", err.message)
   end)
 
-  it("the system's certificates do not vouch for the tenant of the specs", function()
+  it("because the system's CA certificates did not sign the tenant's is an error of kind transport", function()
     local client = assert(auth0perm.new { domain = tenant.domain, token = tenant.token })
     local ok, err = client:remove_user_permissions(support.user, support.permissions "write:reports")
     client:close()
@@ -348,31 +348,31 @@ describe("without a connection", function()
     assert.is_false(err.maybe_applied)
   end)
 
-  it("an expired certificate is of kind transport", function()
+  it("because the certificate has expired is an error of kind transport", function()
     local err = failed { domain = tenant.expired_domain }
     assert.equal("transport", err.kind)
     assert.matches("expired", err.message)
   end)
 
-  it("a certificate for another host is of kind transport", function()
+  it("because the certificate is for another host is an error of kind transport", function()
     local err = failed { domain = tenant.wrong_host_domain }
     assert.equal("transport", err.kind)
     assert.matches("match", err.message)
   end)
 
-  it("a server that speaks no TLS, or only one older than 1.2, is of kind transport", function()
+  it("because the server has no TLS, or none from 1.2 on, is an error of kind transport", function()
     assert.equal("transport", failed { domain = tenant.plain_domain }.kind)
     assert.equal("transport", failed { domain = tenant.old_tls_domain }.kind)
   end)
 
-  it("a server that does not shake hands is given up after connect_timeout", function()
+  it("because the server does not complete the handshake ends after connect_timeout", function()
     local err = failed { domain = tenant.silent_domain, connect_timeout = 0.3 }
     assert.equal("timeout", err.kind)
   end)
 end)
 
-describe("the environment", function()
-  it("has no say: its proxy is not used", function()
+describe("a proxy in the environment", function()
+  it("is not used", function()
     tenant.reset()
     local output = support.run_lua([[
       local support = require "spec.support"
