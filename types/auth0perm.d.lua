@@ -310,8 +310,8 @@ function Operations:delete_role(role_id, options) end
 ---@return auth0perm.Error? err  of any kind
 function Operations:get_user(user_id, options) end
 
---- Lists the users that have an e-mail address. Auth0 compares it case by case; its own databases store addresses
---- in lower case.
+--- Lists the users that have an e-mail address. Auth0 compares it case-sensitively; its own databases store
+--- addresses in lower case.
 --- `GET /api/v2/users-by-email`, scope `read:users` (OpenAPI, `get_users-by-email`).
 ---@param email string
 ---@param options? auth0perm.UserOptions

@@ -367,8 +367,8 @@ static const struct operation OPERATIONS[] = {
         .success = 200,
     },
     /*---
-    --- Lists the users that have an e-mail address. Auth0 compares it case by case; its own databases store addresses
-    --- in lower case.
+    --- Lists the users that have an e-mail address. Auth0 compares it case-sensitively; its own databases store
+    --- addresses in lower case.
     --- `GET /api/v2/users-by-email`, scope `read:users` (OpenAPI, `get_users-by-email`).
     ---@param email string
     ---@param options? auth0perm.UserOptions
