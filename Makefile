@@ -156,6 +156,7 @@ help:
 	@echo 'make pictures        draws doc/pictures/*.svg from the text beside them'
 	@echo 'make install         installs for one Lua; knows LUA, PREFIX and DESTDIR'
 	@echo 'make dist            writes build/auth0perm-VERSION.tar.gz from the newest commit'
+	@echo 'make uninstall       removes what make install has installed, for the same LUA, PREFIX and DESTDIR'
 	@echo 'make clean           removes build/'
 
 demo:
@@ -227,13 +228,22 @@ rock:
 	@rm -rf $(BUILD)
 	@$(MAKE) all
 
+LUA_FILES := $(patsubst src/%,%,$(wildcard src/auth0perm/*.lua src/auth0perm/*/*.lua))
+LUA_FOLDERS := $(sort $(dir $(LUA_FILES)))
+
 install: all
-	$(INSTALL) -d '$(DESTDIR)$(LUA_CMOD)' '$(DESTDIR)$(LUA_LMOD)/auth0perm/openresty' '$(DESTDIR)$(SHARE)/types'
+	$(INSTALL) -d '$(DESTDIR)$(LUA_CMOD)' $(LUA_FOLDERS:%='$(DESTDIR)$(LUA_LMOD)/%') '$(DESTDIR)$(SHARE)/types'
 	$(INSTALL) -m 644 $(MODULE) '$(DESTDIR)$(LUA_CMOD)/auth0perm.so'
-	$(INSTALL) -m 644 src/auth0perm/*.lua '$(DESTDIR)$(LUA_LMOD)/auth0perm/'
-	$(INSTALL) -m 644 src/auth0perm/openresty/*.lua '$(DESTDIR)$(LUA_LMOD)/auth0perm/openresty/'
+	$(foreach folder,$(LUA_FOLDERS),$(INSTALL) -m 644 src/$(folder)*.lua '$(DESTDIR)$(LUA_LMOD)/$(folder)' && ):
 	$(INSTALL) -m 644 doc/reference.md '$(DESTDIR)$(SHARE)/reference.md'
 	$(INSTALL) -m 644 types/*.d.lua '$(DESTDIR)$(SHARE)/types/'
+
+# Removes what `make install` with the same LUA, PREFIX and DESTDIR has installed; reference and types serve every Lua.
+uninstall:
+	rm -f '$(DESTDIR)$(LUA_CMOD)/auth0perm.so' $(LUA_FILES:%='$(DESTDIR)$(LUA_LMOD)/%')
+	rm -f '$(DESTDIR)$(SHARE)/reference.md' $(patsubst %,'$(DESTDIR)$(SHARE)/%',$(wildcard types/*.d.lua))
+	@for folder in $(LUA_FOLDERS); do (cd '$(DESTDIR)$(LUA_LMOD)' && rmdir -p "$$folder") 2>/dev/null; done; \
+	  rmdir '$(DESTDIR)$(SHARE)/types' '$(DESTDIR)$(SHARE)' 2>/dev/null; :
 
 # A tarball of the newest commit, which builds and installs without git. Its rockspec names the version, and where
 # LuaRocks finds the tarball.
@@ -250,4 +260,4 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all found static hosts embed threads help demo demo-openresty test test-all check torture pacing bench tenant reference pictures rock install dist clean
+.PHONY: all found static hosts embed threads help demo demo-openresty test test-all check torture pacing bench tenant reference pictures rock install uninstall dist clean
