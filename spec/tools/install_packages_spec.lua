@@ -1,0 +1,96 @@
+-- tools/install-packages, on a machine whose apt is a script of this spec's: no package is installed here.
+
+local support = require "spec.support"
+
+describe("tools/install-packages", function()
+  local directory
+
+  local function write_command(name, text)
+    support.write_file(directory .. "/" .. name, "#!/bin/sh\n" .. text .. "\n")
+    support.run(("chmod +x %s/%s"):format(directory, name))
+  end
+
+  -- Makes a machine with the packages that `installed` names, whose apt knows those of `known`. What is done as root is
+  -- written to `log`; apt-get is the caller's.
+  local function machine(installed, known, apt_get)
+    write_command("id", "echo 1000")
+    write_command("dpkg-query", ('case " %s " in *" $3 "*) echo installed ;; esac'):format(installed))
+    write_command("apt-cache", ('case " %s " in *" $2 "*) echo "  Candidate: 1.0" ;; *) echo "  Candidate: (none)" ;; esac')
+      :format(known))
+    write_command("apt-get", apt_get)
+    write_command("sudo", ('echo "$*" >>%s/log\ncase $* in *apt-get*) exec "$@" ;; *) cat >/dev/null ;; esac')
+      :format(directory))
+  end
+
+  -- Runs the script; returns what it printed, its status, and what was done as root.
+  local function install(packages, environment)
+    local output, status = support.run(("PATH=%s:$PATH %s tools/install-packages %s </dev/null")
+      :format(directory, environment or "", packages))
+    return output, status, (support.run(("cat %s/log 2>/dev/null"):format(directory)))
+  end
+
+  before_each(function() directory = support.run("mktemp -d"):match "%S+" end)
+
+  after_each(function() support.run("rm -r " .. directory) end)
+
+  it("does nothing where every package is there", function()
+    machine("a b", "a b", "exit 1")
+    assert.same({ "", 0, "" }, { install "a c/b b" })
+  end)
+
+  it("installs what is missing, and nothing else", function()
+    machine("a", "a b c", "exit 0")
+    local output, status, log = install "a b c"
+    assert.equal(0, status)
+    assert.matches("Installing: b c\n", output, 1, true)
+    assert.matches(" install b c\n", log, 1, true)
+  end)
+
+  for known, chosen in pairs { ["new old"] = "new", old = "old" } do
+    it("takes the first of two names that apt knows: knowing " .. known, function()
+      machine("", known, "exit 0")
+      assert.matches(" install " .. chosen .. "\n", (select(3, install "new/old")), 1, true)
+    end)
+  end
+
+  for _, lock in ipairs { "lists/lock", "archives/lock", "lock-frontend" } do
+    it("waits while another apt holds " .. lock, function()
+      machine("", "a", ([[
+        [ ! -e %s/unlocked ] || exit 0
+        : >%s/unlocked
+        echo "E: Could not get lock /var/%s. It is held by process 1 (apt)" >&2
+        exit 100]]):format(directory, directory, lock))
+      local output, status, log = install "a"
+      assert.equal(0, status)
+      assert.matches("Waiting for another apt to finish", output, 1, true)
+      assert.matches(" install a\n", log, 1, true)
+      assert.is_nil(output:find("E: ", 1, true))
+    end)
+  end
+
+  it("does not wait forever for another apt", function()
+    machine("", "a", "echo 'E: Could not get lock /var/lib/apt/lists/lock' >&2; exit 100")
+    local output, status = install("a", "LOCK_SECONDS=1")
+    assert.equal(100, status)
+    assert.matches("E: Could not get lock", output, 1, true)
+  end)
+
+  it("names what is installed and conflicts", function()
+    machine("old", "a old", [[
+      case $* in
+        *-s*) echo "Remv old [1.0]"; echo "Inst a (1.0)" ;;
+        *install*) echo "E: Packages need to be removed but remove is disabled." >&2; exit 100 ;;
+      esac]])
+    local output, status = install "a"
+    assert.equal(1, status)
+    assert.matches("conflict with them. Remove them first: apt-get remove old\n", output, 1, true)
+  end)
+
+  it("shows nothing of apt and its services while all goes well, and all but the services when it fails", function()
+    local noise = "echo 'invoke-rc.d: policy-rc.d denied execution of start.' >&2; echo 'E: broken' >&2; exit "
+    machine("", "a", noise .. "0")
+    assert.equal("Installing: a\n", (install "a"))
+    machine("", "a", noise .. "100")
+    assert.equal("E: broken\n", (install "a"))
+  end)
+end)
