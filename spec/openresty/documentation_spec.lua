@@ -1,4 +1,4 @@
--- The page for users, and the package of the Lua part: what they say is so.
+-- The page for users and the package of the Lua part: what they say is true.
 
 local cjson = require "cjson"
 local host = require "spec.openresty.host"
@@ -7,7 +7,7 @@ local tenant = support.tenant
 
 local read_file = support.read_file
 
--- Replaces a text that must be there once.
+-- Replaces a text that must occur exactly once.
 local function replace(text, old, new)
   local first, last = text:find(old, 1, true)
   assert(first and not text:find(old, last, true), old .. " is not there once")
@@ -17,12 +17,12 @@ end
 describe("doc/openresty.md", function()
   local page = read_file "doc/openresty.md"
 
-  -- Starts its example, with nothing replaced but the port and the CA file; as an ordinary user, also where this is root.
+  -- Starts its example with only the port and the CA file replaced, as an ordinary user even if this is root.
   local function start_example()
     local example = page:match "```nginx\n(.-)```"
     example = replace(example, "/etc/ssl/certs/ca-certificates.crt", "@CA_FILE@")
     example = replace(example, "127.0.0.1:8080", "127.0.0.1:@PORT@")
-    if host.load_modules() == "" then example = example:gsub("\nload_module [^\n]*", "") end -- OpenResty, as it says
+    if host.load_modules() == "" then example = example:gsub("\nload_module [^\n]*", "") end -- for OpenResty, as the page says
     return host.start {
       configuration = example,
       ordinary = true,
@@ -31,7 +31,7 @@ describe("doc/openresty.md", function()
     }
   end
 
-  it("has an example that removes permissions as it stands, for an ordinary user", function()
+  it("has an example that removes permissions unchanged, for an ordinary user", function()
     tenant.reset()
     tenant.seed(cjson.decode(page:match "/seed %-d '(.-)'"))
     local nginx = start_example()
@@ -49,7 +49,7 @@ describe("doc/openresty.md", function()
     assert.equal(502, (select(2, nginx:get("/remove?user=auth0%7Cnone&api=a&permission=b", " "))))
   end)
 
-  it("has snippets of Lua that are Lua", function()
+  it("has Lua snippets that compile", function()
     for snippet in read_file "doc/openresty.md":gmatch "```lua\n(.-)```" do
       assert.is_function(assert((loadstring or load)(snippet))) -- luacheck: ignore 113
     end
@@ -63,7 +63,7 @@ describe("dist.ini", function()
     for name, value in read_file "dist.ini":gmatch "\n([%w_]+) = ([^\n]*)" do values[name] = value end
   end)
 
-  it("names what OPM wants to know, and what is there", function()
+  it("names everything that OPM requires, and files that exist", function()
     for _, name in ipairs { "name", "abstract", "author", "is_original", "license", "lib_dir", "requires" } do
       assert.is_string(values[name])
     end
@@ -74,7 +74,7 @@ describe("dist.ini", function()
 
   it("has the module's version", function()
     assert.equal(support.auth0perm._VERSION, ("%s %s"):format(values.name, values.version))
-    -- OPM takes what looks like a version in the main module for one, and refuses another.
+    -- OPM compares anything in the main module that looks like a version, and refuses a different one.
     assert.is_nil(read_file(values.main_module):find "VERSION%s*=" or read_file(values.main_module):find "version%s*=")
   end)
 end)

@@ -6,7 +6,7 @@ local host = require "spec.openresty.host"
 local support = require "spec.support"
 local tenant = support.tenant
 
--- How often the tenant was asked like this.
+-- Returns how many requests of this kind the tenant got.
 local function count(method, pattern)
   local number = 0
   for _, request in ipairs(tenant.requests()) do
@@ -22,7 +22,7 @@ describe("auth0perm.openresty", function()
   teardown(function() nginx:stop() end)
   before_each(tenant.reset)
 
-  it("removes what it assigned, and lists what is there, on one connection", function()
+  it("assigns, removes and lists permissions on one connection", function()
     local ok, list, left = nginx:run [[
       local client = inside.client {}
       assert(client:assign_user_permissions(inside.user, inside.permissions("read:reports", "write:reports")))
@@ -35,7 +35,7 @@ describe("auth0perm.openresty", function()
     assert.is_true((tenant.connections()) <= 1)
   end)
 
-  it("has a method for each operation, and no other but its own", function()
+  it("has a method for each operation, and otherwise only its own", function()
     local missing = nginx:run [[
       local missing = {}
       for _, operation in ipairs(inside.auth0perm.operations()) do
@@ -52,7 +52,7 @@ describe("auth0perm.openresty", function()
     ]]))
   end)
 
-  it("says that a client or a call was expected, where a dot stands in place of the colon", function()
+  it("says that a client or a call was expected if a method is called with a dot instead of a colon", function()
     for _, method in ipairs { "list_user_permissions", "each", "start", "step", "close" } do
       local what, message = nginx:run(("local client = inside.client() client.%s(1)"):format(method))
       assert.equal("raised", what)
@@ -65,7 +65,7 @@ describe("auth0perm.openresty", function()
     end
   end)
 
-  it("returns the errors of the module", function()
+  it("returns the module's errors", function()
     local ok, err = nginx:run [[return inside.client():get_role("rol_none")]]
     assert.is_nil(ok)
     assert.same({ "api", 404, "get_role", 1 }, { err.kind, err.status, err.operation, err.attempts })
@@ -76,7 +76,7 @@ describe("auth0perm.openresty", function()
     assert.equal(1, count("GET", "roles"))
   end)
 
-  it("raises for wrong types, under the name that was called and the position that was meant", function()
+  it("raises for wrong types, with the called function's name and the right argument position", function()
     local function raised(code)
       local what, message = nginx:run(code)
       assert.equal("raised", what)
@@ -93,7 +93,7 @@ describe("auth0perm.openresty", function()
       raised "inside.client():step('x')")
   end)
 
-  it("goes through a list page by page, and raises the error object", function()
+  it("reads a list page by page, and raises the error object", function()
     local permissions = {}
     for i = 1, 5 do permissions[i] = { resource_server_identifier = "urn:big", permission_name = "p" .. i } end
     local scopes = { "p1", "p2", "p3", "p4", "p5" }
@@ -121,7 +121,7 @@ describe("auth0perm.openresty", function()
     ]]))
   end)
 
-  it("starts calls that go on meanwhile, and steps until each is done", function()
+  it("starts calls that run in the background, and steps until each is done", function()
     tenant.settings { latency = 0.1 }
     local left, done, results, info = nginx:run [[
       local client, calls = inside.client(), {}
@@ -138,7 +138,7 @@ describe("auth0perm.openresty", function()
     assert.equal(200, info.status)
   end)
 
-  it("has each light thread that steps hear of the end of a call", function()
+  it("reports the end of a call to each light thread that steps", function()
     tenant.settings { latency = 0.2 }
     local seconds = nginx:run [[
       local client = inside.client {}
@@ -151,7 +151,7 @@ describe("auth0perm.openresty", function()
     assert.is_true(seconds < 20)
   end)
 
-  it("tells of the end of a call in one step, and waits in the next", function()
+  it("reports the end of a call in one step, and waits in the next", function()
     tenant.settings { latency = 0.3 }
     local steps = nginx:run [[
       local client, steps = inside.client {}, 0
@@ -164,13 +164,13 @@ describe("auth0perm.openresty", function()
     assert.equal(1, steps)
   end)
 
-  it("lets a started call be refused at once", function()
+  it("refuses an invalid started call at once", function()
     local call, err = nginx:run [[return inside.client():start("get_role", "")]]
     assert.is_nil(call)
     assert.same({ "invalid", "get_role" }, { err.kind, err.operation })
   end)
 
-  it("ends a canceled call and its connection at once, from wherever it is canceled", function()
+  it("ends a canceled call and its connection at once, wherever it is canceled", function()
     for _, way in ipairs {
       "call:cancel()",
       "ngx.thread.wait(ngx.thread.spawn(function() call:cancel() end))",
@@ -197,7 +197,7 @@ describe("auth0perm.openresty", function()
     end
   end)
 
-  it("does not hold up the end of a request by calls that were canceled", function()
+  it("does not delay the end of a request because of canceled calls", function()
     tenant.fault { kind = "delay", seconds = 30 }
     local began = socket.gettime()
     assert.is_true((nginx:run [[
@@ -208,7 +208,7 @@ describe("auth0perm.openresty", function()
     assert.is_true(socket.gettime() - began < 10)
   end)
 
-  it("keeps no light thread of calls that were started and stepped", function()
+  it("leaves no light thread of calls that were started and stepped", function()
     tenant.settings { bucket = 1000000, refill = 1000000 }
     local grown = nginx:run [[
       local client = inside.client()
@@ -227,7 +227,7 @@ describe("auth0perm.openresty", function()
     assert.is_true(grown < 100, grown .. " KiB")
   end)
 
-  it("ends all of a closed client's calls, those that sleep too", function()
+  it("ends all calls of a closed client, including sleeping ones", function()
     tenant.fault { kind = "status", status = 503, headers = { ["Retry-After"] = "20" } }
     tenant.fault { kind = "delay", seconds = 30 }
     nginx:run "return 1"
@@ -252,7 +252,7 @@ describe("auth0perm.openresty", function()
     support.wait_until(function() return nginx:descriptors() <= before end)
   end)
 
-  it("passes on what a user's function raises, and leaves nothing of the call", function()
+  it("passes on an error that the user's function raises, and leaks nothing of the call", function()
     local ok, message, result = nginx:run [[
       local client = inside.client { exchange = function() error("mine", 0) end }
       local ok, message = pcall(client.remove_user_permissions, client, inside.user, inside.permissions("x"))
@@ -264,9 +264,9 @@ describe("auth0perm.openresty", function()
     assert.is_true(result)
   end)
 
-  it("lets calls that wait go on when what they wait for has happened", function()
+  it("continues waiting calls as soon as the thing they wait for has happened", function()
     local done, first, second = nginx:run [[
-      -- Without a word of a rate limit, twice as many requests leave as have been answered.
+      -- Without rate limit headers, the number of requests in flight may double with each round of responses.
       local client = inside.client { exchange = function()
         ngx.sleep(0.01)
         return { status = 200, body = '{"id":"rol_x"}' }
@@ -283,11 +283,11 @@ describe("auth0perm.openresty", function()
       return done, first, second
     ]]
     assert.equal(1000, done)
-    -- nine times twice as many; to look four times a second would take two seconds more
+    -- nine doublings; checking four times a second would take two seconds longer
     assert.is_true(first < second + 1, first .. " and " .. second .. " s")
   end)
 
-  it("lets writes to the same user follow one another in their order", function()
+  it("sends writes to the same user one after the other, in order", function()
     tenant.settings { bucket = 1000000, refill = 1000000 }
     local done = nginx:run [[
       local client, calls = inside.client {}, {}
@@ -301,7 +301,7 @@ describe("auth0perm.openresty", function()
     for i, request in ipairs(tenant.requests()) do assert.matches('"p' .. i .. '"', request.body) end
   end)
 
-  it("lets one worker do 200 removals in the time of a few, and serve others meanwhile", function()
+  it("does 200 removals in one worker in the time of a few, while the worker serves other requests", function()
     local users = {}
     for i = 1, 200 do users[i] = { user_id = "auth0|u" .. i, email = i .. "@example.com" } end
     tenant.seed { users = users }
@@ -329,7 +329,7 @@ describe("auth0perm.openresty", function()
     connection:settimeout(60)
     local removed, seconds = host.finish(connection)
     assert.equal(200, removed)
-    assert.is_true(seconds < 10, seconds .. " s") -- one after the other: 60
+    assert.is_true(seconds < 10, seconds .. " s") -- one after the other would take 60 s
     assert.is_true(pings >= 5)
     assert.is_true(worst < 2, worst .. " s")
   end)
@@ -342,14 +342,14 @@ describe("auth0perm.openresty.new", function()
   teardown(function() nginx:stop() end)
   before_each(tenant.reset)
 
-  -- What `new` raises, with these options of Lua source.
+  -- Returns what `new` raises for these options, which are Lua source.
   local function refusal(options)
     local what, message = nginx:run(("inside.auth0perm.new(inside.options {%s})"):format(options))
     assert.equal("raised", what)
     return message
   end
 
-  it("takes the options that it lists, and no others", function()
+  it("accepts the options that it lists, and no others", function()
     local names = nginx:run [[
       local names = {}
       for i, option in ipairs(inside.auth0perm.options()) do
@@ -362,7 +362,7 @@ describe("auth0perm.openresty.new", function()
     assert.equal(names, refusal("no_such_option = 1"):match "there are: (.*)%)$")
   end)
 
-  it("says where nginx has what it does not take", function()
+  it("refuses options of the curl driver, and says what nginx has instead", function()
     assert.equal("snippet:1: bad argument #1 to 'new' (ca_file: not in nginx: lua_ssl_trusted_certificate in nginx.conf names the "
       .. "certificates to trust)", refusal "ca_file = '/x'")
     for _, option in ipairs { "proxy = 'http://x:1'", "http2 = true", "driver = 'curl'", "share_tokens = true" } do
@@ -370,7 +370,7 @@ describe("auth0perm.openresty.new", function()
     end
   end)
 
-  it("raises for wrong types, unknown options, and values that cannot be served", function()
+  it("raises for wrong types, unknown options, and values that it does not support", function()
     assert.matches("options: table expected, got string", select(2, nginx:run "inside.auth0perm.new('x')"))
     assert.equal("snippet:1: bad argument #1 to 'new' (retires: no such option; there are: audience, client_id, client_secret, "
       .. "connect_timeout, connect_to, domain, exchange, keepalive_timeout, max_connections, max_rate, max_retries, private_key, "
@@ -394,7 +394,7 @@ describe("auth0perm.openresty.new", function()
     assert.matches("token_dict: for tokens of client_id", refusal "token = function() end, token_dict = 'auth0perm'")
   end)
 
-  it("returns the module's errors for other values that cannot be right", function()
+  it("returns the module's errors for other invalid values", function()
     local client, err = nginx:run "return inside.auth0perm.new(inside.options { domain = 'https://x' })"
     assert.is_nil(client)
     assert.equal("invalid", err.kind)
@@ -403,7 +403,7 @@ describe("auth0perm.openresty.new", function()
     assert.equal("invalid", err.kind)
   end)
 
-  it("takes a token function that may yield, and calls it once for all that want a token", function()
+  it("accepts a token function that may yield, and calls it once for all calls that need a token", function()
     local results, calls = nginx:run [[
       local calls = 0
       local client = inside.client { token = function()
@@ -420,7 +420,7 @@ describe("auth0perm.openresty.new", function()
     assert.equal(1, calls)
   end)
 
-  it("ends calls with kind token where the function supplies none", function()
+  it("ends calls with kind token if the function returns none", function()
     for code, message in pairs {
       ["return nil, 'vault is sealed'"] = "vault is sealed",
       ["error('no vault', 0)"] = "no vault",
@@ -435,7 +435,7 @@ describe("auth0perm.openresty.new", function()
     end
   end)
 
-  it("asks the token function again where the one that it asked has gone", function()
+  it("calls the token function again if the light thread that called it is gone", function()
     local email = nginx:run [[
       local first = true
       local client = inside.client { token = function()
@@ -450,12 +450,12 @@ describe("auth0perm.openresty.new", function()
     assert.equal("ada@example.com", email)
   end)
 
-  it("says so where there is no token at all", function()
+  it("says so if there is no token at all", function()
     local _, err = nginx:run "return inside.client { token = false }:get_user(inside.user)"
     assert.same({ "token", "the client was made without a token" }, { err.kind, err.message })
   end)
 
-  it("exchanges through a function of the user's", function()
+  it("sends requests through the user's own function", function()
     local name, url = nginx:run [[
       local url
       local client = inside.client { exchange = function(request)
@@ -469,7 +469,7 @@ describe("auth0perm.openresty.new", function()
     assert.equal(("GET https://%s/api/v2/roles/rol_x"):format(tenant.domain), url)
   end)
 
-  it("serves a worker for any number of calls", function()
+  it("serves any number of calls in a worker", function()
     local done = nginx:run [[
       local done = 0
       local client = inside.client { exchange = function() return { status = 200, body = '{"id":"rol_x"}' } end }
@@ -481,7 +481,7 @@ describe("auth0perm.openresty.new", function()
     assert.equal(30000, done)
   end)
 
-  it("takes what that function says of a failure for a kind, or for a message", function()
+  it("uses what that function returns for a failure as its kind or its message", function()
     for code, expected in pairs {
       ["return nil, 'timeout'"] = { "timeout", "timeout" },
       ["return nil, 'tls', 'a bad certificate'"] = { "transport", "a bad certificate" },
@@ -496,7 +496,7 @@ describe("auth0perm.openresty.new", function()
 end)
 
 describe("the blocking client in nginx", function()
-  it("says in the log what to require in its place, once for a worker", function()
+  it("says in the log which module to require instead, once per worker", function()
     local nginx = host.start()
     finally(function() nginx:stop() end)
     local function warnings()

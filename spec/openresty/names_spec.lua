@@ -1,12 +1,12 @@
--- The OpenResty driver and names: how long nginx may look for one, and what is left of it afterwards. The resolver that
--- these nginx have is the spec's own: it answers when it is told to, and not at all otherwise.
+-- The OpenResty driver and host names: how long nginx may take to resolve one, and what is left afterwards. nginx uses
+-- the spec's own resolver, which responds only when it is told to.
 
 local socket = require "socket"
 local host = require "spec.openresty.host"
 local support = require "spec.support"
 local tenant = support.tenant
 
-describe("auth0perm.openresty, of a name", function()
+describe("auth0perm.openresty, resolving a name,", function()
   local nginx, resolver
 
   setup(function()
@@ -21,7 +21,7 @@ describe("auth0perm.openresty, of a name", function()
   end)
   before_each(tenant.reset)
 
-  -- Answers a question for the name, with a code, or: it is 127.0.0.1.
+  -- Responds to a query for the name: with an error code, or with 127.0.0.1.
   local function answer(name, code)
     resolver:settimeout(60)
     local question, from, port
@@ -35,7 +35,7 @@ describe("auth0perm.openresty, of a name", function()
     assert(resolver:sendto(head .. body .. record, from, port))
   end
 
-  -- Has a snippet run, with a client of the tenant under a name.
+  -- Runs a snippet with a client of the tenant under a name.
   local function begin(name, options, code)
     return nginx:begin(([[local client = inside.client { connect_to = "%s.test:%d", max_retries = 0, %s } %s]]):format(
       name, tenant.port, options, code))
@@ -53,12 +53,12 @@ describe("auth0perm.openresty, of a name", function()
     end
   end)
 
-  it("connects to what nginx was answered, and to what was kept without asking again", function()
+  it("connects to the address that nginx resolves or remembers", function()
     for name, options in pairs { plain = "", bounded = "max_connections = 1" } do
       tenant.reset()
       local connection = begin(name, options, [[
         local first = client:get_user(inside.user).email
-        ngx.sleep(2.1) -- nginx forgets the answer
+        ngx.sleep(2.1) -- nginx forgets the address
         return first, client:get_user(inside.user).email
       ]])
       answer(name)
@@ -67,7 +67,7 @@ describe("auth0perm.openresty, of a name", function()
     end
   end)
 
-  it("tells what came of looking it up", function()
+  it("reports why the name could not be resolved", function()
     local connection = begin("unknown", "", "return client:get_user(inside.user)")
     answer("unknown", 3) -- no such name
     local _, err = host.finish(connection)
@@ -75,7 +75,7 @@ describe("auth0perm.openresty, of a name", function()
     assert.matches("unknown.test could not be resolved %(3: Host not found%)", err.message)
   end)
 
-  it("has a connection that did not come about count no longer, where their number is bounded", function()
+  it("no longer counts a connection that failed against max_connections", function()
     local connection = begin("late", "connect_timeout = 0.2, max_connections = 1, timeout = 0.4", [[
       local kinds = {}
       for i = 1, 3 do kinds[i] = select(2, client:get_user(inside.user)).kind end
@@ -88,7 +88,7 @@ describe("auth0perm.openresty, of a name", function()
     assert.same({ "timeout timeout timeout", "ada@example.com" }, { kinds, user.email })
   end)
 
-  it("ends a canceled call at once, and leaves no light thread behind that the request would wait for", function()
+  it("ends a canceled call at once, and leaves no light thread that the request would wait for", function()
     for way, kind in pairs { ["call:cancel()"] = "canceled", ["client:close()"] = "closed" } do
       local began = socket.gettime()
       local err = host.finish(begin("silent", "timeout = 50, connect_timeout = 50", ([[
@@ -103,7 +103,7 @@ describe("auth0perm.openresty, of a name", function()
     end
   end)
 
-  it("raises where nginx cannot yield, and goes on", function()
+  it("raises where nginx cannot yield, and works afterwards", function()
     local ok, message, slept = host.finish(begin("callback", "timeout = 50, connect_timeout = 50", [[
       local ok, message = pcall(string.gsub, "x", "x", function() client:get_user(inside.user) end)
       local began = ngx.now()

@@ -1,16 +1,17 @@
--- Where in nginx the OpenResty driver works, what it says where it cannot, and what the end of a request leaves behind.
+-- In which phases of nginx the OpenResty driver works, what it reports in the others, and what is left when a request
+-- ends.
 
 local host = require "spec.openresty.host"
 local support = require "spec.support"
 local tenant = support.tenant
 
--- Asks the tenant for something, and returns what came of it, and how many calls are under way.
+-- Sends the tenant a request; returns the result and the number of calls in flight.
 local ASK = [[
   local user, err = inside.client():get_user(inside.user)
   return user and user.email, err, inside.client():step(0)
 ]]
 
--- The same, with a call that is started.
+-- The same, with a started call.
 local START = [[
   local client = inside.client()
   local call = client:start("get_user", inside.user)
@@ -18,7 +19,7 @@ local START = [[
   return call:result().email
 ]]
 
--- A directive that runs it and notes what it returned under this name.
+-- Returns a directive that runs the snippet and stores its results under this name.
 local function noting(directive, name)
   return ("%s { require('spec.openresty.inside').note(%q, %q) }\n"):format(directive, name, ASK)
 end
@@ -77,27 +78,27 @@ describe("auth0perm.openresty", function()
     assert.equal("ada@example.com", nginx:noted("timer")[1])
   end)
 
-  it("works while a certificate is chosen", function()
+  it("works while a certificate is selected", function()
     tenant.reset()
     local text = support.run(("curl -sk https://127.0.0.1:%d/"):format(nginx.tls_port))
     assert.equal("", text)
     assert.equal("ada@example.com", nginx:noted("ssl_certificate")[1])
   end)
 
-  it("starts calls wherever it works", function()
+  it("starts calls in each phase where it works", function()
     tenant.reset()
     support.run(("curl -sk https://127.0.0.1:%d/"):format(nginx.tls_port))
     assert.equal("ada@example.com", nginx:noted("start")[1])
   end)
 
-  it("works in a coroutine of the user's, and in a subrequest", function()
+  it("works in the user's own coroutines, and in subrequests", function()
     tenant.reset()
     assert.equal("ada@example.com", (nginx:run("return coroutine.wrap(function() " .. ASK .. " end)()")))
     assert.equal("ada@example.com",
       (nginx:run(("return ngx.location.capture('/run', { method = ngx.HTTP_POST, body = %q }).body:match '[%%w@.]+'"):format(ASK))))
   end)
 
-  it("returns an error that names the phase, and what to do, in all others", function()
+  it("returns an error that names the phase and says what to do in all others", function()
     tenant.reset()
     nginx:get "/phases"
     nginx:get "/balancer"
@@ -111,7 +112,7 @@ describe("auth0perm.openresty", function()
     end
   end)
 
-  it("raises what nginx raises where it must not yield, and goes on working", function()
+  it("raises what nginx raises where it cannot yield, and works afterwards", function()
     tenant.reset()
     local ok, message, email = nginx:run [[
       local client = inside.client {}
@@ -133,12 +134,12 @@ describe("auth0perm.openresty, when a request ends early,", function()
 
   local REMOVE = [[inside.client():remove_user_permissions(inside.user, inside.permissions("read:reports"))]]
 
-  -- Waits until the tenant holds up a request that fits.
+  -- Waits until the tenant holds up a matching request.
   local function until_faults_are_taken()
     support.wait_until(function() return #tenant.pending_faults() == 0 end)
   end
 
-  it("leaves no socket behind", function()
+  it("leaves no open socket", function()
     nginx:run("return 1")
     local before = nginx:descriptors()
     for _, code in ipairs { REMOVE, "inside.client():start('get_user', inside.user) ngx.sleep(60)" } do
@@ -153,7 +154,7 @@ describe("auth0perm.openresty, when a request ends early,", function()
     end
   end)
 
-  it("lets another write to the same user go on promptly", function()
+  it("lets another write to the same user start promptly", function()
     tenant.fault { kind = "delay", seconds = 60 }
     local first = nginx:begin(REMOVE)
     until_faults_are_taken()
@@ -175,7 +176,7 @@ describe("auth0perm.openresty, when a request ends early,", function()
     assert.equal("ada@example.com", (host.finish(second)))
   end)
 
-  it("leaves nothing of a call whose light thread is killed, or exits", function()
+  it("leaks nothing of a call whose light thread is killed or exits", function()
     for _, way in ipairs {
       "local thread = ngx.thread.spawn(function() " .. REMOVE .. " end) ngx.sleep(0.2) ngx.thread.kill(thread)",
       "ngx.thread.spawn(function() " .. REMOVE .. " end) ngx.sleep(0.2) ngx.exit(204)",
@@ -188,7 +189,7 @@ describe("auth0perm.openresty, when a request ends early,", function()
     end
   end)
 
-  it("ends calls of a worker that is told to quit, and serves on in the next one", function()
+  it("ends the calls of a worker that is told to quit, and works in the next one", function()
     tenant.fault { kind = "delay", seconds = 0.5 }
     local old = nginx:workers()[1]
     local connection = nginx:begin("return " .. REMOVE)

@@ -1,4 +1,4 @@
--- Tokens that the workers of an nginx share.
+-- Access tokens that the workers of an nginx share.
 
 local socket = require "socket"
 local host = require "spec.openresty.host"
@@ -7,7 +7,7 @@ local tenant = support.tenant
 
 local WORKERS = 4
 
--- How many tokens the tenant was asked for.
+-- Returns how many token requests the tenant got.
 local function token_requests()
   local number = 0
   for _, request in ipairs(tenant.requests()) do
@@ -19,12 +19,12 @@ end
 describe("tokens in a lua_shared_dict", function()
   local nginx
   local names = 0
-  local name -- of a client that no worker knows yet
+  local name -- of a client id that no worker has used yet
 
   setup(function() nginx = host.start { workers = WORKERS, http = "lua_shared_dict small 12k;" } end)
   teardown(function() nginx:stop() end)
 
-  -- A tenant that knows this client, and no token of before.
+  -- Resets the tenant, which then knows this client and no earlier token.
   local function reset()
     tenant.reset()
     tenant.settings { bucket = 1000000, refill = 1000000 }
@@ -37,7 +37,7 @@ describe("tokens in a lua_shared_dict", function()
     reset()
   end)
 
-  -- A snippet that tells what a worker's shared client says, and which worker it was.
+  -- Returns a snippet that returns the result of a worker's shared client, and which worker it was.
   local function asking(changes)
     return ([[
       ngx.shared.results:set("last worker", ngx.worker.pid())
@@ -50,7 +50,7 @@ describe("tokens in a lua_shared_dict", function()
     support.wait_until(function() return #tenant.pending_faults() == 0 end)
   end
 
-  -- Starts these snippets at once, and returns the numbers of those that went well, and of the workers that had one.
+  -- Starts these snippets at once; returns how many succeeded, and how many workers ran one.
   local function ask_at_once(number, changes)
     local connections, workers, well, count = {}, {}, 0, 0
     for i = 1, number do connections[i] = nginx:begin(asking(changes)) end
@@ -63,7 +63,7 @@ describe("tokens in a lua_shared_dict", function()
     return well, count
   end
 
-  it("are fetched once by all workers that start cold under load", function()
+  it("are fetched once when all workers start without a token under load", function()
     tenant.fault { kind = "delay", seconds = 0.3, path = "/oauth/token", count = 100 }
     local well, workers = ask_at_once(60)
     assert.equal(60, well)
@@ -71,13 +71,13 @@ describe("tokens in a lua_shared_dict", function()
     assert.equal(1, token_requests())
   end)
 
-  it("are fetched once each where they are not shared", function()
+  it("are fetched once per worker if they are not shared", function()
     local well, workers = ask_at_once(60, "token_dict = false")
     assert.equal(60, well)
     assert.equal(workers, token_requests())
   end)
 
-  it("replace one that the tenant does not take any more, once for all workers", function()
+  it("replace a token that the tenant no longer accepts, once for all workers", function()
     assert.equal(40, (ask_at_once(40)))
     assert.equal(1, token_requests())
     reset()
@@ -85,7 +85,7 @@ describe("tokens in a lua_shared_dict", function()
     assert.equal(1, token_requests())
   end)
 
-  it("are fetched by another worker where the one that does so dies", function()
+  it("are fetched by another worker if the fetching one dies", function()
     tenant.fault { kind = "delay", seconds = 60, path = "/oauth/token" }
     local connection = nginx:begin(asking())
     until_fetching()
@@ -97,7 +97,7 @@ describe("tokens in a lua_shared_dict", function()
     assert.equal(2, token_requests())
   end)
 
-  it("are fetched by another call where the one that does so is left by its client", function()
+  it("are fetched by another call if the client of the fetching one disconnects", function()
     tenant.fault { kind = "delay", seconds = 60, path = "/oauth/token" }
     local connection = nginx:begin(asking())
     until_fetching()
@@ -108,26 +108,26 @@ describe("tokens in a lua_shared_dict", function()
     assert.equal(2, token_requests())
   end)
 
-  it("are waited for as long as they are being fetched, and not fetched twice", function()
+  it("are awaited while another worker fetches them, and not fetched twice", function()
     tenant.fault { kind = "delay", seconds = 4, path = "/oauth/token", count = 100 }
     assert.equal(20, (ask_at_once(20)))
     assert.equal(1, token_requests())
   end)
 
-  it("are fetched again after a failure that passes, by whoever comes first", function()
+  it("are fetched again after a temporary failure, by the next call", function()
     tenant.fault { kind = "close_before", path = "/oauth/token" }
     assert.equal(20, (ask_at_once(20)))
     assert.equal(2, token_requests())
   end)
 
-  it("leave the lock free after a failure that does not pass", function()
+  it("leave the lock free after a permanent failure", function()
     tenant.fault { kind = "status", status = 401, path = "/oauth/token", body = { error = "access_denied" } }
     local text = nginx:run(asking())
     assert.matches("^get_user: token 401 access_denied", text)
     assert.is_nil((nginx:run(("return ngx.shared.auth0perm:get('lock %s %s ')"):format(tenant.domain, name))))
   end)
 
-  it("are in no log, and no secret is in the dictionary", function()
+  it("are not in the log, and no secret is in the dictionary", function()
     assert.equal("ada@example.com", (nginx:run(asking())))
     local keys, values = nginx:run [[
       local keys, values = ngx.shared.auth0perm:get_keys(0), {}
@@ -144,13 +144,13 @@ describe("tokens in a lua_shared_dict", function()
     assert.is_nil(nginx:log():find("s3cr3t", 1, true))
   end)
 
-  it("are forgotten by the dictionary when they expire", function()
+  it("disappear from the dictionary when they expire", function()
     assert.equal("ada@example.com", (nginx:run(asking())))
     local left = nginx:run(("return ngx.shared.auth0perm:ttl('token %s %d %s ')"):format(tenant.domain, #name, name))
     assert.is_true(left > 60 and left <= 86400)
   end)
 
-  it("are used without being shared where the dictionary is full", function()
+  it("are used without being shared if the dictionary is full", function()
     nginx:run [[
       local small = ngx.shared.small
       for i = 1, 1000 do if not small:safe_set("fill" .. i, ("x"):rep(2000)) then break end end

@@ -1,4 +1,4 @@
--- What the OpenResty driver makes of the network: TLS, connections, time limits, and answers that are none.
+-- The OpenResty driver and the network: TLS, connections, timeouts, and invalid responses.
 
 local socket = require "socket"
 local host = require "spec.openresty.host"
@@ -15,7 +15,7 @@ describe("auth0perm.openresty on the wire", function()
   teardown(function() nginx:stop() end)
   before_each(tenant.reset)
 
-  -- The error of a list_user_permissions, of a client that does not try again.
+  -- Returns the error of list_user_permissions with a client that does not retry.
   local function failure(changes)
     local list, err = nginx:run(([[
       local changes = { max_retries = 0 %s }
@@ -29,7 +29,7 @@ describe("auth0perm.openresty on the wire", function()
     return ("domain = %q, connect_to = '127.0.0.1:%s'"):format(domain, domain:match ":(%d+)$")
   end
 
-  -- The error of a get_role that gets these answers.
+  -- Returns the error of get_role when the server sends this.
   local function failure_of_answer(list, changes)
     nginx:answer_with(list)
     local role, err = nginx:run(("return inside.ask_raw {%s}"):format(changes or ""))
@@ -37,7 +37,7 @@ describe("auth0perm.openresty on the wire", function()
     return err
   end
 
-  it("trusts no certificate that expired, is for another name, or is signed by another CA", function()
+  it("rejects a certificate that has expired, is for another name, or is signed by another CA", function()
     local err = failure(elsewhere(tenant.expired_domain))
     assert.equal("transport", err.kind)
     assert.matches("^the certificate of localhost: .*; see lua_ssl_trusted_certificate$", err.message)
@@ -50,11 +50,11 @@ describe("auth0perm.openresty on the wire", function()
     finally(function() other:stop() end)
     local _, refused = other:run "return inside.client {}:list_user_permissions(inside.user)"
     assert.matches("^the certificate of localhost: ", refused.message)
-    assert.equal(1, refused.attempts) -- that does not pass, and is not tried again
+    assert.equal(1, refused.attempts) -- permanent, so not retried
     assert.equal(0, #tenant.requests())
   end)
 
-  it("is not taken in by a handshake that is over at once", function()
+  it("verifies the certificate even if the handshake completes at once", function()
     local told = nginx:run(([[
       local client, told = inside.client { max_retries = 0, %s }, {}
       for i = 1, 100 do told[i] = select(2, client:get_role("rol_x")).message end
@@ -64,7 +64,7 @@ describe("auth0perm.openresty on the wire", function()
     for _, message in ipairs(told) do assert.matches("^the certificate of localhost: ", message) end
   end)
 
-  it("speaks no TLS 1.0 and 1.1, and nothing but TLS", function()
+  it("refuses TLS 1.0 and 1.1, and servers without TLS", function()
     for _, domain in ipairs { tenant.old_tls_domain, tenant.plain_domain } do
       local err = failure(elsewhere(domain))
       assert.equal("transport", err.kind)
@@ -73,7 +73,7 @@ describe("auth0perm.openresty on the wire", function()
     for _, request in ipairs(tenant.requests()) do assert.not_equal("GET", request.method) end
   end)
 
-  it("sends the domain as server name and host, wherever it connects to", function()
+  it("sends the domain as server name and Host, wherever it connects to", function()
     nginx:run("return inside.client { domain = 'acme.eu.auth0.com' }:list_user_permissions(inside.user)")
     local request = support.last_request()
     assert.equal("acme.eu.auth0.com", request.server_name)
@@ -81,7 +81,7 @@ describe("auth0perm.openresty on the wire", function()
     assert.equal("HTTP/1.1", request.protocol)
   end)
 
-  it("tells of a missing resolver what to do, and of a refused connection where", function()
+  it("says what to do about a missing resolver, and which address refused a connection", function()
     local err = failure "connect_to = false"
     assert.equal("transport", err.kind)
     assert.matches('no resolver defined to resolve "localhost"; set resolver in nginx.conf, or the option connect_to', err.message)
@@ -89,7 +89,7 @@ describe("auth0perm.openresty on the wire", function()
     assert.equal("127.0.0.1:1: connection refused", err.message)
   end)
 
-  it("gives a connection no more than connect_timeout, TLS included", function()
+  it("limits connecting, including the TLS handshake, to connect_timeout", function()
     local began = socket.gettime()
     local err = failure(elsewhere(tenant.silent_domain) .. ", connect_timeout = 0.2")
     assert.equal("timeout", err.kind)
@@ -98,7 +98,7 @@ describe("auth0perm.openresty on the wire", function()
     assert.is_true(socket.gettime() - began < 8)
   end)
 
-  it("gives an answer no more than request_timeout, also one that drips", function()
+  it("limits a request to request_timeout even if the response drips", function()
     for _, fault in ipairs { { kind = "stall" }, { kind = "drip", interval = 0.1 } } do
       tenant.fault(fault)
       local began = socket.gettime()
@@ -108,14 +108,14 @@ describe("auth0perm.openresty on the wire", function()
     end
   end)
 
-  it("keeps a call's own deadline while an answer drips", function()
+  it("ends a call at its deadline while the response drips", function()
     tenant.fault { kind = "drip", interval = 0.1 }
     local err = failure "timeout = 0.5"
     assert.equal("timeout", err.kind)
     assert.matches("^not done within the timeout of 0.5 s", err.message)
   end)
 
-  it("has an answer that drips in time, or comes behind one that informs", function()
+  it("accepts a response that drips in time or follows a 1xx response", function()
     tenant.fault { kind = "drip", interval = 0.001 }
     tenant.fault { kind = "informational" }
     for _ = 1, 2 do
@@ -123,7 +123,7 @@ describe("auth0perm.openresty on the wire", function()
     end
   end)
 
-  it("takes no answer for a success that is not there to its end", function()
+  it("does not take an incomplete response for a success", function()
     for kind, expected in pairs {
       reset_before = "^the connection ",
       close_before = "^the connection was closed before an answer came$",
@@ -137,7 +137,7 @@ describe("auth0perm.openresty on the wire", function()
     end
   end)
 
-  it("takes nothing for an answer that is none", function()
+  it("reports an error for an invalid response", function()
     for kind, expected in pairs {
       garbage = "^the answer is no HTTP$",
       huge = "^the answer's body is larger than 8 MiB$",
@@ -154,13 +154,13 @@ describe("auth0perm.openresty on the wire", function()
     assert.equal("the answer's body is larger than 8 MiB", failure().message)
   end)
 
-  it("takes an answer that comes before the request was read", function()
+  it("accepts a response that comes before the request was read", function()
     tenant.fault { kind = "early", status = 503, count = 1 }
     local err = failure()
     assert.same({ "api", 503 }, { err.kind, err.status })
   end)
 
-  it("sends a large request whole", function()
+  it("sends a large request completely", function()
     local names = nginx:run [[
       local names = {}
       for i = 1, 400 do names[i] = ("x"):rep(250) .. i end
@@ -171,7 +171,7 @@ describe("auth0perm.openresty on the wire", function()
     assert.is_true(#support.last_request().body > 100000)
   end)
 
-  it("follows the framing to the byte, however the bytes come", function()
+  it("follows the framing exactly, however the bytes arrive", function()
     for _, list in ipairs {
       { OK },
       { CHUNKED .. "7\r\n{\"id\":\"", 0.02, "\r\n7;x=y\r\nrol_x\"}\r\n0\r", 0.02, "\nA: b\r\n\r\n" },
@@ -190,7 +190,7 @@ describe("auth0perm.openresty on the wire", function()
     assert.equal("the answer's headers are larger than 64 KiB", err.message)
   end)
 
-  it("uses a connection again, and no more than once at a time", function()
+  it("reuses a connection, for one request at a time", function()
     local before = tenant.connections()
     nginx:run [[
       local client = inside.client { keepalive_timeout = 61 }
@@ -199,7 +199,7 @@ describe("auth0perm.openresty on the wire", function()
     assert.is_true(tenant.connections() - before <= 1)
   end)
 
-  it("keeps no connection where it is told so, or where the tenant says so", function()
+  it("keeps no connection if the options or the tenant say so", function()
     local before = tenant.connections()
     nginx:run [[
       local client = inside.client { keepalive_timeout = 0 }
@@ -210,14 +210,14 @@ describe("auth0perm.openresty on the wire", function()
     assert.equal("rol_x", (nginx:run "inside.ask_raw() return inside.ask_raw().id"))
   end)
 
-  -- An answer of so many bytes in all.
+  -- Returns a response of `size` bytes in all.
   local function answer_of(size)
     local head = "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
     local length = size - #head:format(size)
     return head:format(length) .. ('{"id":"rol_x","name":"%s"}'):format(("n"):rep(length - #'{"id":"rol_x","name":""}'))
   end
 
-  it("uses no connection again on which an answer that nobody asked for may stand behind the one that was read", function()
+  it("does not reuse a connection that may hold an unrequested response after the one that was read", function()
     local evil = 'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"id":"evil"}'
     for _, size in ipairs { 4000, 4096, 8192, 16384 } do
       nginx:answer_with { answer_of(size) .. evil, false, OK }
@@ -230,7 +230,7 @@ describe("auth0perm.openresty on the wire", function()
     end
   end)
 
-  it("tries again where a connection that was kept proves dead", function()
+  it("retries when a reused connection turns out to be dead", function()
     nginx:answer_with { OK, 0.01, false }
     local name, attempts = nginx:run [[
       local client = inside.auth0perm.new(inside.raw_options { max_retries = 3 })
@@ -243,7 +243,7 @@ describe("auth0perm.openresty on the wire", function()
     assert.equal(2, attempts)
   end)
 
-  it("has no more connections open than max_connections, and makes the others wait", function()
+  it("opens at most max_connections connections, and makes other calls wait", function()
     tenant.settings { latency = 0.05 }
     local before = tenant.connections()
     local done = nginx:run [[
@@ -258,7 +258,7 @@ describe("auth0perm.openresty on the wire", function()
     assert.is_true(tenant.connections() - before <= 2)
   end)
 
-  it("uses no connection that others have opened without looking at the certificate", function()
+  it("does not use a connection that was opened without verifying the certificate", function()
     local err = nginx:run(([[
       local other = ngx.socket.tcp()
       assert(other:connect("127.0.0.1", %s))
