@@ -11,6 +11,7 @@ int test_error(void);
 int test_fetch(void);
 int test_operation(void);
 int test_pages(void);
+int test_queue(void);
 int test_request(void);
 int test_response(void);
 int test_retry(void);
@@ -42,6 +43,7 @@ int main(void) {
   failed += test_attempts();
   failed += test_fetch();
   failed += test_share();
+  failed += test_queue();
   failed += test_watcher();
   failed += test_days();
   failed += test_turmoil();

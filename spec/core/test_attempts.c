@@ -20,7 +20,7 @@ static void open_creation(void) {
 static double after_pause(double now) {
   assert_int_equal(call_next(&call, now), CALL_WAIT);
   assert_true(call.wait > 0);
-  assert_false(call.waits_for_rate);
+  assert_int_not_equal(call.waits_for, CALL_WAITS_FOR_RATE);
   return now + call.wait;
 }
 
@@ -208,7 +208,7 @@ TEST(a_call_waits_after_a_429_without_using_a_retry) {
     double refused_at = now;
     do {
       assert_int_equal(call_next(&call, now), CALL_WAIT);
-      assert_true(call.waits_for_rate);
+      assert_int_equal(call.waits_for, CALL_WAITS_FOR_RATE);
       now += call.wait;
     } while (now < refused_at + 2);
     while (bucket_wait(&client.bucket, now) > 0) now += bucket_wait(&client.bucket, now);
@@ -360,7 +360,7 @@ TEST(lists_and_writes_to_others_do_not_wait_for_a_write) {
   call_begin(&call, BEGIN);
   for (int i = 0; i < 2; i++) {
     assert_waits(&crowd[i], RATE_LOOK, BEGIN);
-    assert_true(crowd[i].waits_for_rate);
+    assert_int_equal(crowd[i].waits_for, CALL_WAITS_FOR_RATE);
   }
 }
 
@@ -412,7 +412,7 @@ TEST(the_first_request_is_a_probe_and_others_are_sent_after_its_response) {
   open_crowd();
   send_at(BEGIN);
   assert_int_equal(call_next(&crowd[0], BEGIN), CALL_WAIT);
-  assert_true(crowd[0].waits_for_rate);
+  assert_int_equal(crowd[0].waits_for, CALL_WAITS_FOR_RATE);
   succeed_at(&call, BEGIN + 0.125);
   send_with(&crowd[0], "s3cr3t", BEGIN + 0.125);
 }

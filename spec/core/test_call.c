@@ -225,7 +225,7 @@ TEST(another_failure_after_the_deadline_keeps_its_kind) {
 TEST(a_call_waits_until_the_bucket_is_ready) {
   hold_rate(2.5, BEGIN);
   assert_waits(&call, RATE_LOOK, BEGIN);
-  assert_true(call.waits_for_rate);
+  assert_int_equal(call.waits_for, CALL_WAITS_FOR_RATE);
   assert_waits(&call, RATE_LOOK, BEGIN + 1);
   assert_waits(&call, MILLISECOND, BEGIN + 2.5 - MILLISECOND);
   assert_int_equal(call.state, CALL_DECIDING);
@@ -490,8 +490,37 @@ TEST(a_list_reports_every_failed_allocation_and_leaks_nothing) {
   torture(live_listing);
 }
 
+static const struct call *woken;
+static int wakes;
+
+static void note_wake(struct call *waiting) {
+  woken = waiting;
+  wakes++;
+}
+
+TEST(the_end_of_a_write_wakes_the_next_to_the_same_user_and_nobody_else) {
+  const struct operation *removal = operation_find("remove_user_permissions");
+  wakes = 0;
+  client.wake = note_wake;
+  open_another(&crowd[0], removal, "auth0|2");
+  open_another(&crowd[1], removal, "auth0|1");
+  open_another(&crowd[2], removal, "auth0|1");
+  send_with(&crowd[0], "s3cr3t", 0);
+  succeed_at(&crowd[0], 0);
+  assert_int_equal(wakes, 0);
+  send_at(1);
+  assert_int_equal(call_next(&crowd[1], 1), CALL_WAIT);
+  assert_int_equal(crowd[1].waits_for, CALL_WAITS_FOR_WRITER);
+  assert_int_equal(call_next(&crowd[2], 1), CALL_WAIT);
+  feed_status(204);
+  assert_int_equal(wakes, 1);
+  assert_ptr_equal(woken, &crowd[1]);
+  send_with(&crowd[1], "s3cr3t", 2);
+}
+
 int test_call(void) {
   static const struct CMUnitTest tests[] = {
+      REMOVAL(the_end_of_a_write_wakes_the_next_to_the_same_user_and_nobody_else),
       REMOVAL(a_removal_sends_its_request_and_is_done_with_the_response),
       REMOVAL(a_done_call_holds_no_memory_of_its_own),
       REMOVAL(an_assignment_is_a_post_that_ends_with_201),

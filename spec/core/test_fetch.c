@@ -49,7 +49,7 @@ TEST(other_calls_wait_for_the_token_and_learn_when_it_arrives) {
   open_crowd();
   fetch_at(&call, BEGIN);
   for (int i = 0; i < CROWD; i++) assert_waits(&crowd[i], 0.1, BEGIN);
-  assert_false(crowd[0].waits_for_rate);
+  assert_int_not_equal(crowd[0].waits_for, CALL_WAITS_FOR_RATE);
   unsigned long changes = client.changes;
   give_token(&call, "s3cr3t-1", DAY, BEGIN + 1);
   assert_true(client.changes != changes);

@@ -31,7 +31,7 @@ void call_begin(struct call *call, double now) {
   call->not_before = now;
   struct text subject = request_subject(&call->request);
   if (!operation_writes(call->operation) || subject.length == 0) return;
-  call->writer = (struct writer){.key = subject, .until = call->deadline};
+  call->writer = (struct writer){.key = subject, .until = call->deadline, .owner = call};
   writers_join(&call->client->writers, &call->writer);
 }
 
@@ -52,9 +52,11 @@ static void let_go(struct call *call) {
   if (call->state == CALL_SENDING && !call->token_request) {
     bucket_unanswered(&client->bucket, &call->ticket, call->sent_at);
   }
-  bool wrote = writers_leave(&client->writers, &call->writer);
-  bool fetched = token_release(&client->token, call);
-  if (wrote || fetched) client->changes++;
+  if (token_release(&client->token, call)) client->changes++;
+  if (writers_leave(&client->writers, &call->writer) && client->wake) {
+    struct writer *next = writers_first(&client->writers, &call->writer);
+    if (next) client->wake(next->owner);
+  }
   close_token_request(call);
 }
 
@@ -96,9 +98,9 @@ static struct text secret_of(const struct call *call) {
   return call->request.secret.length > 0 ? call->request.secret : token_value(&call->client->token);
 }
 
-static enum call_step wait(struct call *call, double seconds, double now) {
+static enum call_step wait(struct call *call, enum call_waits_for what, double seconds, double now) {
   double left = call->deadline - now;
-  call->waits_for_rate = false;
+  call->waits_for = what;
   call->wait = seconds < left ? seconds : left;
   return CALL_WAIT;
 }
@@ -191,9 +193,9 @@ enum call_step call_next(struct call *call, double now) {
     return CALL_SHARE;
   }
   if (now >= call->deadline) return finish_late(call);
-  if (now < call->not_before) return wait(call, call->not_before - now, now);
+  if (now < call->not_before) return wait(call, CALL_WAITS_FOR_TIME, call->not_before - now, now);
   if (call->writer.waiting && !writers_is_first(&client->writers, &call->writer, now)) {
-    return wait(call, WRITER_LOOK, now);
+    return wait(call, CALL_WAITS_FOR_WRITER, WRITER_LOOK, now);
   }
   double seconds = 0;
   bool fresh = call->fetched && token_lives(&client->token, now);
@@ -201,16 +203,14 @@ enum call_step call_next(struct call *call, double now) {
     case TOKEN_FETCH: return fetch(call, now);
     case TOKEN_WAIT:
       if (!client->token.fetcher && now + seconds >= call->deadline) return refuse_token(call);
-      return wait(call, seconds, now);
+      return wait(call, CALL_WAITS_FOR_TOKEN, seconds, now);
     case TOKEN_ASK: return CALL_AUTHORIZE;
     case TOKEN_REFUSED: return refuse_token(call);
     case TOKEN_READY: break;
   }
   seconds = bucket_wait(&client->bucket, now);
   if (seconds <= 0) return send_request(call, now);
-  wait(call, seconds < RATE_LOOK ? seconds : RATE_LOOK, now);
-  call->waits_for_rate = true;
-  return CALL_WAIT;
+  return wait(call, CALL_WAITS_FOR_RATE, seconds < RATE_LOOK ? seconds : RATE_LOOK, now);
 }
 
 /* Has the request sent once more after a pause, if there is time for it and a retry left; otherwise the call ends with the

@@ -18,27 +18,36 @@ enum call_step {
 
 enum call_state { CALL_DECIDING, CALL_SENDING, CALL_FINISHED };
 
+/* What a call waits for, after CALL_WAIT. */
+enum call_waits_for {
+  CALL_WAITS_FOR_TIME,   /* a pause between two attempts */
+  CALL_WAITS_FOR_WRITER, /* an earlier write to the same user; see `wake` in struct client */
+  CALL_WAITS_FOR_TOKEN,  /* one that another call fetches; that would hold up all other calls of the client too */
+  CALL_WAITS_FOR_RATE    /* the rate limit, which would hold up all other calls of the client too */
+};
+
 struct call {
   struct client *client;
   const struct operation *operation;
   enum call_state state;
   bool begun;
   struct request request;
-  struct error error;  /* of a finished call; ERROR_NONE is success */
-  double timeout;      /* seconds for the whole call */
-  double deadline;     /* once begun */
-  double not_before;   /* when the next request may leave: a pause between two tries */
-  double wait;         /* seconds, after CALL_WAIT */
-  bool waits_for_rate; /* after CALL_WAIT: the rate limit is why, and would hold up all other calls of the client too */
-  int attempts;        /* requests that left for the current page */
-  int retries;         /* of them that followed a failure */
-  int token_retries;   /* of the token request */
-  bool fetched;        /* it has just fetched a token, which it uses as long as that lives */
-  bool may_fetch;      /* where tokens are shared: it may, for nobody else does */
-  bool to_share;       /* its fetch is over, and its driver does not know that yet */
-  double sent_at;      /* when the newest request left */
-  bool maybe_applied;  /* an earlier try may have been carried out */
-  bool renewed;        /* a token that was not taken has been replaced */
+  struct error error;            /* of a finished call; ERROR_NONE is success */
+  double timeout;                /* seconds for the whole call */
+  double deadline;               /* once begun */
+  double not_before;             /* when the next request may leave: a pause between two tries */
+  double wait;                   /* seconds, after CALL_WAIT */
+  enum call_waits_for waits_for; /* after CALL_WAIT */
+  void *driver;                  /* whatever its driver keeps here */
+  int attempts;                  /* requests that left for the current page */
+  int retries;                   /* of them that followed a failure */
+  int token_retries;             /* of the token request */
+  bool fetched;                  /* it has just fetched a token, which it uses as long as that lives */
+  bool may_fetch;                /* where tokens are shared: it may, for nobody else does */
+  bool to_share;                 /* its fetch is over, and its driver does not know that yet */
+  double sent_at;                /* when the newest request left */
+  bool maybe_applied;            /* an earlier try may have been carried out */
+  bool renewed;                  /* a token that was not taken has been replaced */
   unsigned long awaited;         /* the fetch of a token that it waits for; see token_next */
   struct request *token_request; /* while this call fetches a token; NULL otherwise */
   struct bucket_ticket ticket;   /* of the newest request */

@@ -26,6 +26,8 @@ struct client_options {
   double (*epoch)(void); /* seconds since 1970, for assertions only; may be NULL where there is no private key */
 };
 
+struct call;
+
 struct client {
   struct allocator allocator;
   struct buffer domain;
@@ -37,8 +39,9 @@ struct client {
   struct token token;
   bool share_tokens;
   struct bucket bucket;
-  uint64_t random;       /* state of the generator of pauses */
-  unsigned long changes; /* of what a waiting call may wait for: another token, the end of an earlier write */
+  uint64_t random;                 /* state of the generator of pauses */
+  unsigned long changes;           /* of what calls may wait for: another token, another state of the rate limit */
+  void (*wake)(struct call *call); /* told of a call whose turn to write has come; NULL: nobody is */
   struct writers writers;
   bool open;
 };

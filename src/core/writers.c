@@ -24,6 +24,12 @@ bool writers_is_first(const struct writers *writers, const struct writer *writer
   return other == writer;
 }
 
+struct writer *writers_first(const struct writers *writers, const struct writer *writer) {
+  struct writer *first = writers->lists[list_of(writer->key)];
+  while (first && !same_key(first, writer)) first = first->next;
+  return first;
+}
+
 bool writers_leave(struct writers *writers, struct writer *writer) {
   if (!writer->waiting) return false;
   struct writer **place = &writers->lists[list_of(writer->key)];

@@ -14,6 +14,7 @@ struct writer {
   struct text key; /* whom it writes to; borrowed */
   double until;    /* seconds, monotonic: its deadline; later it holds up nobody any more */
   bool waiting;    /* it is in a list */
+  void *owner;     /* the call */
   struct writer *next;
 };
 
@@ -26,6 +27,9 @@ void writers_join(struct writers *writers, struct writer *writer);
 
 /* Whether nobody before this writer writes to the same. */
 bool writers_is_first(const struct writers *writers, const struct writer *writer, double now);
+
+/* The first of those that write to the same as this writer, which may have left; NULL when there is none. */
+struct writer *writers_first(const struct writers *writers, const struct writer *writer);
 
 /* Takes a writer out; returns whether it was in. */
 bool writers_leave(struct writers *writers, struct writer *writer);

@@ -14,8 +14,8 @@ static const char CALL_TYPE[] = "auth0perm.call";
 static const char LISTENERS_KEY = 0;
 
 struct held *held_push(lua_State *L, int owner, struct client *client, const struct operation *operation) {
-  struct held *call = compat_newuserdata(L, sizeof *call);
-  memset(call, 0, sizeof *call);
+  struct held *held = compat_newuserdata(L, sizeof *held);
+  memset(held, 0, sizeof *held);
   compat_setmetatable(L, CALL_TYPE);
   lua_createtable(L, 2, 0);
   lua_pushvalue(L, owner);
@@ -25,8 +25,8 @@ struct held *held_push(lua_State *L, int owner, struct client *client, const str
     lua_rawseti(L, -2, HELD_ITEMS);
   }
   compat_setuservalue(L, -2);
-  call_open(&call->call, client, operation);
-  return call;
+  call_open(&held->call, client, operation);
+  return held;
 }
 
 struct held *held_check(lua_State *L) {
@@ -39,24 +39,24 @@ void held_push_methods(lua_State *L) {
   lua_remove(L, -2);
 }
 
-void held_cancel(struct held *call, const char *message) {
-  if (call->started) {
-    crank_end(call, FAILURE_CANCELED, message);
+void held_cancel(struct held *held, const char *message) {
+  if (held->started) {
+    crank_end(&held->seat, FAILURE_CANCELED, message);
   } else {
-    bool maybe_read = call->call.state == CALL_SENDING;
+    bool maybe_read = held->call.state == CALL_SENDING;
     struct failure failure = {.kind = FAILURE_CANCELED, .maybe_read = maybe_read, .message = message};
-    call_fail(&call->call, &failure, clock_seconds());
+    call_fail(&held->call, &failure, clock_seconds());
   }
 }
 
-void held_unleash(struct held *call) {
-  if (call->leash) call->leash->call = NULL;
-  call->leash = NULL;
+void held_unleash(struct held *held) {
+  if (held->leash) held->leash->held = NULL;
+  held->leash = NULL;
 }
 
-int held_push_result(lua_State *L, const struct held *call) {
-  const struct operation *operation = call->call.operation;
-  if (call->call.error.kind != ERROR_NONE) return error_return(L, &call->call.error, operation->name);
+int held_push_result(lua_State *L, const struct held *held) {
+  const struct operation *operation = held->call.operation;
+  if (held->call.error.kind != ERROR_NONE) return error_return(L, &held->call.error, operation->name);
   if (operation->answer == ANSWER_NOTHING) {
     lua_pushboolean(L, 1);
     return 1;
@@ -105,10 +105,10 @@ static int m_done(lua_State *L) {
 function Call:result() end
 */
 static int m_result(lua_State *L) {
-  const struct held *call = held_check(L);
-  if (call->call.state != CALL_FINISHED) luaL_error(L, "'result': the call is not done");
+  const struct held *held = held_check(L);
+  if (held->call.state != CALL_FINISHED) luaL_error(L, "'result': the call is not done");
   lua_settop(L, 1);
-  return held_push_result(L, call);
+  return held_push_result(L, held);
 }
 
 /*---
@@ -118,9 +118,9 @@ static int m_result(lua_State *L) {
 function Call:cancel() end
 */
 static int m_cancel(lua_State *L) {
-  struct held *call = held_check(L);
-  lua_pushboolean(L, call->call.state != CALL_FINISHED);
-  held_cancel(call, "canceled");
+  struct held *held = held_check(L);
+  lua_pushboolean(L, held->call.state != CALL_FINISHED);
+  held_cancel(held, "canceled");
   return 1;
 }
 
@@ -131,8 +131,8 @@ static const char *push_message(lua_State *L) {
   return lua_pushfstring(L, "(an error object of type %s)", checks_typename(L, -1));
 }
 
-static void print_report(const struct held *call, const char *message) {
-  fprintf(stderr, "auth0perm: on_done of %s: %s\n", call->call.operation->name, message);
+static void print_report(const struct held *held, const char *message) {
+  fprintf(stderr, "auth0perm: on_done of %s: %s\n", held->call.operation->name, message);
 }
 
 /* The message handler of a listener; runs before what it was called from is gone. */
@@ -144,7 +144,7 @@ static int report(lua_State *L) {
 /* Calls the listeners of the call that is its argument, one after the other, however they end. Each is taken off the list
  * before: when the host interrupts this between two of them, the others are still there. */
 static int call_listeners(lua_State *L) {
-  struct held *call = lua_touserdata(L, 1);
+  struct held *held = lua_touserdata(L, 1);
   compat_getuservalue(L, 1);
   lua_rawgeti(L, 2, HELD_LISTENERS);
   lua_pushvalue(L, 1);
@@ -152,30 +152,30 @@ static int call_listeners(lua_State *L) {
   int count = (int)compat_rawlen(L, 3);
   for (int i = 1; i <= count; i++) {
     lua_pushvalue(L, 1);
-    int results = held_push_result(L, call);
+    int results = held_push_result(L, held);
     lua_rawgeti(L, 3, i);
     lua_pushboolean(L, 0);
     lua_rawseti(L, 3, i);
     lua_insert(L, -1 - results);
     int status = lua_toboolean(L, -1 - results) ? lua_pcall(L, results, 0, 4) : 0;
-    if (status != 0 && status != LUA_ERRRUN) print_report(call, "not enough memory, or an error in its error");
+    if (status != 0 && status != LUA_ERRRUN) print_report(held, "not enough memory, or an error in its error");
     lua_settop(L, 4);
   }
-  call->heard = false;
+  held->heard = false;
   lua_pushnil(L);
   lua_rawseti(L, 2, HELD_LISTENERS);
   return 0;
 }
 
-bool held_conclude(lua_State *L, struct held *call) {
-  if (!call->heard) return true;
+bool held_conclude(lua_State *L, struct held *held) {
+  if (!held->heard) return true;
   compat_rawgetp(L, LUA_REGISTRYINDEX, &LISTENERS_KEY);
   lua_pushvalue(L, -2);
   int status = lua_pcall(L, 1, 0, 0);
   if (status != 0 && status != LUA_ERRMEM) return false;
   if (status == LUA_ERRMEM) {
-    call->heard = false;
-    print_report(call, "not enough memory");
+    held->heard = false;
+    print_report(held, "not enough memory");
     lua_pop(L, 1);
   }
   return true;
@@ -191,10 +191,10 @@ bool held_conclude(lua_State *L, struct held *call) {
 function Call:on_done(listener) end
 */
 static int m_on_done(lua_State *L) {
-  struct held *call = held_check(L);
+  struct held *held = held_check(L);
   if (!lua_isfunction(L, 2))
     checks_raise(L, 1, "on_done", "listener: function expected, got %s", checks_typename(L, 2));
-  if (!call->started) luaL_error(L, "'on_done': only for calls of client:start(); you drive this one yourself");
+  if (!held->started) luaL_error(L, "'on_done': only for calls of client:start(); you drive this one yourself");
   lua_settop(L, 2);
   compat_getuservalue(L, 1);
   lua_rawgeti(L, 3, HELD_LISTENERS);
@@ -206,9 +206,9 @@ static int m_on_done(lua_State *L) {
   }
   lua_pushvalue(L, 2);
   lua_rawseti(L, 4, (int)compat_rawlen(L, 4) + 1);
-  call->heard = true;
+  held->heard = true;
   lua_settop(L, 1);
-  if (call->call.state == CALL_FINISHED && !call->crank && !held_conclude(L, call)) lua_error(L);
+  if (held->call.state == CALL_FINISHED && !held->seat.crank && !held_conclude(L, held)) lua_error(L);
   return 1;
 }
 
@@ -238,10 +238,10 @@ static void set_known(lua_State *L, const char *name, double number) {
 function Call:info() end
 */
 static int m_info(lua_State *L) {
-  const struct held *call = held_check(L);
-  const struct call_answer *last = &call->call.last;
+  const struct held *held = held_check(L);
+  const struct call_answer *last = &held->call.last;
   lua_createtable(L, 0, 6);
-  lua_pushinteger(L, call->call.attempts);
+  lua_pushinteger(L, held->call.attempts);
   lua_setfield(L, -2, "attempts");
   if (last->status > 0) {
     lua_pushinteger(L, last->status);
@@ -250,26 +250,26 @@ static int m_info(lua_State *L) {
     set_known(L, "remaining", last->remaining);
     set_known(L, "reset", last->reset);
   }
-  if (call->answered) {
-    lua_pushboolean(L, call->reused);
+  if (held->seat.answered) {
+    lua_pushboolean(L, held->seat.reused);
     lua_setfield(L, -2, "reused");
   }
   return 1;
 }
 
 static int m_tostring(lua_State *L) {
-  const struct held *call = held_check(L);
-  const char *state = call->call.state != CALL_FINISHED ? "not done" : "done";
-  if (call->call.state == CALL_FINISHED && call->call.error.kind != ERROR_NONE) state = "failed";
-  lua_pushfstring(L, "auth0perm call (%s, %s)", call->call.operation ? call->call.operation->name : "?", state);
+  const struct held *held = held_check(L);
+  const char *state = held->call.state != CALL_FINISHED ? "not done" : "done";
+  if (held->call.state == CALL_FINISHED && held->call.error.kind != ERROR_NONE) state = "failed";
+  lua_pushfstring(L, "auth0perm call (%s, %s)", held->call.operation ? held->call.operation->name : "?", state);
   return 1;
 }
 
 static int m_gc(lua_State *L) {
-  struct held *call = held_check(L);
-  crank_forget(call);
-  held_unleash(call);
-  call_close(&call->call);
+  struct held *held = held_check(L);
+  crank_forget(&held->seat);
+  held_unleash(held);
+  call_close(&held->call);
   return 0;
 }
 

@@ -4,11 +4,26 @@
 
 #include <lua.h>
 
-#include "crank.h"
+#include "../curl/crank.h"
+
+struct leash;
+
+/* Where a call's userdata keeps Lua values, in the table that belongs to it; only responses that are read have items. */
+enum { HELD_CLIENT = 1, HELD_ITEMS = 2, HELD_LISTENERS = 3 };
+
+/* A call as Lua holds it, in a userdata. */
+struct held {
+  struct call call;
+  struct crank_seat seat; /* on its client's crank; on none where Lua drives the call itself, and when all is over */
+  bool started;           /* the client drives it, or did */
+  struct leash *leash;    /* NULL where nothing ties it */
+  bool handed;            /* Lua, which drives the call itself, has the request that is to be sent */
+  bool heard;             /* functions wait for the call to be done */
+};
 
 /* What ties a call to a request of nginx's, in memory that lives as long as the request. */
 struct leash {
-  struct held *call; /* NULL once the call is gone */
+  struct held *held; /* NULL once the call is gone */
 };
 
 /* The call that is a method's first argument. */
@@ -21,7 +36,7 @@ void held_register(lua_State *L);
 struct held *held_push(lua_State *L, int owner, struct client *client, const struct operation *operation);
 
 /* Pushes what the method would return for a call that is done, which is on top of the stack; returns how many values. */
-int held_push_result(lua_State *L, const struct held *call);
+int held_push_result(lua_State *L, const struct held *held);
 
 /* Pushes the table of methods that calls have. */
 void held_push_methods(lua_State *L);
@@ -29,13 +44,13 @@ void held_push_methods(lua_State *L);
 /* Calls the functions that wait for a call to be done; its userdata is on top of the stack, and stays there. Raises nothing:
  * what one of them raises goes to the standard error stream. False when the host has interrupted it, by a hook that raises:
  * the value that was raised is pushed, and the functions that were not called yet wait on. */
-bool held_conclude(lua_State *L, struct held *call);
+bool held_conclude(lua_State *L, struct held *held);
 
 /* Ends a call, whoever drives it; one that is done is let be. */
-void held_cancel(struct held *call, const char *message);
+void held_cancel(struct held *held, const char *message);
 
 /* No request of nginx's holds the call any more. */
-void held_unleash(struct held *call);
+void held_unleash(struct held *held);
 
 /* Forgets the items of the page that the call at a stack index holds. */
 void held_drop_items(lua_State *L, int index);

@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "configuration.h"
 #include "error.h"
+#include "turn.h"
 
 static const char CLIENT_TYPE[] = "auth0perm.client";
 
@@ -128,7 +129,7 @@ int client_new(lua_State *L) {
   lua_newtable(L);
   lua_pushliteral(L, "token");
   lua_rawget(L, 1);
-  lua_rawseti(L, -2, CRANK_TOKEN); /* used where it is a function */
+  lua_rawseti(L, -2, TURN_TOKEN); /* used where it is a function */
   compat_setuservalue(L, -2);
   /* Options are read last: from here on no memory is Lua's, so no finalizer runs that could change their table. */
   configuration_read(L, 1, 2, &client->host, &given);
@@ -173,48 +174,34 @@ static void drop_anchors(lua_State *L, int anchors) {
   }
 }
 
-/* Lets go of the calls that are done, after telling who wants to know; the table of anchors is at this stack index, and the
- * slot above it is for what an interrupt of the host's raises. Who is told may start calls, turn the crank and close the
- * client; calls that are done because of that have to wait for the next turn. */
-static void conclude_calls(lua_State *L, struct client_userdata *client, int anchors) {
-  struct held *call;
-  size_t count = crank_finished_count(&client->crank);
-  while (count-- > 0 && (call = crank_finished(&client->crank))) {
-    compat_rawgetp(L, anchors, call);
-    if (!held_conclude(L, call)) {
-      lua_replace(L, anchors + 1);
-      crank_put_back(&client->crank, call);
-      lua_settop(L, anchors + 1);
-      return;
-    }
-    lua_pushnil(L);
-    compat_rawsetp(L, anchors, call);
-    lua_pop(L, 1);
-  }
-}
-
-/* Closes a client whose crank stands; the table of anchors is at this stack index, with a slot above it. */
-static void close_and_conclude(lua_State *L, struct client_userdata *client, int anchors) {
+/* Closes a client whose crank stands; the table of anchors is on top of the stack. */
+static enum turn_result close_and_conclude(lua_State *L, struct client_userdata *client) {
+  int anchors = lua_gettop(L);
+  enum turn_result result = TURN_DONE;
   client->closing = true;
-  if (client->driver) crank_end_all(&client->crank);
-  conclude_calls(L, client, anchors);
+  if (client->driver) {
+    crank_end_all(&client->crank);
+    result = turn_conclude(L, &client->crank);
+  }
   close_client(client);
   drop_anchors(L, anchors);
+  return result;
 }
 
 /* Turns the crank; the table of anchors is on top of the stack. False when it is being turned already. An interrupt of the
- * host's goes on its way. */
+ * host program's goes on its way. */
 static bool turn(lua_State *L, struct client_userdata *client, double seconds) {
   int anchors = lua_gettop(L);
-  lua_pushnil(L);
-  if (!crank_turn(L, &client->crank, anchors, seconds)) return false;
+  enum turn_result result = turn_crank(L, &client->crank, seconds);
+  if (result == TURN_BUSY) return false;
   if (client->closing) {
-    close_and_conclude(L, client, anchors);
-  } else if (lua_isnil(L, anchors + 1)) {
-    conclude_calls(L, client, anchors);
+    lua_pushvalue(L, anchors);
+    if (close_and_conclude(L, client) == TURN_INTERRUPTED) lua_error(L);
+    lua_settop(L, result == TURN_INTERRUPTED ? anchors + 1 : anchors);
+  } else if (result == TURN_DONE) {
+    result = turn_conclude(L, &client->crank);
   }
-  if (!lua_isnil(L, anchors + 1)) lua_error(L);
-  lua_settop(L, anchors);
+  if (result == TURN_INTERRUPTED) lua_error(L);
   return true;
 }
 
@@ -223,47 +210,52 @@ static bool turn(lua_State *L, struct client_userdata *client, double seconds) {
 static struct held *make_call(lua_State *L, struct client_userdata *client, const struct operation *operation,
                               int position, const char *function, struct error *error) {
   struct caller caller = {.function = function, .level = client->host.level};
-  struct held *call = held_push(L, 1, &client->client, operation);
+  struct held *held = held_push(L, 1, &client->client, operation);
   lua_insert(L, 2);
-  bool good = arguments_read(L, 3, position, &caller, &call->call, error);
+  bool good = arguments_read(L, 3, position, &caller, &held->call, error);
   lua_settop(L, 2);
-  return good ? call : NULL;
+  return good ? held : NULL;
 }
 
 /* Has the crank drive a call, which is at stack index 2. Pushes the table that keeps it alive. False when a finalizer of
  * the host's has closed the client meanwhile: memory was taken, and so they may have run. */
-static bool start_call(lua_State *L, struct client_userdata *client, struct held *call) {
+static bool start_call(lua_State *L, struct client_userdata *client, struct held *held) {
   compat_getuservalue(L, 1);
   lua_pushvalue(L, 2);
-  compat_rawsetp(L, 3, call);
+  compat_rawsetp(L, 3, held);
   if (!is_open(client)) {
     lua_pushnil(L);
-    compat_rawsetp(L, 3, call);
+    compat_rawsetp(L, 3, held);
     return false;
   }
-  crank_add(&client->crank, call, clock_seconds());
+  held->started = true;
+  if (crank_add(&client->crank, &held->seat, &held->call, held, clock_seconds())) return true;
+  struct failure failure = {.kind = FAILURE_MEMORY, .message = "not enough memory to start the call"};
+  call_fail(&held->call, &failure, clock_seconds());
+  lua_pushnil(L);
+  compat_rawsetp(L, 3, held);
   return true;
 }
 
 /* A host that wants to stop a script (Ctrl-C in lua.c, a debugger, a watchdog) sets a hook that raises, and hooks run
  * when functions are called: so one is called. If it raises, the call ends and the error goes on its way. */
-static void check_interrupt(lua_State *L, struct held *call) {
+static void check_interrupt(lua_State *L, struct held *held) {
   compat_rawgetp(L, LUA_REGISTRYINDEX, &NOTHING_KEY);
   if (lua_pcall(L, 0, 0, 0) == 0) return;
-  crank_end(call, FAILURE_CANCELED, "interrupted");
+  crank_end(&held->seat, FAILURE_CANCELED, "interrupted");
   lua_error(L);
 }
 
 /* Drives a call, which is at stack index 2 behind its client, and turns the crank until it is done. False, when the
  * client is closed. Leaves a table on the stack. */
-static bool run_call(lua_State *L, struct client_userdata *client, struct held *call) {
-  if (!start_call(L, client, call)) return false;
-  while (call->call.state != CALL_FINISHED) {
+static bool run_call(lua_State *L, struct client_userdata *client, struct held *held) {
+  if (!start_call(L, client, held)) return false;
+  while (held->call.state != CALL_FINISHED) {
     if (!turn(L, client, BLOCKING_WAIT)) {
-      crank_end(call, FAILURE_CANCELED, "not started");
-      luaL_error(L, "'%s': the client is at work, and cannot be used from within", call->call.operation->name);
+      crank_end(&held->seat, FAILURE_CANCELED, "not started");
+      luaL_error(L, "'%s': the client is at work, and cannot be used from within", held->call.operation->name);
     }
-    check_interrupt(L, call);
+    check_interrupt(L, held);
   }
   return true;
 }
@@ -274,12 +266,12 @@ static int m_operation(lua_State *L) {
   struct client_userdata *client = check_client(L);
   struct error error;
   if (!is_open(client)) return return_closed(L, operation->name);
-  struct held *call = make_call(L, client, operation, 1, operation->name, &error);
-  if (!call) return error_return(L, &error, operation->name);
+  struct held *held = make_call(L, client, operation, 1, operation->name, &error);
+  if (!held) return error_return(L, &error, operation->name);
   if (!client->driver) return 1;
-  if (!run_call(L, client, call)) return return_closed(L, operation->name);
+  if (!run_call(L, client, held)) return return_closed(L, operation->name);
   lua_settop(L, 2);
-  return held_push_result(L, call);
+  return held_push_result(L, held);
 }
 
 /* Takes the name of an operation, the first argument, off the stack. */
@@ -319,14 +311,14 @@ static void set_index(lua_State *L, int index) {
 }
 
 /* Fetches the next page in place of the one that is used up; client and call are all that is on the stack. */
-static void fetch_page(lua_State *L, struct client_userdata *client, struct held *call) {
-  const char *operation = call->call.operation->name;
+static void fetch_page(lua_State *L, struct client_userdata *client, struct held *held) {
+  const char *operation = held->call.operation->name;
   if (!is_open(client)) raise_closed(L, operation);
-  if (call->crank) luaL_error(L, "'%s': the iterator is at work, and cannot be used from within", operation);
+  if (held->seat.crank) luaL_error(L, "'%s': the iterator is at work, and cannot be used from within", operation);
   set_index(L, 0);
   held_drop_items(L, 2);
-  call_resume(&call->call);
-  if (!run_call(L, client, call)) raise_closed(L, operation);
+  call_resume(&held->call);
+  if (!run_call(L, client, held)) raise_closed(L, operation);
   lua_settop(L, 2);
 }
 
@@ -336,17 +328,17 @@ static int next_item(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(EACH_CLIENT));
   lua_pushvalue(L, lua_upvalueindex(EACH_CALL));
   struct client_userdata *client = lua_touserdata(L, 1);
-  struct held *call = lua_touserdata(L, 2);
+  struct held *held = lua_touserdata(L, 2);
   int index = (int)lua_tointeger(L, lua_upvalueindex(EACH_INDEX));
   for (;;) {
-    const struct error *error = &call->call.error;
-    if (call->call.state == CALL_FINISHED) {
-      if (error->kind != ERROR_NONE) return raise_error(L, error, call->call.operation->name);
+    const struct error *error = &held->call.error;
+    if (held->call.state == CALL_FINISHED) {
+      if (error->kind != ERROR_NONE) return raise_error(L, error, held->call.operation->name);
       held_push_item(L, 2, ++index);
-      if (!lua_isnil(L, -1) || !call->call.more) break;
+      if (!lua_isnil(L, -1) || !held->call.more) break;
       lua_settop(L, 2);
     }
-    fetch_page(L, client, call);
+    fetch_page(L, client, held);
     index = (int)lua_tointeger(L, lua_upvalueindex(EACH_INDEX)); /* a listener may have used the iterator meanwhile */
   }
   set_index(L, index);
@@ -375,9 +367,9 @@ static int m_each(lua_State *L) {
   if (operation->answer != ANSWER_LIST && operation->answer != ANSWER_ARRAY) {
     checks_raise_for(L, &caller, 1, "operation: one that returns a list expected, got \"%s\"", operation->name);
   }
-  struct held *call = make_call(L, client, operation, 2, "each", &error);
-  if (!call) return raise_error(L, &error, operation->name);
-  call->call.by_page = true;
+  struct held *held = make_call(L, client, operation, 2, "each", &error);
+  if (!held) return raise_error(L, &error, operation->name);
+  held->call.by_page = true;
   if (!client->driver) return 1;
   lua_pushinteger(L, 0);
   lua_pushcclosure(L, next_item, 3);
@@ -398,9 +390,9 @@ static int m_start(lua_State *L) {
   struct error error;
   if (!is_open(client)) return return_closed(L, "start");
   check_driver(L, client, "start");
-  struct held *call = make_named_call(L, client, "start", &operation, &error);
-  if (!call) return error_return(L, &error, operation->name);
-  if (!start_call(L, client, call)) return return_closed(L, operation->name);
+  struct held *held = make_named_call(L, client, "start", &operation, &error);
+  if (!held) return error_return(L, &error, operation->name);
+  if (!start_call(L, client, held)) return return_closed(L, operation->name);
   lua_settop(L, 2);
   return 1;
 }
@@ -502,9 +494,7 @@ static int m_close(lua_State *L) {
   if (client->crank.turning) {
     client->closing = true;
   } else if (is_open(client)) {
-    lua_pushnil(L);
-    close_and_conclude(L, client, 2);
-    if (!lua_isnil(L, 3)) lua_error(L);
+    if (close_and_conclude(L, client) == TURN_INTERRUPTED) lua_error(L);
   }
   return 0;
 }

@@ -15,9 +15,9 @@ enum { HEADER_NAME_MOST = 256 };
 
 /* The call, if it is one that Lua drives; raises otherwise. */
 static struct held *check_own(lua_State *L, const char *method) {
-  struct held *call = held_check(L);
-  if (call->started) luaL_error(L, "'%s': the client drives this call; client:step() moves it", method);
-  return call;
+  struct held *held = held_check(L);
+  if (held->started) luaL_error(L, "'%s': the client drives this call; client:step() moves it", method);
+  return held;
 }
 
 /* The time for a method of a call that Lua drives: an argument, for those who have a clock of their own. */
@@ -69,9 +69,9 @@ static void push_request(lua_State *L, const struct request *request) {
 }
 
 /* Pushes the step that tells of a fetch that is over. */
-static int push_shared(lua_State *L, const struct held *call, double now) {
+static int push_shared(lua_State *L, const struct held *held, double now) {
   double expires_in;
-  struct text token = call_shared(&call->call, now, &expires_in);
+  struct text token = call_shared(&held->call, now, &expires_in);
   lua_pushliteral(L, "share");
   if (token.length == 0) return 1;
   lua_pushlstring(L, token.data, token.length);
@@ -96,26 +96,26 @@ static int push_shared(lua_State *L, const struct held *call, double now) {
 function Call:next(now) end
 */
 static int m_next(lua_State *L) {
-  struct held *call = check_own(L, "next");
+  struct held *held = check_own(L, "next");
   double now = check_now(L, 2, "next");
-  bool sending = call->call.state == CALL_SENDING;
-  if (sending && call->handed) {
+  bool sending = held->call.state == CALL_SENDING;
+  if (sending && held->handed) {
     luaL_error(L, "'next': the request that was asked for comes first; feed its answer, or fail");
   }
-  call->handed = false;
+  held->handed = false;
   /* a request that could not be handed over, for lack of memory, is handed over now */
-  switch (sending ? CALL_SEND : call_next(&call->call, now)) {
+  switch (sending ? CALL_SEND : call_next(&held->call, now)) {
     case CALL_SEND:
       lua_pushliteral(L, "send");
-      push_request(L, call_request(&call->call));
-      call->handed = true;
+      push_request(L, call_request(&held->call));
+      held->handed = true;
       return 2;
     case CALL_WAIT:
       lua_pushliteral(L, "wait");
-      lua_pushnumber(L, call->call.wait);
+      lua_pushnumber(L, held->call.wait);
       return 2;
     case CALL_AUTHORIZE: lua_pushliteral(L, "authorize"); return 1;
-    case CALL_SHARE: return push_shared(L, call, now);
+    case CALL_SHARE: return push_shared(L, held, now);
     case CALL_DONE: break;
   }
   lua_pushliteral(L, "done");
@@ -157,8 +157,8 @@ static struct text check_response(lua_State *L, struct response *response) {
 }
 
 /* Raises where the driver was not asked to send anything. */
-static void check_sending(lua_State *L, const struct held *call, const char *method) {
-  if (call->call.state == CALL_DECIDING) luaL_error(L, "'%s': no request is on its way; ask call:next() first", method);
+static void check_sending(lua_State *L, const struct held *held, const char *method) {
+  if (held->call.state == CALL_DECIDING) luaL_error(L, "'%s': no request is on its way; ask call:next() first", method);
 }
 
 /*---
@@ -168,14 +168,14 @@ static void check_sending(lua_State *L, const struct held *call, const char *met
 function Call:feed(response, now) end
 */
 static int m_feed(lua_State *L) {
-  struct held *call = check_own(L, "feed");
+  struct held *held = check_own(L, "feed");
   struct response response;
-  check_sending(L, call, "feed");
+  check_sending(L, held, "feed");
   double now = check_now(L, 3, "feed");
   struct text body = check_response(L, &response);
   compat_getuservalue(L, 1);
   lua_rawgeti(L, -1, HELD_ITEMS);
-  if (!answer_feed(L, -1, &call->call, &response, body, now)) lua_error(L);
+  if (!answer_feed(L, -1, &held->call, &response, body, now)) lua_error(L);
   return 0;
 }
 
@@ -203,16 +203,16 @@ static const struct {
 function Call:fail(kind, message, now) end
 */
 static int m_fail(lua_State *L) {
-  struct held *call = check_own(L, "fail");
+  struct held *held = check_own(L, "fail");
   struct text name = checks_string(L, 2, 1, "fail", "kind");
   struct text message = {.data = name.data};
   if (!lua_isnoneornil(L, 3)) message = checks_string(L, 3, 2, "fail", "message");
   double now = check_now(L, 4, "fail");
   for (size_t i = 0; i < sizeof FAILURES / sizeof *FAILURES; i++) {
     if (strcmp(name.data, FAILURES[i].name) != 0) continue;
-    bool maybe_read = FAILURES[i].maybe_read && call->call.state == CALL_SENDING;
+    bool maybe_read = FAILURES[i].maybe_read && held->call.state == CALL_SENDING;
     struct failure failure = {.kind = FAILURES[i].kind, .maybe_read = maybe_read, .message = message.data};
-    call_fail(&call->call, &failure, now);
+    call_fail(&held->call, &failure, now);
     return 0;
   }
   checks_raise(L, 1, "fail",
@@ -231,7 +231,7 @@ static int m_fail(lua_State *L) {
 function Call:authorize(token, expires_in, now) end
 */
 static int m_authorize(lua_State *L) {
-  struct held *call = check_own(L, "authorize");
+  struct held *held = check_own(L, "authorize");
   struct text token = checks_string(L, 2, 1, "authorize", "token");
   double expires_in = HUGE_VAL;
   if (!lua_isnoneornil(L, 3)) {
@@ -241,7 +241,7 @@ static int m_authorize(lua_State *L) {
     }
   }
   double now = check_now(L, 4, "authorize");
-  lua_pushboolean(L, call_authorize(&call->call, token, expires_in, now));
+  lua_pushboolean(L, call_authorize(&held->call, token, expires_in, now));
   return 1;
 }
 
@@ -262,12 +262,12 @@ static int m_fetch(lua_State *L) {
 function Call:defer(seconds, now) end
 */
 static int m_defer(lua_State *L) {
-  struct held *call = check_own(L, "defer");
+  struct held *held = check_own(L, "defer");
   double seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
   if (!(seconds > 0 && isfinite(seconds))) {
     checks_raise(L, 1, "defer", "seconds: number above 0 expected, got %s", checks_shown(L, 2));
   }
-  call_defer(&call->call, seconds, check_now(L, 3, "defer"));
+  call_defer(&held->call, seconds, check_now(L, 3, "defer"));
   return 0;
 }
 
@@ -278,11 +278,11 @@ static int m_defer(lua_State *L) {
 function Call:resume() end
 */
 static int m_resume(lua_State *L) {
-  struct held *call = check_own(L, "resume");
-  bool more = call->call.more;
+  struct held *held = check_own(L, "resume");
+  bool more = held->call.more;
   if (more) {
     held_drop_items(L, 1);
-    call_resume(&call->call);
+    call_resume(&held->call);
   }
   lua_pushboolean(L, more);
   return 1;
@@ -291,10 +291,10 @@ static int m_resume(lua_State *L) {
 /* The request has ended, and with it whatever drove the call. */
 static void on_request_end(void *context) {
   struct leash *leash = context;
-  struct held *call = leash->call;
-  if (!call) return;
-  held_unleash(call);
-  held_cancel(call, "the request that it was for has ended");
+  struct held *held = leash->held;
+  if (!held) return;
+  held_unleash(held);
+  held_cancel(held, "the request that it was for has ended");
 }
 
 /*---
@@ -305,15 +305,15 @@ static void on_request_end(void *context) {
 function Call:leash(address) end
 */
 static int m_leash(lua_State *L) {
-  struct held *call = check_own(L, "leash");
+  struct held *held = check_own(L, "leash");
   double address = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : 0;
   if (!(address >= 1 && address < CHECKS_WHOLE_MAX) || fmod(address, sizeof(struct leash)) != 0) {
     checks_raise(L, 1, "leash", "address: that of a pointer expected, got %s", checks_shown(L, 2));
   }
-  held_unleash(call);
-  if (((struct leash *)(uintptr_t)address)->call) checks_raise(L, 1, "leash", "address: zeroed memory expected");
-  call->leash = (struct leash *)(uintptr_t)address;
-  call->leash->call = call;
+  held_unleash(held);
+  if (((struct leash *)(uintptr_t)address)->held) checks_raise(L, 1, "leash", "address: zeroed memory expected");
+  held->leash = (struct leash *)(uintptr_t)address;
+  held->leash->held = held;
   lua_pushlightuserdata(L, (void *)(uintptr_t)on_request_end);
   return 1;
 }
