@@ -2,6 +2,9 @@ std = "max"
 max_line_length = 120
 files["spec"] = { max_line_length = 132 }
 files["spec/*/*_spec.lua"] = { std = "+busted" }
+files["spec/embed/leaves.lua"] = { std = "+busted" }
+files["spec/event_loops"] = { std = "+busted" }
+files["spec/pacing"] = { std = "+busted" }
 files["spec/tenant/server"] = { std = "ngx_lua+luajit" }
 files["spec/openresty/inside.lua"] = { std = "ngx_lua+luajit" }
 files["src/auth0perm"] = { std = "ngx_lua+luajit" }

@@ -123,7 +123,7 @@ $(EMBED): $(BUILD)/examples/embed/host.o $(STATIC)
 $(HOST_PROGRAMS): $(BUILD)/%: $(BUILD)/spec/embed/%.o $(BUILD)/spec/embed/state.o $(BUILD)/spec/embed/slow_resolver.o $(STATIC)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
-# What spec/embed/hosts_spec.lua runs.
+# What the specs in spec/embed run.
 hosts: found $(HOST_PROGRAMS) $(EMBED)
 
 # To be built with -fsanitize=thread, see spec/run.

@@ -149,6 +149,14 @@ function support.run_lua(program, environment)
   return output, status
 end
 
+-- Runs a file of specs that several spec files share, with arguments. busted gives its functions to spec files alone, so
+-- a spec file passes its environment on: support.include("spec/FILE.lua", _ENV or getfenv(1), ...)
+function support.include(path, environment, ...)
+  local chunk = assert(loadfile(path, "t", environment))
+  if setfenv then setfenv(chunk, environment) end -- Lua 5.1, whose loadfile takes no environment
+  return chunk(...)
+end
+
 -- Whether this Lua distinguishes integers from floats.
 support.has_integers = math.type ~= nil
 

@@ -1,7 +1,7 @@
 -- One spec for each bug that was found and fixed, named after what went wrong.
 
 local socket = require "socket"
-local loops = require "spec.module.loops"
+local loops = require "spec.event_loops.loops"
 local support = require "spec.support"
 local tenant = support.tenant
 

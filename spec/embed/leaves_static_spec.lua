@@ -1,0 +1,5 @@
+-- What a state leaves behind where the module is linked in.
+
+local support = require "spec.support"
+
+support.include("spec/embed/leaves.lua", _ENV or getfenv(1), "linked in", "static")

@@ -1,0 +1,5 @@
+-- A client in the event loop of cqueues.
+
+local support = require "spec.support"
+
+support.include("spec/event_loops/loop.lua", _ENV or getfenv(1), "cqueues")
