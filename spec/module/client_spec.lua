@@ -56,7 +56,7 @@ describe("a client", function()
     assert.equal(before, support.open_connections(before))
   end)
 
-  if _VERSION == "Lua 5.4" then
+  if _VERSION >= "Lua 5.4" then
     it("is closed at the end of its scope if it is a to-be-closed variable", function()
       local block = assert(load [[
         local support = ...

@@ -1,4 +1,4 @@
--- The control side of the mock tenant as Lua functions, for specs and demos. For Lua 5.1 to 5.4 and LuaJIT, with
+-- The control side of the mock tenant as Lua functions, for specs and demos. For Lua 5.1 to 5.5 and LuaJIT, with
 -- LuaSocket and lua-cjson. The process must have been started by spec/tenant/run, whose tenant it controls.
 
 local http = require "socket.http"

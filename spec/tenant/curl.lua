@@ -1,5 +1,5 @@
 -- Sends requests to the mock tenant with the curl command, for specs that must not depend on a client of ours. For Lua
--- 5.1 to 5.4 and LuaJIT. Requests go into a configuration file, not onto the command line.
+-- 5.1 to 5.5 and LuaJIT. Requests go into a configuration file, not onto the command line.
 
 local cjson = require "cjson"
 local tenant = require "spec.tenant.control"

@@ -1,4 +1,4 @@
--- Starts a TLS server that plays scripts byte by byte, and tells it what to play: for Lua 5.1 to 5.4 and LuaJIT, with
+-- Starts a TLS server that plays scripts byte by byte, and tells it what to play: for Lua 5.1 to 5.5 and LuaJIT, with
 -- LuaSocket and lua-cjson. README.md beside this file says how to write a script.
 
 local cjson = require "cjson"

@@ -1,4 +1,4 @@
-/* compat: Lua 5.1 to 5.4 and LuaJIT through one set of names. What the older ones lack is named compat_ here, for
+/* compat: Lua 5.1 to 5.5 and LuaJIT through one set of names. What the older ones lack is named compat_ here, for
  * LuaJIT has some of it under the newer names, and all of them get the same. */
 #ifndef AUTH0PERM_LUA_COMPAT_H
 #define AUTH0PERM_LUA_COMPAT_H
