@@ -13,6 +13,7 @@ local FIRST_WORD = 20   -- seconds until the control side has to be used, or nob
 local SETTLE_LIMIT = 10 -- seconds that the steps between two cues may take
 
 local CHUNK = 65536     -- bytes read at a time
+local COMMAND_MAX = 2 ^ 28 -- bytes of a command, which may hold long scripts
 
 local directory = assert(arg[1], "server.lua DIRECTORY")
 
@@ -241,6 +242,7 @@ local function obey(server)
   local control = server:accept(FIRST_WORD)
   if not control then os.exit(1) end
   control:onerror(function(_, _, code) return code end)
+  control:setmaxline(COMMAND_MAX)
   for line in control:lines "*l" do
     local command = json.decode(line)
     control:write(json.encode { commands[command.name](command.argument) }, "\n")
@@ -257,7 +259,11 @@ control:listen()
 print(select(2, wire:getsockname()), select(3, control:localname()))
 io.stdout:flush()
 loop:wrap(accept, wire)
-loop:wrap(obey, control)
+loop:wrap(function()
+  local _, problem = pcall(obey, control)
+  io.stderr:write("wire: ", tostring(problem), "\n")
+  os.exit(1)
+end)
 for message in loop:errors() do
   io.stderr:write("wire: ", tostring(message), "\n")
 end
