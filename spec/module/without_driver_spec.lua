@@ -148,7 +148,7 @@ if has_ffi then
 
     -- Does what nginx does at the end of a request.
     local function end_request(handler)
-      ffi.cast("void (*)(void *)", handler)(memory)
+      ffi.cast("void (*)(void *)", handler)(memory[0])
     end
 
     it("cancels the call of a request that has ended, so that others can continue", function()
@@ -180,6 +180,21 @@ if has_ffi then
       collectgarbage()
       assert.is_true(memory[0] == nil)
       end_request(handler)
+    end)
+
+    it("lets go of a call when it is told to, and then ties another", function()
+      local call, other = assert(client_with_token():get_role "rol_x"), assert(client_with_token():get_role "rol_y")
+      assert.is_false(call:leash())
+      call:leash(address)
+      assert.is_true(call:leash())
+      assert.is_true(memory[0] == nil)
+      assert.is_false(call:leash())
+      local handler = other:leash(address)
+      call = nil -- luacheck: ignore 311
+      collectgarbage()
+      collectgarbage()
+      end_request(handler)
+      assert.equal("canceled", select(2, other:result()).kind)
     end)
 
     it("does not change a call that is done", function()

@@ -192,9 +192,9 @@ function openresty.new(options)
   }, Client)
 end
 
--- The steps of a call. A run is what one call has while it is driven: `client`, `call`, and at times a `socket`, a
--- `lease` while it fetches a token for all workers, `supplied` after the token function has given one, and `rung` when
--- the bell has ended a wait.
+-- The steps of a call. A run is what one call has while it is driven: `client`, `call`, a `leash` to its request, and at
+-- times a `socket`, a `lease` while it fetches a token for all workers, `supplied` after the token function has given
+-- one, and `rung` when the bell has ended a wait.
 local STEPS = {}
 
 -- Has the call that waits longest ask again before its time: something has happened that it may have waited for. When
@@ -315,8 +315,9 @@ end
 -- Drives a call until it is done. What is raised (by a function of the user's, or because it must not yield here) goes
 -- on its way once nothing is left of the call.
 local function drive(run)
-  nginx.leash(run.call)
+  run.leash = nginx.leash(run.call)
   local ok, problem = pcall(turn, run)
+  nginx.unleash(run.leash)
   release(run)
   if ok then return end
   run.call:cancel()

@@ -23,7 +23,7 @@ struct held {
 
 /* What ties a call to a request of nginx's, in memory that lives as long as the request. */
 struct leash {
-  struct held *held; /* NULL once the call is gone */
+  struct held *held; /* NULL when nothing is tied */
 };
 
 /* The call that is a method's first argument. */
@@ -49,7 +49,7 @@ bool held_conclude(lua_State *L, struct held *held);
 /* Ends a call, whoever drives it; one that is done is let be. */
 void held_cancel(struct held *held, const char *message);
 
-/* No request of nginx's holds the call any more. */
+/* No request of nginx's holds the call any more. Its leash may then serve something else. */
 void held_unleash(struct held *held);
 
 /* Forgets the items of the page that the call at a stack index holds. */

@@ -290,8 +290,7 @@ static int m_resume(lua_State *L) {
 
 /* The request has ended, and with it whatever drove the call. */
 static void on_request_end(void *context) {
-  struct leash *leash = context;
-  struct held *held = leash->held;
+  struct held *held = context;
   if (!held) return;
   held_unleash(held);
   held_cancel(held, "the request that it was for has ended");
@@ -299,13 +298,18 @@ static void on_request_end(void *context) {
 
 /*---
 --- For a driver inside nginx, through LuaJIT's FFI: ties the call to a request. What nginx calls when the request ends cancels
---- the call, so that nothing waits for one that nobody drives any more.
----@param address number  of zeroed memory that ends with the request: the size of a pointer, aligned as one. A wrong one is fatal.
----@return lightuserdata handler  `void (*)(void *)`, to be called once, with that address, when the request ends
+--- the call, so that nothing waits for one that nobody drives any more. Without an address, unties it.
+---@param address? number  of a null pointer that lasts as long as the request. A wrong address is fatal.
+---@return lightuserdata|boolean handler  `void (*)(void *)`, to be called with that pointer when the request ends; without an address: whether the call was tied
 function Call:leash(address) end
 */
 static int m_leash(lua_State *L) {
   struct held *held = check_own(L, "leash");
+  if (lua_isnoneornil(L, 2)) {
+    lua_pushboolean(L, held->leash != NULL);
+    held_unleash(held);
+    return 1;
+  }
   double address = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : 0;
   if (!(address >= 1 && address < CHECKS_WHOLE_MAX) || fmod(address, sizeof(struct leash)) != 0) {
     checks_raise(L, 1, "leash", "address: that of a pointer expected, got %s", checks_shown(L, 2));

@@ -3,6 +3,7 @@
 -- does so when the call has been canceled. So a cancel from any light thread, or any request, ends the socket at once.
 
 local semaphore = require "ngx.semaphore"
+local nginx = require "auth0perm.openresty.nginx"
 
 local light_call = {}
 
@@ -76,6 +77,7 @@ local function watch(self, drive, run)
   end
   bury { worker }
   if run.socket then run.socket:close() end -- it was between two operations
+  nginx.unleash(run.leash)
   if run.lease then run.lease:release() end
   local flight = self.flight
   flight.count = flight.count - 1
