@@ -176,6 +176,21 @@ function host.finish(connection)
   return list[1], list[2], list[3], list[4]
 end
 
+-- Sends a snippet that calls inside.be_busy; does something as soon as that keeps the worker busy, and lets it go on.
+-- Returns what the snippet does.
+function host:while_busy(code, action)
+  local mark = self.directory .. "/busy"
+  local connection = self:begin(code)
+  support.wait_until(function()
+    local file = io.open(mark)
+    if file then file:close() end
+    return file
+  end)
+  action()
+  os.remove(mark)
+  return host.finish(connection)
+end
+
 local function master_of(self)
   return support.read_file(self.directory .. "/nginx.pid"):match "%d+"
 end

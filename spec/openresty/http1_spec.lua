@@ -5,23 +5,29 @@ local http1 = require "auth0perm.openresty.http1"
 
 local MEGABYTE = 1024 * 1024
 
--- Reads an answer that comes in these pieces, and then ends; returns what `read` does, and how many pieces were taken.
+-- Reads an answer that comes in these pieces, and then ends; returns what `read` does, and how many pieces were taken and
+-- how many pauses made.
 local function read(...)
-  local pieces, taken = { ... }, 0
+  local pieces, taken, pauses = { ... }, 0, 0
   local response, reusable, message = http1.read(function()
     if taken == #pieces then return nil, "closed" end
     taken = taken + 1
     return pieces[taken]
-  end)
-  return response, reusable, message, taken
+  end, function() pauses = pauses + 1 end)
+  return response, reusable, message, taken, pauses
+end
+
+-- The bytes of a text, one by one.
+local function bytes_of(text)
+  local bytes = {}
+  for i = 1, #text do bytes[i] = text:sub(i, i) end
+  return bytes
 end
 
 -- Reads it, in one piece and byte by byte, and returns it.
 local function answer(text)
   local whole, reusable = assert(read(text))
-  local bytes = {}
-  for i = 1, #text do bytes[i] = text:sub(i, i) end
-  local again, still = read((table.unpack or unpack)(bytes)) -- luacheck: ignore 143 113
+  local again, still = read((table.unpack or unpack)(bytes_of(text))) -- luacheck: ignore 143 113
   assert.same({ whole, reusable }, { again, still })
   return whole, reusable
 end
@@ -202,5 +208,105 @@ describe("an answer", function()
     local response, kind, message = http1.read(function() return nil, "timeout", "too late" end)
     assert.same({ nil, "timeout", "too late" }, { response, kind, message })
     assert.error_matches(function() http1.read(function() error("mine", 0) end) end, "^mine$")
+  end)
+
+  it("loses the spaces and tabs around a header's value, and keeps those inside", function()
+    for value, expected in pairs { ["a b"] = "a b", [" \t a \t b\t "] = "a \t b", [""] = "", [" \t "] = "", [":"] = ":" } do
+      assert.same({ expected }, answer("HTTP/1.1 204 X\r\nX-A:" .. value .. "\r\n\r\n").headers["x-a"])
+    end
+    assert.equal("x", (answer "HTTP/1.1 200 OK\r\nContent-Length: \t 1 , 01\t\r\n\r\nx").body)
+  end)
+end)
+
+describe("reading", function()
+  local LENGTH = 60000
+
+  -- Seconds of this process that reading an answer takes.
+  local function time_of(text)
+    collectgarbage()
+    local began = os.clock()
+    read(text)
+    return os.clock() - began
+  end
+
+  -- An answer with so many bytes that nothing is to be done about.
+  local function plain(length)
+    return "HTTP/1.1 204 No Content\r\nX-A: " .. ("a"):rep(length) .. "\r\n\r\n"
+  end
+
+  -- What takes time with the square of the length takes more than 10,000 times as long as the plain answer.
+  it("takes no longer for a line that is made to be slow to match than for another of its length", function()
+    local head = "HTTP/1.1 200 OK\r\n"
+    local spaces, zeros = (" "):rep(LENGTH), ("0"):rep(LENGTH)
+    local slow = {
+      "X-A: a" .. spaces .. "a",
+      "X-A:" .. spaces,
+      "X-A:" .. spaces .. "\r",
+      "X-A: a" .. spaces .. "\0",
+      "X-A" .. spaces,
+      ("a"):rep(LENGTH),
+      (":"):rep(LENGTH),
+      ("\r"):rep(LENGTH),
+      "X-A: " .. ("\r"):rep(LENGTH),
+      "Content-Length: 1" .. spaces .. "1",
+      "Content-Length:" .. spaces .. "x",
+      "Content-Length: 1" .. ("\t"):rep(LENGTH) .. ",1",
+      "Content-Length: " .. zeros .. "x",
+      "Content-Length: " .. zeros,
+      "Content-Length: " .. ("9"):rep(LENGTH),
+      "Content-Length: " .. (","):rep(LENGTH),
+      "Content-Length: 1" .. (" ,1"):rep(LENGTH / 3),
+      "Connection: " .. (" ,"):rep(LENGTH / 2) .. "\r\nContent-Length: 0",
+      "Transfer-Encoding:" .. spaces .. "chunked",
+      "Transfer-Encoding: " .. ("chunked ,"):rep(LENGTH / 9),
+      ("X:\r\n"):rep(LENGTH / 4),
+      "Transfer-Encoding: chunked\r\n\r\n" .. ("0"):rep(4000) .. "x",
+      "Transfer-Encoding: chunked\r\n\r\n0" .. (" "):rep(4000) .. "x",
+      "Transfer-Encoding: chunked\r\n\r\n0" .. (" "):rep(4000) .. "\r\nX: a" .. spaces .. "a",
+    }
+    local enough = 200 * math.max(time_of(plain(LENGTH)), 1e-4)
+    for _, lines in ipairs(slow) do
+      assert.is_true(time_of(head .. lines .. "\r\n\r\n") < enough, lines:sub(1, 40))
+    end
+  end)
+
+  -- Kilobytes of memory that reading the bytes one by one takes, that which is free again included.
+  local function memory_of(text)
+    local bytes, taken = bytes_of(text), 0
+    collectgarbage()
+    collectgarbage "stop"
+    local before = collectgarbage "count"
+    http1.read(function()
+      taken = taken + 1
+      return bytes[taken] or nil, "closed"
+    end, function() end)
+    local after = collectgarbage "count"
+    collectgarbage "restart"
+    return after - before
+  end
+
+  it("takes memory in proportion to what comes, however small its pieces are", function()
+    for _, text in ipairs {
+      plain(16000),
+      "HTTP/1.1 200 OK\r\n" .. ("X:\n"):rep(5000) .. "\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 16000\r\n\r\n" .. ("x"):rep(16000),
+      "HTTP/1.1 200 OK\r\n\r\n" .. ("x"):rep(16000),
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. ("1;" .. ("x"):rep(1000) .. "\r\nx\r\n"):rep(16) .. "0\r\n\r\n",
+    } do
+      assert.is_true(memory_of(text) < 8000) -- where all is joined at each byte, it is 128,000
+    end
+  end)
+
+  it("pauses now and then, however much comes in", function()
+    local small = ("1\r\nx\r\n"):rep(10000)
+    local _, _, _, _, pauses = read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. small .. "0\r\n\r\n")
+    assert.is_true(pauses >= 15)
+    pauses = select(5, read("HTTP/1.1 200 OK\r\n" .. ("X:\n"):rep(20000) .. "\n"))
+    assert.is_true(pauses >= 15)
+    local pieces = bytes_of("HTTP/1.1 200 OK\r\n\r\n" .. ("x"):rep(5000))
+    pauses = select(5, read((table.unpack or unpack)(pieces))) -- luacheck: ignore 143 113
+    assert.is_true(pauses >= 4)
+    pauses = select(5, read(plain(LENGTH)))
+    assert.equal(0, pauses)
   end)
 end)

@@ -1,6 +1,7 @@
 -- What the specs' snippets have at hand inside nginx.
 
 local cjson = require "cjson"
+local socket = require "socket"
 local auth0perm = require "auth0perm.openresty"
 
 local inside = { auth0perm = auth0perm, user = "auth0|5f7c8ec7c33c6c004bbafe82", api = "https://api.example.com/" }
@@ -84,6 +85,38 @@ end
 
 function inside.permissions(...)
   return { [inside.api] = { ... } }
+end
+
+-- Keeps the worker busy until `host:while_busy` has done what it is to do meanwhile.
+function inside.be_busy()
+  local mark = ngx.config.prefix() .. "busy"
+  io.open(mark, "w"):close()
+  repeat
+    socket.sleep(0.01)
+    local file = io.open(mark)
+    if file then file:close() end
+  until not file
+end
+
+-- Calls a function, and returns the longest that the worker served nobody else meanwhile, in seconds of its processor
+-- time, and what the function returned.
+function inside.longest_turn(call)
+  local longest, last, over = 0, os.clock(), false
+  local function note()
+    local now = os.clock()
+    longest, last = math.max(longest, now - last), now
+  end
+  local thread = ngx.thread.spawn(function()
+    while not over do
+      note()
+      ngx.sleep(0.001)
+    end
+  end)
+  local first, second = call()
+  note()
+  over = true
+  ngx.thread.wait(thread)
+  return longest, first, second
 end
 
 -- What of a value JSON can hold: an error becomes a table with its text.

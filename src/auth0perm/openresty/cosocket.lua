@@ -13,6 +13,8 @@ local BACKLOG = 2 ^ 31 - 1   -- with a bound to connections, all others may wait
 local MILLISECONDS = 1000
 local TIME_MOST = 2 ^ 31 - 1 -- milliseconds that a time limit can have
 local NO_HOST = ""           -- connects to nowhere; but nginx looks for a connection that was kept first
+local PAUSE = 0.001          -- seconds that others get while a large answer is read
+local PEEK_TIME = 1          -- milliseconds for what has come on an idle connection to be read
 
 -- A handshake keeps the worker busy for about a millisecond. Many that begin together would do so one right after the
 -- other, and nobody else would be served meanwhile: so they begin one by one.
@@ -124,6 +126,16 @@ local function connect_to_name(socket, route, deadline, held)
   return attempt.connected, attempt.problem
 end
 
+-- Whether nothing has come on a connection that was kept, so that what comes after a request is the response to it.
+-- nginx closes idle connections on which something comes, but only once it handles the event, and a worker that is busy
+-- has not. What has come may also be TLS's own (session tickets): then reading gives nothing, and leaves nothing.
+local function is_quiet(socket)
+  if nginx.readable(socket) == false then return true end
+  socket:settimeouts(PEEK_TIME, PEEK_TIME, PEEK_TIME)
+  local _, problem, partial = socket:receiveany(1)
+  return problem == "timeout" and (partial or "") == "" and not nginx.readable(socket)
+end
+
 -- Connects, or takes a connection that was kept, until then.
 local function connect_or_reuse(socket, route, deadline, held)
   limit(socket, deadline)
@@ -138,10 +150,14 @@ end
 local function connect(socket, route, request, start, held)
   local deadline = start + request.connect_timeout
   -- With a bound to connections this also waits for one to become free, and that is no fault of the tenant's.
-  local connected, problem = connect_or_reuse(socket, route, route.pool.backlog and start + request.timeout or deadline,
-    held)
+  local last = route.pool.backlog and start + request.timeout or deadline
+  local connected, problem = connect_or_reuse(socket, route, last, held)
+  while connected and socket:getreusedtimes() > 0 do
+    if is_quiet(socket) then return true end
+    socket:close()
+    connected, problem = connect_or_reuse(socket, route, last, held)
+  end
   if not connected then return no_connection(route, "", problem) end
-  if socket:getreusedtimes() > 0 then return true end
   if route.pool.backlog then deadline = math.min(nginx.now() + request.connect_timeout, start + request.timeout) end
   return shake_hands(socket, route, deadline, start + request.timeout)
 end
@@ -177,6 +193,11 @@ local function receiver(socket, deadline)
   end
 end
 
+-- Lets other light threads and requests run.
+local function pause()
+  ngx.sleep(PAUSE)
+end
+
 -- Keeps a connection for the next request, or closes it.
 local function put_away(socket, route, reusable)
   local kept = reusable and route.idle > 0 and socket:setkeepalive(route.idle, route.kept)
@@ -198,7 +219,7 @@ function cosocket.exchange(route, request, held)
   end
   local sent, problem = send(socket, http1.write(request), deadline)
   -- A server that does not want the whole request answers before it has read it, and closes. So there may be an answer.
-  local response, reusable_or_kind, why = http1.read(receiver(socket, deadline))
+  local response, reusable_or_kind, why = http1.read(receiver(socket, deadline), pause)
   put_away(socket, route, sent and response and reusable_or_kind)
   if response then return response end
   if not sent then return nil, failure_of(problem) end

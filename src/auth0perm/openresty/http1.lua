@@ -1,5 +1,9 @@
 -- HTTP/1.1 framing (RFC 9112), for drivers that have a stream of bytes and nothing else: writes a request as text, and
 -- reads one answer, whole or not at all. It knows no socket: bytes come from a function.
+--
+-- A server must not be able to keep the caller busy: every step takes time in proportion to the bytes that it takes,
+-- and reading pauses now and then. So no pattern here has repetitions that can share their text in several ways, such as
+-- ".-[ \t]*$".
 
 local http1 = {}
 
@@ -7,12 +11,15 @@ local HEAD_MOST = 64 * 1024              -- bytes of an answer's headers, those 
 local BODY_MOST = 8 * 1024 * 1024        -- bytes of its body
 local ALL_MOST = 2 * BODY_MOST           -- bytes in all: chunks have lines of their own
 local CHUNK_LINE_MOST = 4096             -- bytes of the line before a chunk
-local DIGITS_MOST = 12                   -- of a chunk's length: a number holds them
+local DIGITS_MOST = 12                   -- of a length: a number holds them
 local INFORMATIONAL_MOST = 16            -- 1xx answers before the real one
+local STEPS_MOST = 1024                  -- lines and pieces that are taken between two pauses
 
 -- What a stream reads at a time may be a multiple of this. When an answer ends just there, something behind it may have
 -- come that is not seen yet, and would be taken for the answer to the next request.
 local BLOCK = 1024
+
+local CR = 13
 
 local TOKEN = "^[%w!#$%%&'*+%-.^_`|~]+$" -- RFC 9110, section 5.6.2
 
@@ -37,8 +44,17 @@ function http1.write(request)
   return table.concat(lines, "\r\n") .. "\r\n\r\n" .. (request.body or "")
 end
 
--- Has one more piece of the stream in the buffer; false at its end.
+-- Lets others go on from time to time: a stream whose next piece is always there would never wait.
+local function count_step(stream)
+  stream.steps = stream.steps + 1
+  if stream.steps < STEPS_MOST then return end
+  stream.steps = 0
+  stream.pause()
+end
+
+-- Has one more piece of the stream in the buffer, behind the few bytes that may wait there; false at its end.
 local function fill(stream)
+  count_step(stream)
   local piece, kind, message = stream.receive()
   if not piece then
     if kind == "closed" then return false end
@@ -71,15 +87,29 @@ local function take(stream, length)
   return bytes
 end
 
--- Takes a line, without its end; `refusal` is what to say when it is longer than `most` bytes.
+-- Returns a line without the CR LF, or LF, at its end.
+local function without_end(line)
+  return line:sub(1, line:byte(-2) == CR and -3 or -2)
+end
+
+-- Returns a text from `first` on, without the spaces and tabs around it.
+local function trim(text, first)
+  first = text:find("[^ \t]", first)
+  return first and text:sub(first, text:match("^.*[^ \t]()", first) - 1) or ""
+end
+
+-- Takes a line, without its end; `refusal` is what to say when it is longer than `most` bytes. The line may come in
+-- many pieces: each is looked at once.
 local function take_line(stream, most, refusal)
-  local seen = 0
+  local pieces, length = {}, 0
+  count_step(stream)
   while true do
-    local last = stream.buffer:find("\n", stream.at + seen, true)
-    local length = last and last - stream.at + 1 or waiting(stream)
+    local last = stream.buffer:find("\n", stream.at, true)
+    local piece = take(stream, last and last - stream.at + 1 or waiting(stream))
+    length = length + #piece
     if length > most then fail("protocol", refusal) end
-    if last then return (take(stream, length):gsub("\r?\n$", "")), length end
-    seen = length
+    pieces[#pieces + 1] = piece
+    if last then return without_end(table.concat(pieces)), length end
     fill_more(stream)
   end
 end
@@ -109,11 +139,12 @@ local function take_headers(stream)
   while true do
     local line = take_head_line(stream)
     if line == "" then return headers end
-    local name, value = line:match "^([^:]*):[ \t]*(.-)[ \t]*$"
-    if not name or not name:find(TOKEN) or value:find "[%z\r]" then
+    local colon = line:find(":", 1, true)
+    local name = colon and line:sub(1, colon - 1):lower()
+    if not name or not name:find(TOKEN) or line:find "[%z\r]" then
       fail("protocol", "the answer has a header line that is none")
     end
-    name = name:lower()
+    local value = trim(line, colon + 1)
     headers[name] = headers[name] or {}
     table.insert(headers[name], value)
   end
@@ -123,10 +154,13 @@ end
 local function length_of(headers)
   if not headers["content-length"] then return nil end
   local length
-  for value in (table.concat(headers["content-length"], ",") .. ","):gmatch "[ \t]*(.-)[ \t]*," do
-    if not value:find "^%d+$" then fail("protocol", "the answer's Content-Length is no number") end
-    if length and length ~= tonumber(value) then fail("protocol", "the answer has two lengths that differ") end
-    length = tonumber(value)
+  for part in (table.concat(headers["content-length"], ",") .. ","):gmatch "([^,]*)," do
+    local digits = trim(part)
+    if not digits:find "^%d+$" then fail("protocol", "the answer's Content-Length is no number") end
+    digits = digits:match "^0*(.*)$"
+    local value = #digits > DIGITS_MOST and math.huge or tonumber("0" .. digits)
+    if length and length ~= value then fail("protocol", "the answer has two lengths that differ") end
+    length = value
   end
   return length
 end
@@ -216,10 +250,12 @@ local function take_answer(stream)
 end
 
 -- Reads one answer. `receive` returns the next piece of the stream, or nil, a kind of call:fail and a message; the kind
--- "closed" is an orderly end. Returns what call:feed takes, and whether the connection may be used again; or
--- nil, kind and message.
-function http1.read(receive)
-  local stream = { receive = receive, buffer = "", at = 1, received = 0, head_left = HEAD_MOST }
+-- "closed" is an orderly end. `pause` is called from time to time, and lets others go on. Returns what call:feed takes,
+-- and whether the connection may be used again; or nil, kind and message.
+function http1.read(receive, pause)
+  local stream = {
+    receive = receive, pause = pause, steps = 0, buffer = "", at = 1, received = 0, head_left = HEAD_MOST,
+  }
   local ok, answer, reusable = pcall(take_answer, stream)
   if ok then return answer, reusable end
   if getmetatable(answer) == Failure then return nil, answer.kind, answer.message end

@@ -1,0 +1,113 @@
+-- The OpenResty driver and servers that do what no server should, byte by byte: see spec/wire.
+
+local host = require "spec.openresty.host"
+local support = require "spec.support"
+local wire = require "spec.wire.wire"
+
+local REMOVE = [[client:remove_user_permissions(inside.user, inside.permissions("read:reports"))]]
+
+describe("auth0perm.openresty, of a server that misbehaves,", function()
+  local nginx, server
+
+  setup(function()
+    support.tenant.reset()
+    nginx, server = host.start(), wire.start()
+  end)
+  teardown(function()
+    nginx:stop()
+    server:stop()
+  end)
+
+  -- A snippet that has a client of the server.
+  local function with_client(code, options)
+    return ("local client = inside.client { domain = %q, connect_to = %q, %s }\n%s"):format(server.domain, server.address,
+      options or "max_retries = 0", code)
+  end
+
+  describe("on a connection that was kept and the worker being busy,", function()
+    -- Removes twice; what the server does on its cue comes between, and the worker has not looked.
+    local TWICE = "assert(" .. REMOVE .. ") inside.be_busy() local ok, err = " .. REMOVE .. " return ok, err"
+
+    local function remove_twice(options, ...)
+      local unasked = { wire.REQUEST, wire.NO_CONTENT, wire.CUE, ... }
+      for _, step in ipairs { wire.REQUEST, wire.NO_CONTENT } do unasked[#unasked + 1] = step end
+      server:play(unasked, { wire.REQUEST, wire.FORBIDDEN })
+      return nginx:while_busy(with_client(TWICE, options), function() server:cue() end)
+    end
+
+    it("takes no response that it did not ask for, or a part of one, for the next request's", function()
+      for _, options in ipairs { "max_retries = 0", "max_retries = 0, max_connections = 1" } do
+        for _, bytes in ipairs { wire.NO_CONTENT, "HTTP/1.1 204 No Con", "H", wire.NO_CONTENT .. wire.NO_CONTENT } do
+          local ok, err = remove_twice(options, bytes)
+          assert.is_nil(ok)
+          assert.same({ 403, 1 }, { err.status, err.attempts })
+          local requests, connections = server:requests()
+          assert.same({ 2, 2 }, { #requests, connections })
+        end
+      end
+    end)
+
+    it("sends no request where the connection has ended", function()
+      for _, step in ipairs { wire.GOODBYE, wire.FIN, wire.RESET } do
+        local _, err = remove_twice(nil, step)
+        assert.same({ 403, 1 }, { err.status, err.attempts })
+      end
+    end)
+
+    it("sends the next request where nothing has come", function()
+      server:play { wire.REQUEST, wire.NO_CONTENT, wire.CUE, wire.REQUEST, wire.FORBIDDEN }
+      local _, err = nginx:while_busy(with_client(TWICE), function() server:cue() end)
+      assert.same({ 403, 1 }, { err.status, select(2, server:requests()) })
+    end)
+
+    -- An older ngx_lua shows no descriptor; a descriptor is readable too when TLS's session tickets have come.
+    it("reads what has come where it cannot tell otherwise what it is", function()
+      for _, tell in ipairs { "return nil", "looks = looks + 1 return looks == 1" } do
+        local code = with_client(([[
+          local nginx, looks = require "auth0perm.openresty.nginx", 0
+          local readable = nginx.readable
+          nginx.readable = function() %s end
+          local _, first, second = pcall(function() %s end)
+          nginx.readable = readable
+          return first, second
+        ]]):format(tell, TWICE))
+        server:play({ wire.REQUEST, wire.NO_CONTENT, wire.CUE, wire.NO_CONTENT }, { wire.REQUEST, wire.FORBIDDEN })
+        local _, err = nginx:while_busy(code, function() server:cue() end)
+        assert.same({ 403, 2 }, { err.status, select(2, server:requests()) })
+        server:play { wire.REQUEST, wire.NO_CONTENT, wire.CUE, wire.REQUEST, wire.FORBIDDEN }
+        _, err = nginx:while_busy(code, function() server:cue() end)
+        assert.same({ 403, 1 }, { err.status, select(2, server:requests()) })
+      end
+    end)
+  end)
+
+  -- The longest turn of the worker's while it reads a response.
+  local function turn_for(response)
+    server:play { wire.REQUEST, response }
+    return nginx:run(with_client("return inside.longest_turn(function() return " .. REMOVE .. " end)"))
+  end
+
+  it("serves others while a line is long, or lines and chunks are many", function()
+    local spaces = (" "):rep(60000)
+    local head, chunked = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for _, response in ipairs {
+      head .. "X-A: a" .. spaces .. "a\r\nContent-Length: 0\r\n\r\n",
+      head .. "Content-Length: 0" .. spaces .. "0\r\n\r\n",
+      chunked .. ("1\r\n \r\n"):rep(500000) .. "0\r\n\r\n",
+    } do
+      assert.is_true(turn_for(response) < 0.2)
+    end
+  end)
+
+  it("says transport where the connection ends within the headers, however it ends", function()
+    for _, finish in ipairs { wire.GOODBYE, wire.FIN, wire.RESET } do
+      local line = "HTTP/1.1 204 No Content"
+      for _, part in ipairs { "H", line, line .. "\r\n", line .. "\r\nX-A: b\r\n" } do
+        server:play { wire.REQUEST, part, finish }
+        local ok, err = nginx:run(with_client("local ok, err = " .. REMOVE .. " return ok, err"))
+        assert.is_nil(ok)
+        assert.same({ "transport", true }, { err.kind, err.maybe_applied })
+      end
+    end
+  end)
+end)
