@@ -1,8 +1,8 @@
 -- HTTP/1.1 framing (RFC 9112), for drivers that have a stream of bytes and nothing else: writes a request as text, and
 -- reads one answer, whole or not at all. It knows no socket: bytes come from a function.
 --
--- A server must not be able to keep the caller busy: every step takes time in proportion to the bytes that it takes,
--- and reading pauses now and then. So no pattern here has repetitions that can share their text in several ways, such as
+-- A server must not be able to keep the caller busy: each step takes time in proportion to the bytes that it takes, and
+-- reading pauses now and then. So no pattern here has repetitions that can share their text in several ways, such as
 -- ".-[ \t]*$".
 
 local http1 = {}
