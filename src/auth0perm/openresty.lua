@@ -193,8 +193,8 @@ function openresty.new(options)
 end
 
 -- The steps of a call. A run is what one call has while it is driven: `client`, `call`, a `leash` to its request, and
--- at times a `socket`, a `lease` while it fetches a token for all workers, `supplied` after the token function has given
--- one, and `rung` when the bell has ended a wait.
+-- at times a `socket`, a `lease` while it fetches a token for all workers, `supplied` after the token function has
+-- given one, and `rung` when the bell has ended a wait.
 local STEPS = {}
 
 -- Has the call that waits longest ask again before its time: something has happened that it may have waited for. When

@@ -300,7 +300,8 @@ static void on_request_end(void *context) {
 --- For a driver inside nginx, through LuaJIT's FFI: ties the call to a request. What nginx calls when the request ends cancels
 --- the call, so that nothing waits for one that nobody drives any more. Without an address, unties it.
 ---@param address? number  of a null pointer that lasts as long as the request. A wrong address is fatal.
----@return lightuserdata|boolean handler  `void (*)(void *)`, to be called with that pointer when the request ends; without an address: whether the call was tied
+---@return lightuserdata|boolean handler  `void (*)(void *)`, to be called with that pointer when the request ends;
+--- without an address: whether the call was tied
 function Call:leash(address) end
 */
 static int m_leash(lua_State *L) {
