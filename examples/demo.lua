@@ -1,4 +1,4 @@
--- What `make demo` shows: permissions of a user of the mock tenant, before and after two of them are removed.
+-- The program behind `make demo`: shows the permissions of a user of the mock tenant, before and after two are removed.
 
 local auth0perm = require "auth0perm"
 
@@ -11,7 +11,7 @@ local client = assert(auth0perm.new {
   ca_file = os.getenv "TENANT_CA_FILE",
 })
 
--- How a user holds a permission: directly, through roles, or both.
+-- Returns how a user holds a permission: directly, through roles, or both.
 local function assignment(permission)
   local ways = {}
   for i, source in ipairs(permission.sources) do
@@ -30,7 +30,7 @@ local function show(title)
   print()
 end
 
-print(("The tenant is %s, the user %s.\n"):format(os.getenv "TENANT_DOMAIN", USER))
+print(("Tenant: %s, user: %s\n"):format(os.getenv "TENANT_DOMAIN", USER))
 
 assert(client:assign_user_permissions(USER, { [API] = { "read:reports", "write:reports", "delete:reports" } }))
 show "After assigning read:reports, write:reports and delete:reports:"
@@ -38,5 +38,5 @@ show "After assigning read:reports, write:reports and delete:reports:"
 assert(client:remove_user_permissions(USER, { [API] = { "read:reports", "delete:reports" } }))
 show "After removing read:reports and delete:reports:"
 
-print "What a role gives stays: only direct assignments can be removed."
+print "Permissions from a role stay: only direct assignments can be removed."
 client:close()

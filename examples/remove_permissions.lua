@@ -3,8 +3,8 @@
 --   export AUTH0_DOMAIN=acme.eu.auth0.com AUTH0_API_TOKEN=eyJ...
 --   lua5.4 examples/remove_permissions.lua USER_ID API_IDENTIFIER PERMISSION...
 --
--- The token is one for the Management API with the scopes update:users and read:users. AUTH0_CA_FILE names a file of
--- certificates to trust instead of the system's; the mock tenant needs it.
+-- The token is for the Management API, with the scopes update:users and read:users. AUTH0_CA_FILE names a file with CA
+-- certificates to trust instead of the system's; it is needed for the mock tenant.
 
 local auth0perm = require "auth0perm"
 
@@ -16,7 +16,7 @@ if #names == 0 then
   os.exit(2)
 end
 
--- What the environment has to say, or the end of this program.
+-- Returns an environment variable, or exits with a message if it is not set.
 local function environment(name)
   local value = os.getenv(name)
   if not value or value == "" then
@@ -26,11 +26,11 @@ local function environment(name)
   return value
 end
 
--- The value of a call that went well, or the end of this program.
+-- Returns the value of a successful call, or exits with its error.
 local function check(value, err)
   if value then return value end
   io.stderr:write(tostring(err), "\n")
-  if err.maybe_applied then io.stderr:write "The tenant may have carried it out all the same.\n" end
+  if err.maybe_applied then io.stderr:write "The tenant may have applied the change anyway.\n" end
   os.exit(1)
 end
 
@@ -40,7 +40,8 @@ local client = check(auth0perm.new {
   ca_file = os.getenv "AUTH0_CA_FILE" ~= "" and os.getenv "AUTH0_CA_FILE" or nil,
 })
 
--- The API answers the same whether the user held a permission or not, so look first: a typing error shows here.
+-- The API's response is the same whether or not the user held a permission, so list them first: this reveals typing
+-- errors.
 local held = {}
 for _, permission in ipairs(check(client:list_user_permissions(user_id))) do
   for _, source in ipairs(permission.sources) do
@@ -55,6 +56,6 @@ check(client:remove_user_permissions(user_id, { [api] = names }))
 for _, name in ipairs(names) do
   local before = held[name]
   print(("%s: %s"):format(name, before == "DIRECT" and "removed"
-    or before and "not removed, a role gives it" or "nothing to remove, the user did not hold it"))
+    or before and "not removed: comes from a role" or "not removed: the user does not hold it"))
 end
 client:close()

@@ -1,7 +1,8 @@
--- What host.c runs in each of its Lua states: takes permissions away from a user, one call each, while frames go on.
+-- The script that host.c runs in each of its Lua states: removes permissions from a user, one call for each, while
+-- frames go on.
 --
--- Arguments: the state's name, a user's id, an API's identifier, names of permissions. The environment has
--- AUTH0_DOMAIN, AUTH0_API_TOKEN and, where the tenant is the mock one, AUTH0_CA_FILE.
+-- Arguments: the state's name, a user's id, an API's identifier, permission names. Environment variables: AUTH0_DOMAIN,
+-- AUTH0_API_TOKEN and, for the mock tenant, AUTH0_CA_FILE.
 
 local auth0perm = require "auth0perm"
 
@@ -13,11 +14,11 @@ local client, err = auth0perm.new {
   domain = os.getenv "AUTH0_DOMAIN",
   token = os.getenv "AUTH0_API_TOKEN",
   ca_file = os.getenv "AUTH0_CA_FILE",
-  http2 = true, -- one connection for all calls, and so one TLS handshake
+  http2 = true, -- one connection, and so one TLS handshake, for all calls
 }
 if not client then error(tostring(err)) end
 
--- Starting a call sends nothing yet: that is for the first step.
+-- Starting a call sends nothing; the first step does.
 local calls = {}
 for _, permission in ipairs(permissions) do
   local call, refusal = client:start("remove_user_permissions", user_id, { [api] = { permission } })
@@ -27,7 +28,7 @@ end
 
 local frame = 0
 
--- Called once a frame; returns true when there is nothing left to do.
+-- Called once per frame; returns true when nothing is left to do.
 return function()
   frame = frame + 1
   local in_flight = client:step(0)

@@ -1,14 +1,14 @@
-/* host: a program with a frame loop, as a game or an editor has one, and auth0perm linked into it.
+/* host: a program with a frame loop, like a game or an editor, with auth0perm linked into it.
  *
  *   embed SCRIPT [ARGUMENT...]
  *
  * It has two Lua states, each with an allocator of its own, and runs the script in both. The script gets the state's
- * name and the arguments, and returns a function that the host calls once a frame, 60 times a second, until it
- * returns true. At the end the host closes both states and looks whether every byte is back. The exit status is 0
- * when all went well.
+ * name and the arguments, and returns a function that the host calls once per frame, 60 times a second, until it
+ * returns true. At the end the host closes both states and checks that every byte was freed. The exit status is 0 if
+ * everything succeeded.
  *
- * The Makefile has the lines that build it (see `embed`), `make embed` runs it, and doc/frame_loops.md tells the
- * rest. */
+ * The Makefile has the commands that build it (see `embed`), `make embed` runs it, and doc/frame_loops.md explains
+ * it. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -17,19 +17,19 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The one symbol of auth0perm's. */
+/* The only symbol that auth0perm exports. */
 int luaopen_auth0perm(lua_State *L);
 
 enum { FRAMES_PER_SECOND = 60 };
 
-/* --- memory: each state's is counted; a game might take it from an arena of its own */
+/* --- memory: counted for each state; a game might use an arena of its own */
 
 struct memory {
   long long used, peak; /* bytes */
 };
 
-/* The state's allocator (lua_Alloc). What auth0perm itself needs comes from here too. Where `block` is NULL,
- * `old_size` is no size: Lua tells there what kind of object it is going to make. */
+/* The state's allocator (lua_Alloc), which auth0perm uses for its own memory, too. If `block` is NULL, `old_size` is
+ * not a size: it tells what kind of object Lua is going to create. */
 static void *reallocate(void *context, void *block, size_t old_size, size_t new_size) {
   struct memory *memory = context;
   if (!block) old_size = 0;
@@ -45,31 +45,31 @@ static void *reallocate(void *context, void *block, size_t old_size, size_t new_
   return moved;
 }
 
-/* --- a Lua state, and what runs in it */
+/* --- a Lua state and its script */
 
 struct world {
   const char *name;
   struct memory memory;
   lua_State *L;         /* with the script's function on its stack */
-  bool done, failed;    /* `failed`: the script raised, and said so */
+  bool done, failed;    /* `failed`: the script raised an error, which was printed */
   double longest_frame; /* seconds */
 };
 
-/* Ends a world whose script has raised. */
+/* Prints the error of a world's script, and ends that world. */
 static void give_up(struct world *world) {
   const char *message = lua_tostring(world->L, -1);
-  fprintf(stderr, "%s: %s\n", world->name, message ? message : "an error that is no string");
+  fprintf(stderr, "%s: %s\n", world->name, message ? message : "an error that is not a string");
   world->done = world->failed = true;
 }
 
-/* require "auth0perm" is to find the function that is linked in, and to look for no file. */
+/* Makes require "auth0perm" find the function that is linked in, without searching for a file. */
 static void register_module(lua_State *L) {
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "preload");
   lua_pushcfunction(L, luaopen_auth0perm);
   lua_setfield(L, -2, "auth0perm");
-  /* auth0perm reads answers with lua-cjson, which is found in package.cpath here. A host that loads no shared libraries
-   * compiles lua-cjson in as well, and sets "cjson" to luaopen_cjson in the same way. */
+  /* auth0perm decodes responses with lua-cjson, which require finds in package.cpath here. A host that loads no shared
+   * libraries links lua-cjson in as well, and sets "cjson" to luaopen_cjson in the same way. */
   lua_pop(L, 2);
 }
 
@@ -85,7 +85,7 @@ static lua_State *new_state(struct memory *memory) {
 static void open_world(struct world *world, const char *script, int count, char **arguments) {
   lua_State *L = world->L = new_state(&world->memory);
   if (!L) {
-    fprintf(stderr, "%s: no Lua state is to be had\n", world->name);
+    fprintf(stderr, "%s: cannot create a Lua state\n", world->name);
     exit(EXIT_FAILURE);
   }
   luaL_openlibs(L);
@@ -99,7 +99,7 @@ static void open_world(struct world *world, const char *script, int count, char 
   if (!loaded) give_up(world);
 }
 
-/* The frame's share of this world. The script steps its client here, which waits for nothing. */
+/* Runs this world's part of the frame. Here the script steps its client, which never waits. */
 static void update(struct world *world) {
   if (world->done) return;
   lua_pushvalue(world->L, 1);
@@ -111,11 +111,12 @@ static void update(struct world *world) {
   lua_pop(world->L, 1);
 }
 
-/* Closes the state: the client in it ends its calls and closes its connections. Returns whether all memory is back. */
+/* Closes the state: the client in it ends its calls and closes its connections. Returns whether all memory was freed.
+ * */
 static bool close_world(struct world *world) {
   lua_close(world->L);
-  printf("%s: %lld bytes are left of %lld at the most; the longest frame took %.1f ms\n", world->name,
-         world->memory.used, world->memory.peak, world->longest_frame * 1000);
+  printf("%s: %lld bytes not freed, peak %lld; the longest frame took %.1f ms\n", world->name, world->memory.used,
+         world->memory.peak, world->longest_frame * 1000);
   return world->memory.used == 0;
 }
 
@@ -127,7 +128,7 @@ static double seconds(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Stands for what a game does with the rest of a frame. */
+/* Stands for whatever a game does in the rest of a frame. */
 static void sleep_until(double moment) {
   double left = moment - seconds();
   if (left <= 0) return;

@@ -1,6 +1,6 @@
-// The permission desk, in a real browser: what an operator sees and does, with and without a mouse, and what nobody may.
-// spec/desk/run runs it. The tenant is not reset between tests (the desk would hold a token that it no longer knows); each
-// test makes its own users.
+// The permission desk in a real browser: what an operator sees and does, with and without a mouse, and what is refused.
+// Run it with spec/desk/run. The tenant is not reset between tests (the desk's token would become invalid); each test
+// makes its own users.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
@@ -11,7 +11,7 @@ import {
 } from "./support.mjs";
 
 const TIMEOUT = 60_000; // milliseconds, of a test
-const ATTEMPTS = 5; // that the module makes
+const ATTEMPTS = 5; // of the module, for one call
 const MANY = 500;
 
 const it = (sentence, run) => test(sentence, { timeout: TIMEOUT }, run);
@@ -27,7 +27,7 @@ beforeEach(async () => {
   page = await newPage();
 });
 
-// No test may leave a page that complained.
+// No test may leave a page with complaints.
 afterEach(async () => {
   await Promise.all(page.noted);
   const { complaints } = page;
@@ -46,18 +46,18 @@ describe("finding", () => {
     assert.match(search.uri, /[?&]email=someone\d+%40example\.com/);
   });
 
-  it("finds a user by an id with a bar, a slash and more, which travels as one segment", async () => {
+  it("finds a user by an id with a bar, a slash and more, which is sent as one path segment", async () => {
     const user = await someone({ user_id: "samlp|conn|a/../b?c#d e", name: "Odd" });
     await show(page, user);
     assert.equal(await page.locator(".row").count(), 5);
     for (const request of (await requests()).filter(({ uri }) => uri.startsWith("/api/v2/users/"))) {
       assert.ok(request.uri.startsWith("/api/v2/users/samlp%7Cconn%7Ca%2F..%2Fb%3Fc%23d%20e"), request.uri);
     }
-    await page.reload(); // the address names the user
+    await page.reload(); // the user is in the address
     await says(page, "#user-name", "Odd");
   });
 
-  it("lets choose where several users have the address", async () => {
+  it("offers a choice if several users have the address", async () => {
     const first = await someone();
     const second = await someone({ email: first.email, name: "The other one" });
     await find(page, first.email);
@@ -67,7 +67,7 @@ describe("finding", () => {
     assert.equal(await page.locator("#choices").isVisible(), false);
   });
 
-  it("goes back to the user before", async () => {
+  it("goes back to the previous user with the Back button", async () => {
     const [first, second] = [await someone(), await someone()];
     await show(page, first);
     await page.getByLabel("E-mail address or user id").fill(second.user_id);
@@ -80,7 +80,7 @@ describe("finding", () => {
   it("says that there is no such user", async () => {
     for (const text of ["auth0|nobody", "nobody@example.com"]) {
       await find(page, text);
-      await says(page, "#status", `No user of the tenant has the ${text.includes("|") ? "id" : "e-mail address"} ${text}.`);
+      await says(page, "#status", `No user in this tenant has the ${text.includes("|") ? "id" : "e-mail address"} ${text}.`);
       assert.equal(await page.locator("#user").isVisible(), false);
       assert.equal(await focused(page), "query");
     }
@@ -121,14 +121,14 @@ describe("the list", () => {
     ]);
   });
 
-  it("says why a permission cannot be ticked", async () => {
+  it("says why a permission cannot be selected", async () => {
     await show(page, await someone());
     const description = await box(page, "read:orders").evaluate((input) => (
       document.getElementById(input.getAttribute("aria-describedby")).textContent));
     assert.equal(description, "Cannot be removed here: assigned only through the role Cashier.");
   });
 
-  it("ticks all that is assigned directly, and what the filter leaves of it", async () => {
+  it("selects all direct permissions, or those that match the filter", async () => {
     await show(page, await someone());
     const names = () => page.locator(".row input:checked").evaluateAll((boxes) => boxes.map((input) => JSON.parse(input.value)[1]));
     await page.getByLabel("All 3 assigned directly").check();
@@ -140,10 +140,10 @@ describe("the list", () => {
     assert.deepEqual(await names(), ["refund:orders"]);
     await page.getByRole("searchbox", { name: "Filter" }).fill("nothing like it");
     await says(page, "#none", "No permission matches the filter.");
-    await says(page, "#ticked", "1 ticked, 1 of them not shown");
+    await says(page, "#selected", "1 selected, 1 of them hidden");
   });
 
-  it("holds 500 permissions, which go with one request", async () => {
+  it("removes 500 permissions with one request", async () => {
     const scopes = Array.from({ length: MANY }, (_, index) => `scope:${String(index).padStart(3, "0")}`);
     await control("POST", "/seed", { resource_servers: [{ identifier: "urn:large", name: "Large", scopes }] });
     const user = await someone({ permissions: scopes.map((scope) => permission(scope, "urn:large")) });
@@ -176,7 +176,7 @@ describe("the list", () => {
     assert.equal(await page.locator("img, body script").count(), 0);
   });
 
-  it("fits a narrow window, with long names too", async () => {
+  it("fits a narrow window, even with long names", async () => {
     const long = "x".repeat(120);
     await control("POST", "/seed", { resource_servers: [{ identifier: `urn:${long}`, name: long, scopes: [long] }] });
     const user = await someone({ name: long, permissions: [permission(long, `urn:${long}`), permission("write:reports")] });
@@ -194,12 +194,12 @@ describe("the list", () => {
 });
 
 describe("removing", () => {
-  it("lists what will go and what a role grants still, removes it, and shows what the tenant says then", async () => {
+  it("lists what will be removed and what a role still grants, removes it, and shows the tenant's new list", async () => {
     const user = await someone();
     await show(page, user);
     await choose(page, "write:reports", "refund:orders");
     await says(page, "#confirm-title", `Remove 2 permissions from ${user.name}?`);
-    await says(page, "#confirm-list", "1 of them stays in effect: a role grants it too.");
+    await says(page, "#confirm-list", "1 of them stays in effect: a role grants it, too.");
     await says(page, "#confirm-list li", "refund:orders – stays, through the role Cashier");
     await confirm(page);
     await says(page, "#outcome-title", "2 permissions removed");
@@ -207,7 +207,7 @@ describe("removing", () => {
       [part.querySelector("h3").textContent, ...[...part.querySelectorAll("li")].map((item) => item.textContent)])));
     assert.deepEqual(parts, [
       ["No longer granted", "write:reports"],
-      ["No longer assigned directly, but a role still grants", "refund:orders – through the role Cashier"],
+      ["No longer assigned directly, but still granted by a role", "refund:orders – through the role Cashier"],
     ]);
     assert.deepEqual(await held(user), ["read:invoices"]);
     assert.deepEqual(await page.locator(".row code").allTextContents(),
@@ -217,7 +217,7 @@ describe("removing", () => {
       [["write:reports", "refund:orders"]]);
   });
 
-  it("leaves all as it is, and sends nothing, where the operator cancels", async () => {
+  it("changes and sends nothing if the operator cancels", async () => {
     const user = await someone();
     await show(page, user);
     await control("DELETE", "/requests");
@@ -230,17 +230,17 @@ describe("removing", () => {
     assert.equal((await held(user)).length, 3);
   });
 
-  it("asks for something to be ticked first", async () => {
+  it("asks the operator to select permissions first", async () => {
     await show(page, await someone());
     await page.locator("#remove").click({ force: true });
-    await says(page, "#status", "Tick what is to be removed first.");
+    await says(page, "#status", "First select the permissions to remove.");
     assert.equal(await page.getByRole("dialog").isVisible(), false);
   });
 
-  it("does not take the tenant's yes for the deed", async () => {
+  it("reports what the tenant lists afterwards, even if that contradicts its 204", async () => {
     const user = await someone();
     await show(page, user);
-    await fault({ kind: "status", status: 204, method: "DELETE" }); // and nothing is performed
+    await fault({ kind: "status", status: 204, method: "DELETE" }); // but nothing is removed
     await choose(page, "write:reports");
     await confirm(page);
     await says(page, "#outcome-title", "0 permissions removed, 1 not");
@@ -283,13 +283,13 @@ describe("removing", () => {
     await says(page, "#outcome-title", "2 permissions removed");
     await page.waitForFunction(() => document.activeElement.id === "outcome-title");
     assert.deepEqual(await held(user), ["read:invoices"]);
-    await tabTo("all"); // and the list goes on from there
+    await tabTo("all"); // the focus order continues in the list
   });
 
-  it("goes on after the desk has forgotten the page", async () => {
+  it("works after the desk has forgotten the page's token", async () => {
     const user = await someone();
     await show(page, user);
-    await forgetCookies(); // as good as another start of nginx
+    await forgetCookies(); // has the same effect as a restart of nginx
     await choose(page, "write:reports");
     await confirm(page);
     await says(page, "#outcome-title", "1 permission removed");
@@ -309,19 +309,19 @@ describe("assigning", () => {
     return dialog;
   }
 
-  it("offers the APIs and their permissions, and says what the user has already", async () => {
+  it("offers the APIs and their permissions, and says which ones the user already has", async () => {
     const dialog = await openAssign(await someone());
     assert.equal(await focused(page), "assign-api");
     assert.equal(await dialog.getByRole("checkbox", { name: "write:reports" }).isDisabled(), true);
-    await says(page, "#assign-list li", /^write:reports.*Assigned directly already\.$/);
-    await says(page, "#assign-list li", /^read:reports.*Granted through the role Auditor already\.$/);
+    await says(page, "#assign-list li", /^write:reports.*Already assigned directly\.$/);
+    await says(page, "#assign-list li", /^read:reports.*Already granted through the role Auditor\.$/);
     await dialog.getByLabel("API", { exact: true }).selectOption({ label: `Shop (${shop})` });
     assert.deepEqual(await dialog.locator(".row code").allTextContents(), ["read:orders", "refund:orders", "edit:prices"]);
     await dialog.getByRole("searchbox").fill("money");
     assert.equal(await dialog.locator(".row:visible").count(), 1);
   });
 
-  it("assigns what is ticked with one request, and shows what the tenant says then", async () => {
+  it("assigns the selected permissions with one request, and shows the tenant's new list", async () => {
     const user = await someone();
     const dialog = await openAssign(user);
     await dialog.getByRole("checkbox", { name: "approve:invoices" }).check();
@@ -334,7 +334,7 @@ describe("assigning", () => {
       [[permission("read:reports"), permission("approve:invoices")]]);
   });
 
-  it("sends nothing where the operator cancels", async () => {
+  it("sends nothing if the operator cancels", async () => {
     const dialog = await openAssign(await someone());
     await dialog.getByRole("checkbox", { name: "approve:invoices" }).check();
     await dialog.getByRole("button", { name: "Cancel" }).click();
@@ -342,7 +342,7 @@ describe("assigning", () => {
     assert.deepEqual(await assignments(), []);
   });
 
-  it("shows what the tenant refuses", async () => {
+  it("shows the tenant's reason for a refusal", async () => {
     const dialog = await openAssign(await someone());
     await fault({ kind: "status", status: 400, method: "POST", path: "/permissions", body: { message: "No more permissions" } });
     await dialog.getByRole("checkbox", { name: "approve:invoices" }).check();
@@ -351,16 +351,16 @@ describe("assigning", () => {
     assert.equal(await dialog.isVisible(), false);
   });
 
-  it("says where the APIs cannot be read", async () => {
+  it("says if the APIs cannot be loaded", async () => {
     await show(page, await someone());
     await fault({ kind: "status", status: 403, path: "/resource%-servers" });
     await page.getByRole("button", { name: "Assign…" }).click();
-    await says(page, "#assign-status", "Reading the APIs did not work:");
+    await says(page, "#assign-status", "The APIs could not be loaded:");
   });
 });
 
-describe("trouble", () => {
-  it("shows what the tenant refuses, and keeps what is ticked", async () => {
+describe("failures", () => {
+  it("shows the tenant's reason for a refusal, and keeps the selection", async () => {
     const user = await someone();
     await show(page, user);
     const message = "Insufficient scope, expected any of: update:users";
@@ -370,58 +370,58 @@ describe("trouble", () => {
     });
     await choose(page, "write:reports");
     await confirm(page);
-    await says(page, "#problem h2", "The tenant answered 403");
+    await says(page, "#problem h2", "The tenant responded with status 403");
     await says(page, "#problem", `Removing 1 permission of ${user.name}: ${message}`);
-    await says(page, "#problem", "kind api · status 403 · code insufficient_scope · tried 1 time");
+    await says(page, "#problem", "kind api · status 403 · code insufficient_scope · 1 attempt");
     assert.equal(await page.locator("#problem").getByText("may have").count(), 0);
     assert.equal(await box(page, "write:reports").isChecked(), true);
     assert.equal((await held(user)).length, 3);
   });
 
-  it("shows that the tenant is out of order", async () => {
+  it("shows that the tenant is unavailable", async () => {
     const user = await someone();
     await fault({ kind: "status", status: 503, path: "/users", count: 2 * ATTEMPTS });
     await find(page, user.user_id);
-    await says(page, "#problem h2", "The tenant answered 503");
-    await says(page, "#problem", `kind api · status 503 · tried ${ATTEMPTS} times`);
+    await says(page, "#problem h2", "The tenant responded with status 503");
+    await says(page, "#problem", `kind api · status 503 · ${ATTEMPTS} attempts`);
     assert.equal(await page.locator("main").getAttribute("aria-busy"), "false");
   });
 
-  for (const [became, applied] of [["carried out", true], ["not carried out", false]]) {
-    it(`says that it cannot know, where the answer is lost and the removal was ${became}`, async () => {
+  for (const [became, applied] of [["applied", true], ["not applied", false]]) {
+    it(`says that it cannot know if the response is lost and the removal was ${became}`, async () => {
       const user = await someone();
       await show(page, user);
       await fault({ kind: "reset_before", method: "DELETE", applied, count: ATTEMPTS });
       await choose(page, "write:reports");
       await confirm(page);
-      await says(page, "#outcome-title", "The removal may have been carried out");
-      await says(page, "#outcome", "no answer came back");
+      await says(page, "#outcome-title", "The removal may or may not have taken effect");
+      await says(page, "#outcome", "no response came back");
       const expected = applied ? /^No longer granted.*write:reports$/ : /^Still assigned directly.*write:reports$/;
       await says(page, "#outcome .part", expected);
       assert.equal((await held(user)).includes("write:reports"), !applied);
     });
   }
 
-  it("says what it knows where the tenant cannot be read after the removal", async () => {
+  it("says what it knows if the permissions cannot be loaded after the removal", async () => {
     const user = await someone();
     await show(page, user);
     await fault({ kind: "status", status: 400, method: "GET", path: "/permissions" });
     await choose(page, "write:reports");
     await confirm(page);
-    await says(page, "#problem", `The tenant has removed 1 permission of ${user.name}, but what is there now could not be read.`);
-    await page.getByRole("button", { name: "Read again" }).click();
+    await says(page, "#problem", `The tenant has removed 1 permission of ${user.name}, but the current permissions could not be loaded.`);
+    await page.getByRole("button", { name: "Reload" }).click();
     await says(page, "#status", `${user.name} has 4 permissions, 2 of them assigned directly.`);
     assert.equal(await page.locator("#problem").textContent(), "");
   });
 });
 
-describe("what nobody may", () => {
+describe("protection", () => {
   const removal = (user) => JSON.stringify({ user_id: user.user_id, permissions: [permission("write:reports")] });
 
-  it("takes a removal with all that the page sends", async () => {
+  it("accepts a removal with everything that the page sends", async () => {
     const user = await someone();
-    const answer = await send("DELETE", "/api/permissions", { headers: await ownHeaders(), body: removal(user) });
-    assert.equal(answer.status, 200, answer.text);
+    const response = await send("DELETE", "/api/permissions", { headers: await ownHeaders(), body: removal(user) });
+    assert.equal(response.status, 200, response.text);
     assert.deepEqual(await held(user), ["read:invoices", "refund:orders"]);
   });
 
@@ -433,25 +433,25 @@ describe("what nobody may", () => {
     ["without an origin", { Origin: undefined }],
     ["from another origin", { Origin: "https://elsewhere.test" }],
     ["from another port of this machine", { Origin: "http://127.0.0.1:1" }],
-    ["from nowhere", { Origin: "null" }],
-    ["from another site, by the browser's word", { "Sec-Fetch-Site": "cross-site" }],
-    ["from a sister site, by the browser's word", { "Sec-Fetch-Site": "same-site" }],
-    ["as a form's text", { "Content-Type": "text/plain" }, 415],
+    ["from an opaque origin", { Origin: "null" }],
+    ["from another site, according to the browser", { "Sec-Fetch-Site": "cross-site" }],
+    ["from a sibling site, according to the browser", { "Sec-Fetch-Site": "same-site" }],
+    ["as plain text from a form", { "Content-Type": "text/plain" }, 415],
     ["as a form", { "Content-Type": "application/x-www-form-urlencoded" }, 415],
-    ["under another name of the machine", { Host: "elsewhere.test", Origin: "http://elsewhere.test" }, 421],
+    ["for another host name", { Host: "elsewhere.test", Origin: "http://elsewhere.test" }, 421],
   ];
   for (const [how, changes, status = 403] of lacking) {
-    it(`refuses a removal ${how}, and asks nothing of the tenant`, async () => {
+    it(`refuses a removal ${how}, and sends nothing to the tenant`, async () => {
       const user = await someone();
       const headers = Object.entries({ ...await ownHeaders(), ...changes }).filter(([, value]) => value !== undefined);
-      const answer = await send("DELETE", "/api/permissions", { headers: Object.fromEntries(headers), body: removal(user) });
-      assert.equal(answer.status, status, answer.text);
+      const response = await send("DELETE", "/api/permissions", { headers: Object.fromEntries(headers), body: removal(user) });
+      assert.equal(response.status, status, response.text);
       assert.deepEqual(await requests(), []);
       assert.equal((await held(user)).length, 3);
     });
   }
 
-  it("refuses what a page of another site has the browser send", async () => {
+  it("refuses requests that a page of another site makes the browser send", async () => {
     const user = await someone();
     await page.goto(desk.href); // so that the browser has the cookie
     const site = await otherSite(`<!doctype html><title>Elsewhere</title>
@@ -460,7 +460,7 @@ describe("what nobody may", () => {
     page.on("request", (request) => sent.push(`${request.method()} ${new URL(request.url()).pathname}`));
     try {
       await page.goto(site.address);
-      const answers = await page.evaluate(async ([address, body]) => {
+      const responses = await page.evaluate(async ([address, body]) => {
         const ask = (where, options) => fetch(address + where, { credentials: "include", ...options })
           .then(String, () => "refused");
         return [
@@ -469,9 +469,9 @@ describe("what nobody may", () => {
           await ask("api/users?id=auth0%7Csomeone", { mode: "no-cors" }),
         ];
       }, [desk.href, removal(user)]);
-      assert.deepEqual(answers, ["refused", "refused", "refused"]);
-      const [answer] = await Promise.all([page.waitForNavigation(), page.getByRole("button").click()]);
-      assert.equal(answer.status(), 403);
+      assert.deepEqual(responses, ["refused", "refused", "refused"]);
+      const [response] = await Promise.all([page.waitForNavigation(), page.getByRole("button").click()]);
+      assert.equal(response.status(), 403);
     } finally {
       site.close();
     }
@@ -480,7 +480,7 @@ describe("what nobody may", () => {
     assert.deepEqual(await requests(), []);
   });
 
-  it("does not show itself under a name that somebody gave to 127.0.0.1", async () => {
+  it("does not respond under a foreign name that resolves to 127.0.0.1", async () => {
     assert.equal((await page.goto(elsewhere)).status(), 421);
     assert.equal(await page.locator("#search").count(), 0);
   });
@@ -489,33 +489,33 @@ describe("what nobody may", () => {
   const malformed = [
     ["", "the body is not JSON"],
     ["{", "the body is not JSON"],
-    ["7", "the body: an object expected"],
-    [{ permissions: [one] }, "user_id: a text of at most 1024 bytes expected"],
-    [{ user_id: 7, permissions: [one] }, "user_id: a text of at most 1024 bytes expected"],
-    [{ user_id: "auth0|x" }, "permissions: a list with at least one permission expected"],
-    [{ user_id: "auth0|x", permissions: [] }, "permissions: a list with at least one permission expected"],
-    [{ user_id: "auth0|x", permissions: { 1: one } }, "permissions: a list with at least one permission expected"],
+    ["7", "the body is not a JSON object"],
+    [{ permissions: [one] }, "user_id: a string of at most 1024 bytes expected"],
+    [{ user_id: 7, permissions: [one] }, "user_id: a string of at most 1024 bytes expected"],
+    [{ user_id: "auth0|x" }, "permissions: a list of at least one permission expected"],
+    [{ user_id: "auth0|x", permissions: [] }, "permissions: a list of at least one permission expected"],
+    [{ user_id: "auth0|x", permissions: { 1: one } }, "permissions: a list of at least one permission expected"],
     [{ user_id: "auth0|x", permissions: [one, null] }, "permissions[2]: an object expected"],
-    [{ user_id: "auth0|x", permissions: [{ permission_name: "a" }] }, "permissions[1].resource_server_identifier: a text of at most 1024 bytes expected"],
+    [{ user_id: "auth0|x", permissions: [{ permission_name: "a" }] }, "permissions[1].resource_server_identifier: a string of at most 1024 bytes expected"],
     [{ user_id: "auth0|x", permissions: [{ ...one, extra: 1 }] }, 'permissions[1] has no member "extra"'],
     [{ user_id: "auth0|x", permissions: [one], force: true }, 'the body has no member "force"'],
-    [{ user_id: "auth0|x", permissions: Array(1001).fill(one) }, "permissions: 1001, more than the 1000 that a user can hold"],
+    [{ user_id: "auth0|x", permissions: Array(1001).fill(one) }, "permissions: 1001 given, but a user can hold at most 1000"],
   ];
-  it("refuses malformed removals with a reason, and asks nothing of the tenant", async () => {
+  it("refuses malformed removals with a reason, and sends nothing to the tenant", async () => {
     const headers = await ownHeaders();
     for (const [value, message] of malformed) {
       const body = typeof value === "string" ? value : JSON.stringify(value);
-      const answer = await send("DELETE", "/api/permissions", { headers, body });
-      assert.equal(answer.status, 400, answer.text);
-      assert.deepEqual(answer.json, { error: { kind: "desk", message } });
+      const response = await send("DELETE", "/api/permissions", { headers, body });
+      assert.equal(response.status, 400, response.text);
+      assert.deepEqual(response.json, { error: { kind: "desk", message } });
     }
     const large = await send("DELETE", "/api/permissions", { headers, body: `"${"x".repeat(1_100_000)}"` });
     assert.equal(large.status, 413);
     assert.equal(large.json.error.kind, "desk");
     assert.match(large.headers["content-security-policy"], /default-src 'self'.*frame-ancestors 'none'/);
     for (const id of [".", "..", "%ff"]) {
-      const answer = await send("GET", `/api/permissions?user_id=${id}`);
-      assert.equal(answer.status, 400, answer.text);
+      const response = await send("GET", `/api/permissions?user_id=${id}`);
+      assert.equal(response.status, 400, response.text);
     }
     for (const where of ["permissions", "permissions?user_id=", "permissions?user_id=a&user_id=b", "users?x=1"]) {
       assert.equal((await send("GET", `/api/${where}`)).status, 400, where);
@@ -525,7 +525,7 @@ describe("what nobody may", () => {
     assert.deepEqual((await requests()).filter(({ uri }) => uri !== "/oauth/token"), []);
   });
 
-  it("sends its policies with everything", async () => {
+  it("sends its security headers with every response", async () => {
     for (const where of ["/", "/desk.js", "/desk.css", "/api/session", "/api/nothing", "/nothing"]) {
       const { headers } = await send("GET", where);
       assert.match(headers["content-security-policy"], /default-src 'self'; .*frame-ancestors 'none'/, where);
@@ -543,20 +543,20 @@ describe("what nobody may", () => {
     assert.equal(cookie.sameSite, "Strict");
   });
 
-  it("gives the browser neither the client's secret nor a token of the tenant", async () => {
+  it("does not give the browser the client secret or an access token", async () => {
     const user = await someone();
     await find(page, user.email);
     await says(page, "#user-name", user.name);
     await fault({ kind: "status", status: 400, method: "DELETE" });
     await choose(page, "write:reports");
     await confirm(page);
-    await says(page, "#problem h2", "The tenant answered 400");
+    await says(page, "#problem h2", "The tenant responded with status 400");
     await Promise.all(page.noted);
     const tokens = (await requests()).map((request) => request.headers.authorization?.replace("Bearer ", "")).filter(Boolean);
     assert.ok(tokens.length > 0);
     const given = everythingGiven();
     const holding = (text) => given.filter((entry) => entry.text.includes(text)).map((entry) => entry.url);
-    assert.notDeepEqual(holding(user.user_id), []); // so this does look into what the browser was given
+    assert.notDeepEqual(holding(user.user_id), []); // proves that this searches what the browser was given
     for (const secret of [process.env.AUTH0_CLIENT_SECRET, ...tokens]) {
       assert.deepEqual(holding(secret), []);
     }

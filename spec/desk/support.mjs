@@ -1,4 +1,4 @@
-// What the spec of the desk drives: the browser, the tenant's control side, and requests that no browser would send.
+// Helpers of the desk's spec: the browser, the tenant's control side, and requests that no browser would send.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { chromium } from "playwright-core";
 
-export const WAIT = 20_000; // milliseconds, for something to show up
+export const WAIT = 20_000; // milliseconds, for something to appear
 export const desk = new URL(process.env.DESK_ADDRESS);
-export const elsewhere = `http://elsewhere.test:${desk.port}/`; // a name that somebody gave to 127.0.0.1
+export const elsewhere = `http://elsewhere.test:${desk.port}/`; // a foreign name that resolves to 127.0.0.1
 
 export const reports = "https://api.example.com/";
 export const shop = "https://shop.example.com/api";
@@ -21,9 +21,9 @@ export const permission = (permission_name, resource_server_identifier = reports
 // --- the tenant
 
 export async function control(method, where, data) {
-  const answer = await fetch(process.env.TENANT_CONTROL + where, { method, body: data && JSON.stringify(data) });
-  const text = await answer.text();
-  assert.equal(answer.status, 200, text);
+  const response = await fetch(process.env.TENANT_CONTROL + where, { method, body: data && JSON.stringify(data) });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
   return JSON.parse(text);
 }
 
@@ -31,7 +31,7 @@ export const fault = (fields) => control("POST", "/fault", fields);
 export const requests = () => control("GET", "/requests");
 export const removals = async () => (await requests()).filter((request) => request.method === "DELETE");
 
-// The names of the permissions that the tenant holds as assigned to the user directly.
+// The names of the user's direct permissions, according to the tenant.
 export async function held(user) {
   const kept = await control("GET", `/users/${encodeURIComponent(user.user_id)}`);
   return kept.permissions.map((entry) => entry.permission_name).sort();
@@ -39,7 +39,7 @@ export async function held(user) {
 
 let serial = 0;
 
-// A new user of the tenant: with three direct permissions, one of which a role grants too, and one that only a role grants.
+// Creates a user with three direct permissions, one of which a role grants, too, and others that only roles grant.
 export async function someone(changes) {
   serial += 1;
   const user = {
@@ -57,11 +57,11 @@ export async function someone(changes) {
 // --- the browser
 
 let context, folder;
-const given = []; // all that the browser was given: {url, text}
+const given = []; // every response that the browser got: {url, text}
 
 async function note(response) {
   const headers = await response.headersArray();
-  const body = await response.body().catch(() => ""); // of a redirect, or of a page that was left
+  const body = await response.body().catch(() => ""); // no body: a redirect, or a page that was left
   given.push({ url: response.url(), text: JSON.stringify(headers) + body.toString() });
 }
 
@@ -76,7 +76,7 @@ export async function startBrowser() {
   context.setDefaultTimeout(WAIT);
 }
 
-// A run that is told to end leaves no browser behind.
+// A run that is ended by a signal leaves no browser behind.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.once(signal, async () => {
     await stopBrowser();
@@ -93,7 +93,7 @@ export const forgetCookies = () => context.clearCookies();
 export const cookies = () => context.cookies();
 export const everythingGiven = () => given;
 
-// A new page, and in `page.complaints` what it had to complain about: errors, and what its policy forbade.
+// Opens a page. `page.complaints` collects its errors and what its content security policy blocked.
 export async function newPage(viewport = { width: 1000, height: 800 }) {
   const page = await context.newPage();
   await page.setViewportSize(viewport);
@@ -113,7 +113,7 @@ export async function newPage(viewport = { width: 1000, height: 800 }) {
   return page;
 }
 
-// Waits until a part of the page holds a text, or matches one.
+// Waits until a part of the page contains a text, or matches a pattern.
 export async function says(page, selector, text) {
   const part = page.locator(selector);
   try {
@@ -142,7 +142,7 @@ export async function show(page, user) {
 
 export const box = (page, name) => page.getByRole("checkbox", { name, exact: false });
 
-// Ticks permissions, and goes on to the confirmation.
+// Selects permissions, and opens the confirmation.
 export async function choose(page, ...names) {
   for (const name of names) {
     await box(page, name).check();
@@ -153,7 +153,7 @@ export async function choose(page, ...names) {
 
 export const confirm = (page) => page.getByRole("dialog").getByRole("button", { name: /^Remove/ }).click();
 
-// --- requests by hand
+// --- requests without a browser
 
 // Sends a request to the desk: {status, headers, text, json}.
 export function send(method, where, { headers = {}, body = "" } = {}) {
@@ -162,23 +162,23 @@ export function send(method, where, { headers = {}, body = "" } = {}) {
     headers: { ...headers, "Content-Length": Buffer.byteLength(body) },
   };
   return new Promise((resolve, reject) => {
-    const request = http.request(options, (answer) => {
+    const request = http.request(options, (response) => {
       const parts = [];
-      answer.on("data", (part) => parts.push(part));
-      answer.on("error", reject);
-      answer.on("end", () => {
+      response.on("data", (part) => parts.push(part));
+      response.on("error", reject);
+      response.on("end", () => {
         const text = Buffer.concat(parts).toString();
-        const json = /^application\/json/.test(answer.headers["content-type"] ?? "") ? JSON.parse(text) : undefined;
-        resolve({ status: answer.statusCode, headers: answer.headers, text, json });
+        const json = /^application\/json/.test(response.headers["content-type"] ?? "") ? JSON.parse(text) : undefined;
+        resolve({ status: response.statusCode, headers: response.headers, text, json });
       });
     });
-    request.on("timeout", () => request.destroy(new Error("the desk does not answer")));
+    request.on("timeout", () => request.destroy(new Error("no response from the desk")));
     request.on("error", reject);
     request.end(body);
   });
 }
 
-// The headers with which the desk's own page changes something.
+// The headers of a change that the desk's own page makes.
 export async function ownHeaders() {
   const session = await send("GET", "/api/session");
   return {
@@ -189,9 +189,9 @@ export async function ownHeaders() {
   };
 }
 
-// A place of another origin, on this machine: serves one page, and is there until `close` is called.
+// A site of another origin on this machine: serves one page until `close` is called.
 export async function otherSite(html) {
-  const server = http.createServer((_, answer) => answer.setHeader("Content-Type", "text/html").end(html));
+  const server = http.createServer((_, response) => response.setHeader("Content-Type", "text/html").end(html));
   await new Promise((resolve) => { server.listen(0, "127.0.0.1", resolve); });
   return {
     address: `http://127.0.0.1:${server.address().port}/`,

@@ -18,7 +18,7 @@ describe("the static library", function()
     local output = run("examples/embed/run %s/embed", build)
     for _, state in ipairs { "game", "editor" } do
       for _, name in ipairs(names) do assert.matches(state .. ": frame %d+: " .. name .. ": removed\n", output) end
-      assert.matches(state .. ": 0 bytes are left of %d+ at the most", output)
+      assert.matches(state .. ": 0 bytes not freed, peak %d+; ", output)
     end
     assert.same({}, tenant.user(support.user).permissions)
   end)

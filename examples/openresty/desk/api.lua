@@ -1,10 +1,10 @@
--- The desk's JSON API. Success is a JSON object; anything else is `{"error": {kind, message, ...}}` with a status to
--- match, where the kind is "desk" for what the desk itself refuses, and otherwise the module's.
+-- The desk's JSON API. The response to a success is a JSON object; to a failure, `{"error": {kind, message, ...}}` with
+-- a suitable status. The kind is "desk" if the desk itself refuses the request, otherwise the module's.
 --
 --   GET    /api/session                      {tenant, operator, csrf_token}, and a cookie that belongs to the token
---   GET    /api/users?email=E  or  ?id=I     {users: [...]}, perhaps none
+--   GET    /api/users?email=E  or  ?id=I     {users: [...]}, possibly empty
 --   GET    /api/permissions?user_id=I        {permissions: [...]}, as the tenant lists them
---   GET    /api/apis                         {apis: [{identifier, name, scopes}]}, what there is to assign
+--   GET    /api/apis                         {apis: [{identifier, name, scopes}]}, to assign from
 --   DELETE /api/permissions                  {user_id, permissions: [{resource_server_identifier, permission_name}]}
 --                                            with X-CSRF-Token; {done: true}
 --   POST   /api/permissions                  the same, to assign
@@ -17,12 +17,12 @@ local tenant = require "desk.tenant"
 
 local api = {}
 
--- A list as JSON. lua-cjson cannot tell an empty list from an empty object.
+-- Encodes a list as JSON. lua-cjson cannot tell an empty list from an empty object.
 local function list(items)
   return items[1] == nil and "[]" or cjson.encode(items)
 end
 
--- `{"name": [...]}` of a list, or the problem that came in its place.
+-- Returns `{"name": [...]}` for a list, or nil and the problem if there is none.
 local function named_list(name, items, problem)
   if not items then
     return nil, problem
@@ -30,7 +30,7 @@ local function named_list(name, items, problem)
   return ('{"%s":%s}'):format(name, list(items))
 end
 
--- Who asks, where the site knows it.
+-- Returns the operator's name, if the site knows it.
 local function operator()
   local name = ngx.var.desk_operator
   return name ~= "" and name or nil
@@ -68,8 +68,8 @@ local function list_permissions()
   return named_list("permissions", tenant.permissions(query.user_id))
 end
 
--- A line for the site's log for each permission: who asked for it, and what came of it. JSON, so that no text can end
--- the line; and short, because nginx cuts lines at 2048 bytes.
+-- Logs a line for each permission: who changed it, and the outcome. In JSON, so that no text can break the line, and
+-- short, because nginx cuts lines at 2048 bytes.
 local function log(action, change, outcome)
   for _, permission in ipairs(change.permissions) do
     ngx.log(ngx.WARN, action, ": ", cjson.encode {
@@ -86,7 +86,7 @@ local function list_apis()
   return named_list("apis", tenant.apis())
 end
 
--- A handler that has the tenant "remove" or "assign".
+-- Returns a handler that makes the tenant "remove" or "assign".
 local function changing(action)
   return function()
     local change, problem = input.change()
@@ -110,16 +110,16 @@ local ROUTES = {
   ["/api/permissions"] = { GET = list_permissions, POST = changing "assign", DELETE = changing "remove" },
 }
 
--- The handler for this request, and whether it changes something; or nil and a problem.
+-- Returns the handler for this request, or nil and a problem.
 local function handler()
   local methods = ROUTES[ngx.var.uri]
   if not methods then
-    return refuse(404, "there is nothing here")
+    return refuse(404, "not found")
   end
   local method = ngx.req.get_method()
   if not methods[method] then
     ngx.header.Allow = methods.POST and "GET, POST, DELETE" or "GET"
-    return refuse(405, method .. " is not possible here")
+    return refuse(405, method .. " is not allowed here")
   end
   local allowed, problem = guard[method == "GET" and "may_read" or "may_change"]()
   if not allowed then
@@ -128,7 +128,7 @@ local function handler()
   return methods[method]
 end
 
--- Answers the request.
+-- Responds to the request.
 function api.serve()
   local body
   local handle, problem = handler()

@@ -1,14 +1,14 @@
--- What comes in: arguments and JSON bodies, checked before anything is asked of the tenant.
+-- Reads and checks arguments and JSON bodies, before any request to the tenant.
 
 local cjson = require "cjson"
 local refuse = require "desk.refuse"
 
 local input = {}
 
-local MAX_PERMISSIONS = 1000 -- that a user can hold directly (Auth0's entity limits)
-local MAX_TEXT = 1024 -- bytes of a text
+local MAX_PERMISSIONS = 1000 -- the most that a user can hold directly (Auth0's entity limits)
+local MAX_TEXT = 1024 -- bytes of a string
 
--- The arguments of the query, each given once: a table, or nil and a refusal.
+-- Returns the query arguments, each given once, as a table, or nil and a refusal.
 function input.query()
   local arguments, problem = ngx.req.get_uri_args(10)
   if problem then
@@ -16,7 +16,7 @@ function input.query()
   end
   for name, value in pairs(arguments) do
     if type(value) ~= "string" or value == "" then
-      return refuse(400, ("%s: one text expected"):format(name))
+      return refuse(400, ("%s: one value expected"):format(name))
     elseif #value > MAX_TEXT then
       return refuse(400, ("%s: longer than %d bytes"):format(name, MAX_TEXT))
     end
@@ -24,23 +24,23 @@ function input.query()
   return arguments
 end
 
--- The JSON object in the body: a table, or nil and a refusal.
+-- Returns the JSON object in the body as a table, or nil and a refusal.
 local function body()
   local media_type = (ngx.var.content_type or ""):lower():match "^%s*([^;%s]*)"
   if media_type ~= "application/json" then
-    return refuse(415, "the body has to be application/json")
+    return refuse(415, "the body must be application/json")
   end
   ngx.req.read_body()
   local ok, value = pcall(cjson.decode, ngx.req.get_body_data() or "")
   if not ok then
     return refuse(400, "the body is not JSON")
   elseif type(value) ~= "table" then
-    return refuse(400, "the body: an object expected")
+    return refuse(400, "the body is not a JSON object")
   end
   return value
 end
 
--- What is wrong with a member that has no meaning here (nobody should think that it had one), or nil.
+-- Returns a message about a member that is not known, or nil. (To ignore it could mislead the sender.)
 local function unknown_member(value, known, place)
   for name in pairs(value) do
     if not known[name] then
@@ -49,19 +49,19 @@ local function unknown_member(value, known, place)
   end
 end
 
--- Whether this can be an id or a name. What it holds goes to the log too, so no control characters.
+-- Whether this can be an id or a name. It goes to the log, too, so control characters are not allowed.
 local function is_text(value)
   return type(value) == "string" and value ~= "" and #value <= MAX_TEXT and not value:find "%c"
 end
 
 local PERMISSION = { resource_server_identifier = true, permission_name = true }
 
--- What is wrong with a list of permissions, or nil.
+-- Returns what is wrong with a list of permissions, or nil.
 local function problem_of_list(list)
   if type(list) ~= "table" or #list == 0 then
-    return "permissions: a list with at least one permission expected"
+    return "permissions: a list of at least one permission expected"
   elseif #list > MAX_PERMISSIONS then
-    return ("permissions: %d, more than the %d that a user can hold"):format(#list, MAX_PERMISSIONS)
+    return ("permissions: %d given, but a user can hold at most %d"):format(#list, MAX_PERMISSIONS)
   end
   local count = 0
   for index, permission in pairs(list) do
@@ -72,7 +72,7 @@ local function problem_of_list(list)
     end
     for name in pairs(PERMISSION) do
       if not is_text(permission[name]) then
-        return ("%s.%s: a text of at most 1024 bytes expected"):format(place, name)
+        return ("%s.%s: a string of at most 1024 bytes expected"):format(place, name)
       end
     end
     local unknown = unknown_member(permission, PERMISSION, place)
@@ -85,17 +85,17 @@ local function problem_of_list(list)
   end
 end
 
--- A user and a list of permissions, `{ user_id, permissions }`, from the body; or nil and a refusal.
+-- Returns the user and the list of permissions in the body, `{ user_id, permissions }`, or nil and a refusal.
 function input.change()
   local value, problem = body()
   if not value then
     return nil, problem
   end
-  local wrong = unknown_member(value, { user_id = true, permissions = true }, "the body")
-    or not is_text(value.user_id) and "user_id: a text of at most 1024 bytes expected"
+  local message = unknown_member(value, { user_id = true, permissions = true }, "the body")
+    or not is_text(value.user_id) and "user_id: a string of at most 1024 bytes expected"
     or problem_of_list(value.permissions)
-  if wrong then
-    return refuse(400, wrong)
+  if message then
+    return refuse(400, message)
   end
   return value
 end

@@ -1,19 +1,19 @@
--- The tenant: which one, and what the desk asks of it. Nothing here blocks a worker.
+-- The tenant and the desk's requests to it. Nothing here blocks a worker.
 
 local auth0perm = require "auth0perm.openresty"
 
 local tenant = {}
 
-local TIMEOUT = 30 -- seconds: as long as somebody at a page waits
+local TIMEOUT = 30 -- seconds; somebody is waiting at the page
 local USER_FIELDS = "user_id,email,email_verified,name,nickname,blocked,last_login"
 
--- A setting from the environment; nginx does not start without those that are needed.
-local function setting(name, needed)
+-- Returns a setting from the environment. nginx does not start without the required ones.
+local function setting(name, required)
   local value = os.getenv(name)
   if value == "" then
     value = nil
   end
-  if needed and not value then
+  if required and not value then
     error(name .. " is not set", 0)
   end
   return value
@@ -33,7 +33,7 @@ tenant.domain = options.domain
 
 local client
 
--- The client of this worker, made when it is first needed.
+-- Returns this worker's client, which is made when first used.
 local function connected()
   client = client or assert(auth0perm.new(options))
   return client
@@ -41,7 +41,8 @@ end
 
 local STATUS_OF = { invalid = 400, limit = 503, timeout = 504 }
 
--- An error of the module as an answer. Only these members leave; none of them ever holds a secret.
+-- Returns nil and a response for an error of the module. Only these members are sent; none of them ever contains a
+-- secret.
 local function failure(err)
   return nil, {
     status = err.status == 404 and 404 or STATUS_OF[err.kind] or 502,
@@ -58,15 +59,15 @@ local function failure(err)
   }
 end
 
--- Passes on what a method returned: its value, or nil and an answer that tells its error.
-local function answer(value, err)
+-- Returns a method's value, or nil and a response that reports its error.
+local function result(value, err)
   if value == nil then
     return failure(err)
   end
   return value
 end
 
--- The user with this id in a list, or an empty list where there is none.
+-- Returns a list with the user of this id, or an empty list if there is none.
 function tenant.users_by_id(user_id)
   local user, err = connected():get_user(user_id, { fields = USER_FIELDS, include_fields = true })
   if user then
@@ -78,14 +79,14 @@ function tenant.users_by_id(user_id)
 end
 
 function tenant.users_by_email(email)
-  return answer(connected():list_users_by_email(email, { fields = USER_FIELDS, include_fields = true }))
+  return result(connected():list_users_by_email(email, { fields = USER_FIELDS, include_fields = true }))
 end
 
 function tenant.permissions(user_id)
-  return answer(connected():list_user_permissions(user_id))
+  return result(connected():list_user_permissions(user_id))
 end
 
--- The APIs and their permissions, as `{identifier, name, scopes}`. Not as they come: an API has secrets too.
+-- Returns the APIs and their permissions, as `{identifier, name, scopes}`. Other members of an API may be secret.
 function tenant.apis()
   local servers, err = connected():list_resource_servers()
   if not servers then
@@ -101,14 +102,14 @@ function tenant.apis()
   return apis
 end
 
--- Each of these sends all of the list with one request: either the tenant takes it whole, or not at all.
+-- These send the whole list in one request: the tenant applies all of it or nothing.
 
 function tenant.remove(user_id, permissions)
-  return answer(connected():remove_user_permissions(user_id, permissions))
+  return result(connected():remove_user_permissions(user_id, permissions))
 end
 
 function tenant.assign(user_id, permissions)
-  return answer(connected():assign_user_permissions(user_id, permissions))
+  return result(connected():assign_user_permissions(user_id, permissions))
 end
 
 return tenant

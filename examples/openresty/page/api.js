@@ -1,7 +1,7 @@
-// The desk's API, as functions. Each returns a promise, which fails with a Problem.
+// The desk's API as functions. Each returns a promise, which may be rejected with a Problem.
 
-// Why something did not come about: `kind`, `message`, and perhaps `status`, `code`, `attempts`, `retry_after` and
-// `maybe_applied` (the tenant may have done it all the same).
+// Why something failed: `kind`, `message`, and perhaps `status`, `code`, `attempts`, `retry_after` and `maybe_applied`
+// (the tenant may have applied the change anyway).
 export class Problem extends Error {
   constructor(details) {
     super(details.message);
@@ -11,34 +11,34 @@ export class Problem extends Error {
 
 let csrfToken;
 
-// What an answer without JSON means, or no answer: nobody can know what became of a change.
+// The problem if there is no response, or one without JSON: a change may or may not have been applied.
 function unknown(message, options) {
   return new Problem({ kind: "desk", message, maybe_applied: options.method !== undefined });
 }
 
 async function exchange(path, options = {}) {
-  let answer;
+  let response;
   try {
-    answer = await fetch(path, { cache: "no-store", ...options });
+    response = await fetch(path, { cache: "no-store", ...options });
   } catch (reason) {
-    throw reason.name === "AbortError" ? reason : unknown("The desk does not answer.", options);
+    throw reason.name === "AbortError" ? reason : unknown("No response from the desk.", options);
   }
-  const body = await answer.json().catch(() => null);
+  const body = await response.json().catch(() => null);
   if (body?.error) {
     throw new Problem(body.error);
-  } else if (!answer.ok || !body) {
-    throw unknown(`The desk answered ${answer.status} ${answer.statusText}`, options);
+  } else if (!response.ok || !body) {
+    throw unknown(`The desk responded with status ${response.status} ${response.statusText}`, options);
   }
   return body;
 }
 
 const query = (path, values) => `${path}?${new URLSearchParams(values)}`;
 
-// Who this desk works for: {tenant, operator}.
+// Which tenant this desk is for, and who uses it: {tenant, operator}.
 export async function session() {
-  const answer = await exchange("api/session");
-  csrfToken = answer.csrf_token;
-  return answer;
+  const response = await exchange("api/session");
+  csrfToken = response.csrf_token;
+  return response;
 }
 
 export async function usersByEmail(email, signal) {
@@ -53,7 +53,7 @@ export async function permissionsOf(userId, signal) {
   return (await exchange(query("api/permissions", { user_id: userId }), { signal })).permissions;
 }
 
-// What there is to assign: [{identifier, name, scopes}].
+// The APIs to assign permissions from: [{identifier, name, scopes}].
 export async function apis() {
   return (await exchange("api/apis")).apis;
 }
@@ -63,8 +63,8 @@ function change(method, body) {
   return exchange("api/permissions", { method, headers, body: JSON.stringify(body) });
 }
 
-// Changes permissions of a user, all with one request. A token that the desk no longer knows (it was started anew) is
-// replaced once; nothing was sent to the tenant then.
+// Changes permissions of a user in one request. If the desk refuses the CSRF token because it was restarted, gets a new
+// token and repeats the request once: nothing was sent to the tenant then.
 async function changeOnce(method, userId, permissions) {
   const body = {
     user_id: userId,

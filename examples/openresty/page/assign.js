@@ -1,4 +1,4 @@
-// The dialog in which an operator chooses what to assign: an API, and permissions of it.
+// The dialog in which an operator selects an API and the permissions to assign.
 
 import * as api from "./api.js";
 import { count, giversInWords, isDirect, keyOf, matches } from "./permissions.js";
@@ -7,15 +7,15 @@ import { element, nameOf, row } from "./view.js";
 const part = (id) => document.getElementById(id);
 
 let apis = [];
-let held = new Map(); // what the user holds, by key
-let rows = []; // those of the API that is chosen
+let held = new Map(); // the user's permissions, by key
+let rows = []; // of the selected API
 
 function say(text, busy = false) {
   part("assign-status").textContent = text;
   part("assign-status").classList.toggle("busy", busy);
 }
 
-// The permissions that are ticked.
+// The selected permissions.
 export function chosen() {
   return rows.filter(({ box }) => box.checked && !box.disabled).map(({ permission }) => permission);
 }
@@ -32,12 +32,12 @@ function filter() {
   }
 }
 
-// A permission to choose; one that the user has directly is ticked for good.
+// A row for a permission. One that the user holds directly is selected and cannot be changed.
 function rowOf(permission, index) {
   const current = held.get(keyOf(permission));
   const already = current !== undefined && isDirect(current);
-  const granted = current ? `Granted through ${giversInWords(current)} already.` : null;
-  const said = already ? "Assigned directly already." : granted;
+  const granted = current ? `Already granted through ${giversInWords(current)}.` : null;
+  const said = already ? "Already assigned directly." : granted;
   return row(permission, { id: `assign-remark-${index}`, said, fixed: already, checked: already });
 }
 
@@ -55,7 +55,7 @@ function showApi() {
   update();
 }
 
-// Opens the dialog for a user who holds these permissions. What the tenant offers is read each time.
+// Opens the dialog for a user who holds these permissions. Reads the tenant's APIs each time.
 export async function openAssign(user, permissions) {
   held = new Map(permissions.map((permission) => [keyOf(permission), permission]));
   part("assign-title").textContent = `Assign permissions to ${nameOf(user)}`;
@@ -64,7 +64,7 @@ export async function openAssign(user, permissions) {
   part("assign-list").replaceChildren();
   rows = [];
   update();
-  say("Reading the APIs of the tenant…", true);
+  say("Loading the tenant's APIs…", true);
   part("assign").showModal();
   try {
     apis = await api.apis();
@@ -74,7 +74,7 @@ export async function openAssign(user, permissions) {
     say("");
     showApi();
   } catch (problem) {
-    say(`Reading the APIs did not work: ${problem.message}`);
+    say(`The APIs could not be loaded: ${problem.message}`);
   }
 }
 

@@ -1,14 +1,14 @@
-// The two changes that there are: how the desk is asked for each, and in which words.
+// The two kinds of changes: how to send each, and how to describe it.
 
 import * as api from "./api.js";
 import { compare, count, giversInWords } from "./permissions.js";
 
 const through = (permission) => `through ${giversInWords(permission)}`;
 
-// Each has the outcome as {title, complete, parts}, from what was asked for and what the tenant lists now; `unsure`
-// where the tenant's answer got lost.
+// `outcome` returns {title, complete, parts}, from the requested permissions and those that the tenant lists now;
+// `unsure` if the tenant's response was lost.
 const outcome = (change, number, failed, unsure, parts) => ({
-  title: unsure ? `The ${change.noun} may have been carried out`
+  title: unsure ? `The ${change.noun} may or may not have taken effect`
     : `${count(number, "permission")} ${change.done}${failed ? `, ${failed} not` : ""}`,
   complete: failed === 0,
   parts,
@@ -23,7 +23,7 @@ export const removal = {
     const { absent, granted, direct } = compare(asked, now);
     return outcome(removal, absent.length + granted.length, direct.length, unsure, [
       { title: "No longer granted", permissions: absent },
-      { title: "No longer assigned directly, but a role still grants", permissions: granted, note: through },
+      { title: "No longer assigned directly, but still granted by a role", permissions: granted, note: through },
       { title: "Still assigned directly", permissions: direct },
     ]);
   },

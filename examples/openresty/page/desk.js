@@ -1,5 +1,5 @@
-// The page: find a user, tick permissions, confirm, see what came of it. One user is shown at a time; the address names
-// it (?user=...), so that it can be passed on, and the browser's way back works.
+// The page: find a user, select permissions, confirm, see the outcome. It shows one user at a time, who is in the
+// address (?user=...), so that the address can be shared and the browser's Back button works.
 
 import * as api from "./api.js";
 import { chosen as chosenToAssign, openAssign } from "./assign.js";
@@ -9,11 +9,11 @@ import { choice, element, nameOf, outcomeParts, permissionList, problemPanel, re
 
 const part = (id) => document.getElementById(id);
 
-const shown = { user: null, rows: [] }; // what the list shows
-let reading; // the AbortController of what is being read
-let asked = []; // the permissions that the confirmation is about
+const shown = { user: null, rows: [] }; // the user and rows in the list
+let reading; // the AbortController of the current read
+let asked = []; // the permissions in the confirmation
 
-// --- what the page says
+// --- status and problems
 
 function say(text) {
   part("status").textContent = text;
@@ -37,7 +37,7 @@ function clearNotices() {
   say("");
 }
 
-// Runs what reads from the tenant: says so, ends what was being read before, and shows what goes wrong.
+// Reads from the tenant: shows a status, aborts the previous read, and shows a problem if it fails.
 async function read(text, attempt, work) {
   reading?.abort();
   const mine = reading = new AbortController();
@@ -59,14 +59,14 @@ async function read(text, attempt, work) {
 
 // --- the list
 
-const ticked = () => shown.rows.filter((row) => row.box.checked);
-const tickable = () => shown.rows.filter((row) => !row.box.disabled && !row.item.hidden);
+const selected = () => shown.rows.filter((row) => row.box.checked);
+const selectable = () => shown.rows.filter((row) => !row.box.disabled && !row.item.hidden);
 
-// Makes the tools agree with what is ticked and what the filter shows.
+// Updates the tools to match the selection and the filter.
 function updateTools() {
-  const chosen = ticked();
+  const chosen = selected();
   const hidden = chosen.filter((row) => row.item.hidden).length;
-  const within = tickable();
+  const within = selectable();
   const withinChosen = within.filter((row) => row.box.checked).length;
   const all = part("all");
   all.disabled = within.length === 0;
@@ -74,8 +74,8 @@ function updateTools() {
   all.indeterminate = withinChosen > 0 && !all.checked;
   const filtered = part("filter").value ? ", as filtered" : "";
   part("all-label").textContent = `All ${within.length} assigned directly${filtered}`;
-  part("ticked").textContent = chosen.length === 0 ? ""
-    : `${chosen.length} ticked${hidden ? `, ${hidden} of them not shown` : ""}`;
+  part("selected").textContent = chosen.length === 0 ? ""
+    : `${chosen.length} selected${hidden ? `, ${hidden} of them hidden` : ""}`;
   part("remove").textContent = chosen.length === 0 ? "Remove…" : `Remove ${count(chosen.length, "permission")}…`;
   part("remove").setAttribute("aria-disabled", String(chosen.length === 0));
 }
@@ -136,8 +136,8 @@ const addressOf = (userId) => `?${new URLSearchParams({ user: userId })}`;
 
 function showNobody(text) {
   const id = text.includes("|");
-  const hint = !id && text !== text.toLowerCase() ? " Auth0 compares the letters as they are: try lower case." : "";
-  say(`No user of the tenant has the ${id || !text.includes("@") ? "id" : "e-mail address"} ${text}.${hint}`);
+  const hint = !id && text !== text.toLowerCase() ? " Auth0 distinguishes upper and lower case: try lower case." : "";
+  say(`No user in this tenant has the ${id || !text.includes("@") ? "id" : "e-mail address"} ${text}.${hint}`);
   part("query").focus();
 }
 
@@ -149,10 +149,10 @@ function showChoices(users, email) {
   part("choices-title").focus();
 }
 
-// Shows a user, or says that there is none; `known` where the user has been read already.
+// Shows a user, or says that there is none; `known` is the user if already read.
 async function open(userId, { known, push = true } = {}) {
   hideAll();
-  await read(`Reading ${userId} from the tenant…`, `Reading ${userId}:`, async (signal) => {
+  await read(`Loading ${userId} from the tenant…`, `Loading ${userId}:`, async (signal) => {
     const [users, permissions] = await Promise.all([
       known ? [known] : api.usersById(userId, signal),
       api.permissionsOf(userId, signal).catch((problem) => {
@@ -182,7 +182,7 @@ async function find(text) {
   }
   hideAll();
   let only;
-  await read(`Looking for ${text}…`, `Looking for ${text}:`, async (signal) => {
+  await read(`Searching for ${text}…`, `Searching for ${text}:`, async (signal) => {
     const users = await api.usersByEmail(text, signal);
     if (users.length === 0) {
       showNobody(text);
@@ -198,11 +198,11 @@ async function find(text) {
   }
 }
 
-// Reads the permissions of the user again; they, or null where that failed.
+// Reads the user's permissions again. Returns them, or null if that failed.
 async function readAgain() {
   const { user } = shown;
   let permissions = null;
-  await read("Reading from the tenant…", `Reading the permissions of ${nameOf(user)}:`, async (signal) => {
+  await read("Loading from the tenant…", `Loading the permissions of ${nameOf(user)}:`, async (signal) => {
     permissions = await api.permissionsOf(user.user_id, signal);
   });
   if (permissions && shown.user === user) {
@@ -234,12 +234,12 @@ function showOutcome({ title, complete, parts }, problem) {
   part("outcome-title").focus();
 }
 
-// Asks the tenant, from a dialog, and returns the problem that came of it, or null.
+// Sends a change from a dialog. Returns the problem if it failed, or null.
 async function attempt(dialog, change, user, permissions) {
   const buttons = [part(`${dialog}-yes`), part(`${dialog}-no`)];
   const disable = (yes) => buttons.forEach((button) => button.setAttribute("aria-disabled", String(yes)));
   const status = part(`${dialog}-status`);
-  status.textContent = "Asking the tenant…";
+  status.textContent = "Sending the change to the tenant…";
   status.classList.add("busy");
   disable(true);
   try {
@@ -254,7 +254,7 @@ async function attempt(dialog, change, user, permissions) {
   }
 }
 
-// Carries out a change that the operator has said yes to in a dialog, and shows what the tenant lists then.
+// Makes a change that the operator has confirmed in a dialog, and shows what the tenant lists afterwards.
 async function carryOut(dialog, change, permissions) {
   const { user } = shown;
   const what = `${count(permissions.length, "permission")} of ${nameOf(user)}`;
@@ -266,13 +266,13 @@ async function carryOut(dialog, change, permissions) {
     showOutcome(change.outcome(permissions, now, unsure), problem);
   } else if (problem && (!unsure || shown.user !== user)) {
     showProblem(`${change.doing} ${what}:`, problem);
-  } else if (shown.user !== user) { // the operator has gone on meanwhile
+  } else if (shown.user !== user) { // the operator has moved on to another user
     say(`The tenant has ${change.done} ${what}.`);
   } else {
     const became = unsure ? `The tenant may have ${change.done} ${what} (${problem.message})`
       : `The tenant has ${change.done} ${what}`;
     part("problem").firstChild?.append(
-      element("p", {}, `${became}, but what is there now could not be read. Read again.`));
+      element("p", {}, `${became}, but the current permissions could not be loaded. Reload to see them.`));
   }
 }
 
@@ -303,16 +303,16 @@ part("refresh").addEventListener("click", () => {
 part("filter").addEventListener("input", applyFilter);
 part("permissions").addEventListener("change", updateTools);
 part("all").addEventListener("change", (event) => {
-  tickable().forEach((row) => { row.box.checked = event.target.checked; });
+  selectable().forEach((row) => { row.box.checked = event.target.checked; });
   updateTools();
 });
 
-// Enter on a tick box submits too.
+// Enter on a checkbox submits, too.
 part("permissions").addEventListener("submit", (event) => {
   event.preventDefault();
-  const chosen = ticked().map((row) => row.permission);
+  const chosen = selected().map((row) => row.permission);
   if (chosen.length === 0) {
-    say("Tick what is to be removed first.");
+    say("First select the permissions to remove.");
   } else {
     showConfirmation(chosen);
   }
@@ -322,7 +322,7 @@ part("assign-open").addEventListener("click", () => {
   openAssign(shown.user, shown.rows.map((row) => row.permission));
 });
 
-// A dialog's buttons do nothing while the tenant is being asked: what is on its way cannot be called back.
+// A dialog's buttons do nothing while a change is in flight, because it cannot be canceled.
 function connect(dialog, change, permissions) {
   part(`${dialog}-yes`).addEventListener("click", (event) => {
     if (!inactive(event)) {
@@ -360,8 +360,8 @@ try {
   const { tenant, operator } = await api.session();
   part("tenant").textContent = tenant;
   part("operator").textContent = operator ? `You are ${operator}.`
-    : "The desk asks nobody who they are: whoever reaches this page may change permissions. It listens on this " +
-      "machine only; before it listens elsewhere, put it behind your site's sign-in.";
+    : "The desk has no sign-in: anyone who can reach this page may change permissions. It listens on this machine " +
+      "only; before you let it listen elsewhere, put it behind your site's sign-in.";
 } catch (problem) {
   showProblem("Starting:", problem);
 }

@@ -1,4 +1,4 @@
-// What a list of permissions says: how each is assigned, to which API it belongs, and how it differs from another list.
+// Evaluates lists of permissions: how each is assigned, which API it belongs to, and how two lists differ.
 
 const isDirectSource = (source) => source.source_type === "DIRECT";
 
@@ -7,7 +7,7 @@ export function isDirect(permission) {
   return (permission.sources ?? []).some(isDirectSource);
 }
 
-// What else gives a permission, in words: "role Auditor".
+// What else grants a permission, in words: "role Auditor".
 export function givers(permission) {
   return (permission.sources ?? [])
     .filter((source) => !isDirectSource(source))
@@ -19,12 +19,12 @@ export function giversInWords(permission) {
   return givers(permission).map((giver) => `the ${giver}`).join(" and ");
 }
 
-// What a permission is known by: its API and its name.
+// The key of a permission: its API and its name.
 export function keyOf(permission) {
   return JSON.stringify([permission.resource_server_identifier, permission.permission_name]);
 }
 
-// [{identifier, name, permissions}] for each API, in the order of their names; the permissions stay in theirs.
+// [{identifier, name, permissions}] for each API, sorted by name; the permissions keep their order.
 export function byApi(permissions) {
   const groups = new Map();
   for (const permission of permissions) {
@@ -37,8 +37,8 @@ export function byApi(permissions) {
   return [...groups.values()].sort((a, b) => a.name.localeCompare(b.name) || a.identifier.localeCompare(b.identifier));
 }
 
-// Compares what was asked for with what the tenant lists now: what is not there, what only something else gives, and
-// what is assigned directly.
+// Compares the requested permissions with those that the tenant lists now: which are absent, which are granted only
+// indirectly, and which are assigned directly.
 export function compare(asked, now) {
   const found = new Map(now.map((permission) => [keyOf(permission), permission]));
   const result = { absent: [], granted: [], direct: [] };
@@ -55,7 +55,7 @@ export function compare(asked, now) {
   return result;
 }
 
-// Whether a text, in lower case, has all the words of what somebody typed.
+// Whether a text, in lower case, contains all the words that were typed.
 export function matches(text, typed) {
   return typed.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }

@@ -1,8 +1,8 @@
-// Makes what the page shows. All text goes in as text nodes: a name with HTML in it is shown, not read.
+// Builds what the page shows. All text becomes text nodes, so HTML in a name is shown as text.
 
 import { byApi, count, givers, giversInWords, isDirect, keyOf } from "./permissions.js";
 
-// An element with properties (`data-`, `aria-` and the like as attributes) and children.
+// Creates an element with properties (attributes for `data-`, `aria-` and so on) and children.
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -16,10 +16,10 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// What to call a user.
+// The displayed name of a user.
 export const nameOf = (user) => user.name || user.email || user.nickname || user.user_id;
 
-// What is known of a user beside the name.
+// What is known about a user besides the name.
 export function userFacts(user) {
   const facts = [element("code", {}, user.user_id)];
   if (user.email && user.email !== nameOf(user)) {
@@ -37,7 +37,7 @@ export function userFacts(user) {
   return facts;
 }
 
-// A user to choose among several.
+// A list item to select one of several users.
 export function choice(user, address) {
   return element("li", {},
     element("a", { href: address, "data-user": user.user_id }, nameOf(user)), " ", ...userFacts(user));
@@ -58,7 +58,7 @@ function ways(permission) {
   return element("span", { className: "ways" }, ...badges);
 }
 
-// Why a permission cannot be ticked, or what ticking it does not change; null where there is nothing to say.
+// Why a permission cannot be selected, or why it stays in effect when removed; otherwise null.
 function remark(permission) {
   const roles = giversInWords(permission);
   if (!isDirect(permission)) {
@@ -68,8 +68,8 @@ function remark(permission) {
   return roles ? `Stays in effect when removed: also assigned through ${roles}.` : null;
 }
 
-// A permission with a box to tick: {permission, item, box, text}, where the text is what a filter looks into. `said` is
-// a remark, or null; `id` is for the remark.
+// A permission with a checkbox: {permission, item, box, text}; the filter searches `text`. `said` is a remark with this
+// `id`, or null.
 export function row(permission, { id, said, fixed, checked = false, badges = null }) {
   const { permission_name: name, description } = permission;
   const box = element("input", { type: "checkbox", value: keyOf(permission), disabled: fixed, checked });
@@ -85,7 +85,7 @@ export function row(permission, { id, said, fixed, checked = false, badges = nul
   return { permission, item, box, text };
 }
 
-// The list of a user's permissions, by API: {sections, rows}; each row knows its section.
+// The list of a user's permissions, by API: {sections, rows}; each row has its section.
 export function permissionList(permissions) {
   const rows = [];
   const sections = byApi(permissions).map((group) => {
@@ -103,7 +103,7 @@ export function permissionList(permissions) {
   return { sections, rows };
 }
 
-// Permissions by API, to be read only; `note` says something about one, or null.
+// A read-only list of permissions, by API; `note` returns a remark about one, or null.
 export function plainList(permissions, note = () => null) {
   return byApi(permissions).map((group) => element("section", {}, apiTitle(group, "h4"),
     element("ul", { className: "plain" }, ...group.permissions.map((permission) => {
@@ -117,7 +117,7 @@ export function plainList(permissions, note = () => null) {
 function staying(number, total) {
   const one = number === 1;
   const which = number < total ? `${number} of them ${one ? "stays" : "stay"}` : one ? "It stays" : "All of them stay";
-  return number === 0 ? null : element("p", {}, `${which} in effect: a role grants ${one ? "it" : "them"} too.`);
+  return number === 0 ? null : element("p", {}, `${which} in effect: a role grants ${one ? "it" : "them"}, too.`);
 }
 
 // What a removal will do.
@@ -127,41 +127,42 @@ export function removalPlan(permissions) {
   return [staying(number, permissions.length), ...plainList(permissions, roles)].filter((child) => child !== null);
 }
 
-// What became of a change: the parts of an outcome that are not empty; `problem` where the tenant's answer got lost.
+// The outcome of a change: its parts that are not empty; with `problem`, if the tenant's response was lost.
 export function outcomeParts(parts, problem) {
   const lost = problem ? [
-    element("p", {}, "The request may have reached the tenant, but no answer came back: ",
+    element("p", {}, "The request may have reached the tenant, but no response came back: ",
       element("strong", {}, problem.message)),
-    element("p", {}, "What follows is what the tenant lists now. If the request is still on its way, that can " +
-      "change: read again in a moment."),
+    element("p", {}, "This is what the tenant lists now. If the request is still in flight, the list may change: " +
+      "reload in a moment."),
   ] : [];
   return [...lost, ...parts.filter((part) => part.permissions.length > 0).map((part) => (
     element("div", { className: "part" }, element("h3", {}, part.title), ...plainList(part.permissions, part.note))))];
 }
 
 const TITLES = {
-  desk: () => "The desk could not do this",
-  invalid: () => "The tenant could never accept this",
-  token: () => "The desk gets no access to the tenant",
-  api: (problem) => `The tenant answered ${problem.status ?? "with an error"}`,
+  desk: () => "The desk refused the request",
+  invalid: () => "The request is not valid",
+  token: () => "The desk has no access to the tenant",
+  api: (problem) => (problem.status ? `The tenant responded with status ${problem.status}`
+    : "The tenant reported an error"),
   limit: () => "The tenant's rate limit is reached",
   timeout: () => "The tenant took too long",
   transport: () => "The tenant cannot be reached",
-  protocol: () => "The tenant's answer makes no sense",
+  protocol: () => "The tenant sent an invalid response",
 };
 
-// What went wrong: what was tried, why it failed, and what is known in figures.
+// What went wrong: what was attempted, why it failed, and the details.
 export function problemPanel(attempt, problem) {
   const facts = [
     `kind ${problem.kind}`,
     problem.status && `status ${problem.status}`,
     problem.code && `code ${problem.code}`,
-    problem.attempts && `tried ${count(problem.attempts, "time")}`,
-    problem.retry_after && `try again in ${count(Math.ceil(problem.retry_after), "second")}`,
+    problem.attempts && `${count(problem.attempts, "attempt")}`,
+    problem.retry_after && `retry in ${count(Math.ceil(problem.retry_after), "second")}`,
   ].filter(Boolean);
   return element("div", { className: "notice error", tabIndex: -1 },
-    element("h2", {}, TITLES[problem.kind]?.(problem) ?? "This did not work"),
+    element("h2", {}, TITLES[problem.kind]?.(problem) ?? "The request failed"),
     element("p", {}, `${attempt} `, element("strong", {}, problem.message)),
-    problem.maybe_applied ? element("p", {}, "It may have been carried out all the same: read again, and look.") : null,
+    problem.maybe_applied ? element("p", {}, "The change may have been made anyway: reload to check.") : null,
     element("p", { className: "quiet" }, facts.join(" · ")));
 }
