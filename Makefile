@@ -20,8 +20,8 @@ LUA_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LUA))
 LUA_LIBS = $(shell $(PKG_CONFIG) --libs $(LUA))
 CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
 CURL_LIBS = $(shell $(PKG_CONFIG) --libs libcurl)
-CRYPTO_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcrypto)
-CRYPTO_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
+CRYPTO_CFLAGS = $(shell $(PKG_CONFIG) --cflags libssl libcrypto)
+CRYPTO_LIBS = $(shell $(PKG_CONFIG) --libs libssl libcrypto)
 LUA_VERSION = $(shell $(LUA) -e 'print((_VERSION:gsub("Lua ", "")))')
 LUA_CMOD = $(if $(PREFIX),$(PREFIX)/lib/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG) --variable=INSTALL_CMOD $(LUA)))
 LUA_LMOD = $(if $(PREFIX),$(PREFIX)/share/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG) --variable=INSTALL_LMOD $(LUA)))
@@ -73,14 +73,14 @@ found:
 	@command -v $(PKG_CONFIG) >/dev/null || { echo 'pkg-config is missing; on Debian: apt install pkg-config' >&2; exit 1; }
 	@$(if $(LUA_CFLAGS),:,$(PKG_CONFIG) --exists $(LUA)) || \
 	  { echo 'pkg-config knows no $(LUA); on Debian: apt install $(subst /, or ,$(lastword $(LUA_PACKAGES)))' >&2; exit 1; }
-	@$(PKG_CONFIG) --exists 'libcurl >= 7.80' libcrypto || \
-	  { echo 'pkg-config knows no libcurl from 7.80 on, or no libcrypto; on Debian: apt install $(BUILD_PACKAGES)' >&2; exit 1; }
+	@$(PKG_CONFIG) --exists 'libcurl >= 7.80' libssl libcrypto || \
+	  { echo 'pkg-config knows no libcurl from 7.80 on, or no libssl; on Debian: apt install $(BUILD_PACKAGES)' >&2; exit 1; }
 
 $(MODULE): $(OBJECTS)
 	$(CC) $(MODULE_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) $(CRYPTO_LIBS) -lpthread -lm
 
 $(LUA_OBJECTS): ROOM_CFLAGS = $(LUA_CFLAGS)
-$(CURL_OBJECTS): ROOM_CFLAGS = $(CURL_CFLAGS)
+$(CURL_OBJECTS): ROOM_CFLAGS = $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
 $(BUILD)/src/core/assertion.o: ROOM_CFLAGS = $(CRYPTO_CFLAGS)
 
 $(BUILD)/%.o: %.c

@@ -1,6 +1,8 @@
 /* The watcher, with real socket pairs: one end is watched, the test uses the other. */
 #include "curl/watcher.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -193,6 +195,48 @@ TEST(sockets_that_a_child_abandons_are_still_watched_by_its_parent) {
   assert_only(0, true, false);
 }
 
+/* A connection over loopback in place of a pair; returns the port of the watched end. */
+static int connect_pair(int pair) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t length = sizeof address;
+  int server = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(bind(server, (struct sockaddr *)&address, length), 0);
+  assert_int_equal(listen(server, 1), 0);
+  assert_int_equal(getsockname(server, (struct sockaddr *)&address, &length), 0);
+  close(watched[pair]);
+  close(others[pair]);
+  watched[pair] = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(connect(watched[pair], (struct sockaddr *)&address, length), 0);
+  others[pair] = accept(server, NULL, NULL);
+  close(server);
+  length = sizeof address;
+  assert_int_equal(getsockname(watched[pair], (struct sockaddr *)&address, &length), 0);
+  return ntohs(address.sin_port);
+}
+
+TEST(what_came_on_a_socket_is_seen_by_its_port) {
+  int quiet = connect_pair(0), loud = connect_pair(1);
+  assert_true(watcher_add(&watcher, watched[0]));
+  assert_true(watcher_add(&watcher, watched[1]));
+  say(1);
+  assert_false(watcher_can_read(&watcher, quiet));
+  assert_true(watcher_can_read(&watcher, loud));
+  hear(1);
+  assert_false(watcher_can_read(&watcher, loud));
+  close(others[0]);
+  others[0] = -1;
+  assert_true(watcher_can_read(&watcher, quiet));
+}
+
+TEST(a_port_that_no_socket_has_may_have_anything_to_read) {
+  int port = connect_pair(0);
+  assert_true(watcher_can_read(&watcher, port)); /* it was not announced */
+  assert_true(watcher_add(&watcher, watched[0]));
+  assert_false(watcher_can_read(&watcher, port));
+  watcher_remove(&watcher, watched[0]);
+  assert_true(watcher_can_read(&watcher, port));
+}
+
 #define WATCHER(test) cmocka_unit_test_setup_teardown(test, open_pairs, close_pairs)
 
 int test_watcher(void) {
@@ -207,6 +251,8 @@ int test_watcher(void) {
       WATCHER(a_wait_ends_as_soon_as_an_event_occurs),
       WATCHER(sockets_within_the_reserved_capacity_need_no_memory),
       WATCHER(a_failed_allocation_is_reported),
+      WATCHER(what_came_on_a_socket_is_seen_by_its_port),
+      WATCHER(a_port_that_no_socket_has_may_have_anything_to_read),
       WATCHER(sockets_that_a_child_abandons_are_still_watched_by_its_parent),
   };
   return cmocka_run_group_tests_name("watcher", tests, NULL, NULL);

@@ -18,13 +18,13 @@ local COMMAND_MAX = 2 ^ 28 -- bytes of a command, which may hold long scripts
 local directory = assert(arg[1], "server.lua DIRECTORY")
 
 local loop = cqueues.new()
-local changed = condition.new() -- the state of a connection, or the number of cues
+local changed = condition.new() -- the state of a connection
 
-local scripts, connections, requests, cues
+local scripts, connections, requests
 local kept = {}
 
 local function forget()
-  scripts, connections, requests, cues = {}, {}, {}, 0
+  scripts, connections, requests = {}, {}, {}
 end
 
 local function tls_context(protocol)
@@ -106,10 +106,8 @@ function steps.bytes(connection)
 end
 
 function steps.cue(connection)
-  local seen = cues
-  set_state(connection, "waiting")
-  while cues == seen do changed:wait() end
-  set_state(connection, "playing")
+  set_state(connection, "at cue")
+  while connection.state == "at cue" do changed:wait() end
   return true
 end
 
@@ -223,9 +221,10 @@ end
 
 -- Has the connections that wait for a cue go on; returns whether they wait again.
 function commands.cue()
-  cues = cues + 1
-  changed:signal()
-  cqueues.sleep(0)
+  if not settle() then return false end
+  for _, connection in ipairs(connections) do
+    if connection.state == "at cue" then set_state(connection, "playing") end
+  end
   return settle()
 end
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "kept.h"
 #include "watcher.h"
 
 enum {
@@ -34,11 +35,15 @@ static const double SECONDS_MOST = 2000000;
 /* An exchange with its easy handle. Idle ones are kept, set up, for the next request. */
 struct transfer {
   struct exchange exchange; /* first: a pointer to one is a pointer to the other */
+  struct driver *driver;
   CURL *easy;
   bool attached; /* the easy handle is in the multi handle */
   size_t header_bytes;
   bool came_back;      /* before the driver started anew, and nobody has been told yet */
   int sends;           /* times that libcurl was about to send the request */
+  bool unquiet;        /* it was about to do so on a kept connection on which something had come */
+  bool informational;  /* the headers that come are those of a 1xx */
+  bool whole_headers;  /* the headers of the final response have come to their end */
   const char *refusal; /* why a callback ended the transfer; NULL when none did */
   struct curl_slist headers[REQUEST_HEADERS + 1];
   char detail[CURL_ERROR_SIZE];
@@ -58,6 +63,7 @@ struct driver {
   struct driver_settings settings;
   struct curl_slist connect_to_list;
   bool one_file; /* the certificates to trust are those of one file */
+  bool sees_tls; /* see kept_sees_tls */
   struct transfer *used, *idle;
 };
 
@@ -150,6 +156,7 @@ struct driver *driver_new(struct allocator allocator, const struct driver_option
   driver->watching = watcher_open(&driver->watcher, allocator);
   bool kept = driver_settings_open(&driver->settings, options, allocator, error);
   driver->connect_to_list.data = driver->settings.connect_to.data;
+  driver->sees_tls = kept_sees_tls();
   driver->one_file = driver->settings.ca_file.data || has_system_file();
   if (kept && open_multi(driver)) return driver;
   if (kept) error_set_memory(error);
@@ -167,15 +174,19 @@ static size_t on_body(char *data, size_t size, size_t count, void *context) {
   struct transfer *transfer = context;
   struct buffer *body = &transfer->exchange.body;
   buffer_append(body, data, size * count);
+  if (!transfer->driver->sees_tls) curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
   if (body->state == BUFFER_FULL) transfer->refusal = "the answer's body is larger than 8 MiB";
   return body->state == BUFFER_GOOD ? size * count : 0;
 }
 
-/* libcurl is about to send a request. When a connection that was there before breaks without an answer, it sends the same one
- * again, unasked, on a new one; but whether to try again is for policy to decide. */
+/* libcurl is about to send a request: not on a kept connection on which something has come. When a connection that was there before
+ * breaks without a response, it sends the same one again, unasked, on a new one; but whether to retry is for policy to decide. */
 static int on_request(void *context, char *remote_address, char *local_address, int remote_port, int local_port) {
   struct transfer *transfer = context;
-  (void)remote_address, (void)local_address, (void)remote_port, (void)local_port;
+  (void)remote_address, (void)local_address, (void)remote_port;
+  transfer->unquiet = transfer->sends == 0 && driver_reused(&transfer->exchange) &&
+                      !kept_is_quiet(transfer->easy, &transfer->driver->watcher, local_port);
+  if (transfer->unquiet) return CURL_PREREQFUNC_ABORT;
   return transfer->sends++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
@@ -195,6 +206,17 @@ static void note_header(struct response *response, const char *line, size_t leng
                   (struct text){.data = value, .length = (size_t)(end - value)});
 }
 
+/* Whether a status line is that of a response before the final one: "HTTP/1.1 1xx". */
+static bool is_informational(const char *line, size_t length) {
+  const char *space = memchr(line, ' ', length);
+  return space && space + 1 < line + length && space[1] == '1';
+}
+
+/* Whether a line ends the headers. */
+static bool is_empty(const char *line, size_t length) {
+  return line[0] == '\n' || (length > 1 && line[0] == '\r' && line[1] == '\n');
+}
+
 /* libcurl hands over one line of the headers; a status line begins those of the next answer (after a 1xx). */
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
   struct transfer *transfer = context;
@@ -206,6 +228,9 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
   }
   if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     response_open(&transfer->exchange.response, 0);
+    transfer->informational = is_informational(line, length);
+  } else if (is_empty(line, length)) {
+    transfer->whole_headers = !transfer->informational;
   } else if (transfer->exchange.body.length == 0) { /* not a trailer */
     note_header(&transfer->exchange.response, line, length);
   }
@@ -284,7 +309,7 @@ static void free_transfer(struct driver *driver, struct transfer *transfer) {
 static struct transfer *new_transfer(struct driver *driver) {
   struct transfer *transfer = allocator_take(&driver->allocator, sizeof *transfer);
   if (!transfer) return NULL;
-  *transfer = (struct transfer){.easy = curl_easy_init()};
+  *transfer = (struct transfer){.driver = driver, .easy = curl_easy_init()};
   buffer_open(&transfer->exchange.body, driver->allocator, BODY_MOST);
   if (transfer->easy && watcher_reserve(&driver->watcher, SOCKETS) && set_constant_options(driver, transfer)) {
     return transfer;
@@ -325,6 +350,8 @@ static bool set_request_options(struct transfer *transfer, const struct request 
     failed |= curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
   failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  failed |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L);
+  failed |= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 0L);
   failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_limit));
   failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->time_limit));
   return failed == CURLE_OK;
@@ -354,6 +381,7 @@ struct exchange *driver_send(struct driver *driver, const struct request *reques
   transfer->exchange.failed = false;
   transfer->header_bytes = 0;
   transfer->sends = 0;
+  transfer->unquiet = transfer->informational = transfer->whole_headers = false;
   transfer->refusal = NULL;
   transfer->detail[0] = '\0';
   response_open(&transfer->exchange.response, 0);
@@ -425,6 +453,11 @@ static void conclude(struct transfer *transfer, CURLcode code) {
   long status = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
   exchange->response.status = (int)status;
+  if (code == CURLE_OK && !transfer->whole_headers) {
+    /* libcurl takes an end of the connection for an end of the headers. */
+    transfer->refusal = "the connection was closed in the middle of the response's headers";
+    code = CURLE_RECV_ERROR;
+  }
   exchange->failed = code != CURLE_OK;
   if (!exchange->failed) return;
   const char *message = describe(transfer, code);
@@ -433,6 +466,16 @@ static void conclude(struct transfer *transfer, CURLcode code) {
       .maybe_read = transfer->sends > 1 || driver_maybe_read(exchange),
       .message = message,
   };
+}
+
+/* Starts a transfer once more whose kept connection could not be used. Nothing was sent on that one, and libcurl has closed it. */
+static bool send_on_new_connection(struct driver *driver, struct transfer *transfer) {
+  curl_multi_remove_handle(driver->multi, transfer->easy);
+  transfer->unquiet = false;
+  transfer->attached = curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+                       curl_multi_add_handle(driver->multi, transfer->easy) == CURLM_OK;
+  transfer->unquiet = !transfer->attached;
+  return transfer->attached;
 }
 
 /* The next transfer that libcurl says has come back. */
@@ -444,7 +487,8 @@ static struct transfer *next_message(struct driver *driver) {
     struct transfer *transfer;
     CURLcode code = message->data.result;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-    conclude(transfer, code);
+    if (transfer->unquiet && send_on_new_connection(driver, transfer)) continue;
+    conclude(transfer, transfer->unquiet ? CURLE_OUT_OF_MEMORY : code);
     return transfer;
   }
   return NULL;

@@ -8,10 +8,11 @@
 #elif defined(__linux__) && !defined(AUTH0PERM_WITHOUT_EPOLL)
 #define USE_EPOLL
 #include <sys/epoll.h>
-#else
-#include <poll.h>
 #endif
+#include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "watcher.h"
@@ -219,6 +220,28 @@ bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
     drop_record(watcher, watched);
   }
   return true;
+}
+
+/* The port of the socket's own end; 0: it has none. */
+static int port_of(int socket) {
+  struct sockaddr_storage address;
+  socklen_t length = sizeof address;
+  if (getsockname(socket, (struct sockaddr *)&address, &length) != 0) return 0;
+  if (address.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&address)->sin_port);
+  return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
+}
+
+bool watcher_can_read(struct watcher *watcher, int port) {
+  bool found = false;
+  for (size_t i = 0; i < watcher->count; i++) {
+    struct watched *watched = &watcher->sockets[i];
+    if (watched->lasting && watched->port == 0) watched->port = port_of(watched->socket);
+    if (!watched->lasting || watched->port != port) continue;
+    struct pollfd polled = {.fd = watched->socket, .events = POLLIN};
+    if (poll(&polled, 1, 0) != 0) return true;
+    found = true;
+  }
+  return !found;
 }
 
 /* Whether the socket is still wanted. One that is not, and yet has something to say, is the kernel's no longer. */

@@ -11,6 +11,7 @@
 struct watched {
   int socket;
   bool lasting; /* it was announced, and so will be its end */
+  int port;     /* of its own end, once that was asked for; else 0 */
   bool read, write;
   bool asked_read, asked_write;
 };
@@ -44,6 +45,10 @@ void watcher_remove(struct watcher *watcher, int socket);
 /* What is to be known of a socket from now on: that it can be read, or written. False: no memory,
  * here or in the kernel. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write);
+
+/* Whether something can be read, or the end be seen, on an announced socket with this port at its own end. True also where there is
+ * no such socket: then nothing is known of it. */
+bool watcher_can_read(struct watcher *watcher, int port);
 
 /* Waits until a socket has something to do, for so many seconds at the most. Returns how many have, up to `most`. */
 size_t watcher_wait(struct watcher *watcher, double seconds, struct ready *ready, size_t most);

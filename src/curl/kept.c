@@ -1,0 +1,47 @@
+#include "kept.h"
+
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+/* From this version on libcurl itself reuses no connection on whose socket something can be read. */
+static const unsigned LIBCURL_THAT_LOOKS = 0x080000;
+
+static const unsigned char HTTP2[] = {'h', '2'}; /* in ALPN (RFC 9113, section 3.2) */
+
+bool kept_sees_tls(void) {
+  static const char LIBCURL_SAYS[] = "OpenSSL/", OPENSSL_SAYS[] = "OpenSSL ";
+  const char *theirs = curl_version_info(CURLVERSION_NOW)->ssl_version;
+  const char *ours = OpenSSL_version(OPENSSL_VERSION);
+  if (!theirs || strncmp(theirs, LIBCURL_SAYS, strlen(LIBCURL_SAYS)) != 0) return false;
+  if (strncmp(ours, OPENSSL_SAYS, strlen(OPENSSL_SAYS)) != 0) return false;
+  theirs += strlen(LIBCURL_SAYS);
+  ours += strlen(OPENSSL_SAYS);
+  size_t length = strcspn(theirs, " ");
+  return strncmp(theirs, ours, length) == 0 && strcspn(ours, " ") == length;
+}
+
+/* The connection's TLS; NULL where there is none to see. */
+static SSL *tls_of(CURL *easy) {
+  struct curl_tlssessioninfo *info = NULL;
+  if (!kept_sees_tls() || curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info) return NULL;
+  return info->backend == CURLSSLBACKEND_OPENSSL ? info->internals : NULL;
+}
+
+static bool speaks_http2(const SSL *tls) {
+  const unsigned char *protocol;
+  unsigned length;
+  SSL_get0_alpn_selected(tls, &protocol, &length);
+  return length == sizeof HTTP2 && memcmp(protocol, HTTP2, length) == 0;
+}
+
+/* In HTTP/2 a response names its request, and other frames may come at any time. In HTTP/1.1 nothing may come: not into the
+ * socket, and not into what TLS read ahead, where libcurl took no more than the body that was announced. (Session tickets come
+ * before the first response. One that comes later costs a new connection.) */
+bool kept_is_quiet(CURL *easy, struct watcher *watcher, int local_port) {
+  SSL *tls = tls_of(easy);
+  if (tls && speaks_http2(tls)) return true;
+  if (tls && SSL_has_pending(tls)) return false;
+  if (curl_version_info(CURLVERSION_NOW)->version_num >= LIBCURL_THAT_LOOKS) return true;
+  return !watcher_can_read(watcher, local_port);
+}
