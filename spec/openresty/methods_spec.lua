@@ -398,6 +398,17 @@ describe("auth0perm.openresty.new", function()
     local client, err = nginx:run "return inside.auth0perm.new(inside.options { domain = 'https://x' })"
     assert.is_nil(client)
     assert.equal("invalid", err.kind)
+    for _, domain in ipairs { "127.0.0.1", "127.0.0.1:8443", "10.1", "1.2.3.4.", "2130706433" } do
+      client, err = nginx:run(("return inside.auth0perm.new(inside.options { domain = %q })"):format(domain))
+      assert.is_nil(client)
+      assert.equal("invalid", err.kind)
+      assert.matches("^domain: nginx compares certificates with DNS names, not with IP addresses; ", err.message)
+      local options = ("{ domain = %q, exchange = function() end }"):format(domain)
+      assert.matches("auth0perm client", (nginx:run(("return tostring(inside.client(%s))"):format(options))))
+    end
+    for _, domain in ipairs { "a1", "1a.test:1", "auth0.c0m", "1.example" } do
+      assert.matches("auth0perm client", (nginx:run(("return tostring(inside.client { domain = %q })"):format(domain))))
+    end
     client, err = nginx:run "return inside.auth0perm.new(inside.options { token_dict = 'auth0perm' })"
     assert.is_nil(client)
     assert.equal("invalid", err.kind)

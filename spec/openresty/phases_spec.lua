@@ -125,6 +125,36 @@ describe("auth0perm.openresty", function()
   end)
 end)
 
+describe("auth0perm.openresty, in a request that goes on,", function()
+  local nginx
+
+  setup(function() nginx = host.start() end)
+  teardown(function() nginx:stop() end)
+
+  it("reuses what ties a call to the request, so that a timer that loops does not grow", function()
+    local records, ties = nginx:run [[
+      local nginx = require "auth0perm.openresty.nginx"
+      local seen, records, ties, leash = {}, 0, 0, nginx.leash
+      nginx.leash = function(call)
+        local tie = leash(call)
+        local record = tostring(tie.cleanup)
+        records, ties, seen[record] = records + (seen[record] and 0 or 1), ties + 1, true
+        return tie
+      end
+      local client = inside.client { exchange = function() ngx.sleep(0.001) return { status = 204, headers = {} } end }
+      for i = 1, 20 do
+        assert(client:delete_role("rol_x"))
+        local call = client:start("delete_role", "rol_x")
+        if i % 2 == 0 then call:cancel() end
+        while client:step(1) > 0 do end
+      end
+      nginx.leash = leash
+      return records, ties
+    ]]
+    assert.same({ 1, 40 }, { records, ties })
+  end)
+end)
+
 describe("auth0perm.openresty, when a request ends early,", function()
   local nginx
 

@@ -149,6 +149,18 @@ local function check(own)
   return true
 end
 
+-- Returns nil and an error of kind `invalid`.
+local function invalid(message)
+  local _, problem = auth0perm.new { driver = "none", domain = "", token = "" }
+  problem.message = message
+  return nil, problem
+end
+
+-- Whether a domain is an IP address: no top-level domain is a number.
+local function is_address(domain)
+  return domain:gsub(":%d+$", ""):find "%f[^.%z]%d+%.?$" ~= nil
+end
+
 -- Finds where to connect, and where tokens are shared. Nil and a message where there is no such place.
 local function find_places(options, own)
   local route = cosocket.route(options.domain, own.connect_to, own.max_connections,
@@ -178,6 +190,10 @@ function openresty.new(options)
   if not good then error(message, 2) end
   local core, problem = auth0perm.new(core_options, HOST)
   if not core then return nil, problem end
+  if is_address(options.domain) and not own.exchange then
+    return invalid("domain: nginx compares certificates with DNS names, not with IP addresses; "
+      .. "use a name that is in the certificate, and connect_to for the address")
+  end
   local route, tokens = find_places(options, own)
   if not route then error(tokens, 2) end
   return setmetatable({
