@@ -110,4 +110,36 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
       end
     end
   end)
+
+  it("takes no page for a list that is an object, or holds more than was asked for", function()
+    local items = ("{},"):rep(101):gsub(",$", "")
+    for body, words in pairs {
+      ["{}"] = "no list of objects", ['{"permissions":{}}'] = "no list of objects", ["[" .. items .. "]"] = "100",
+    } do
+      server:play { wire.REQUEST, wire.response("200 OK", body) }
+      local list, err = nginx:run(with_client("return client:list_user_permissions(inside.user)"))
+      assert.is_nil(list)
+      assert.equal("protocol", err.kind)
+      assert.matches(words, err.message)
+    end
+  end)
+
+  it("takes no page of HTML for success", function()
+    local page = wire.response("200 OK", nil, "Content-Type: text/html", "Content-Length: 13") .. "<html></html>"
+    server:play { wire.REQUEST, page }
+    local ok, err = nginx:run(with_client("return client:delete_role 'rol_x'"))
+    assert.is_nil(ok)
+    assert.same({ "protocol", 1, true }, { err.kind, err.attempts, err.maybe_applied })
+  end)
+
+  it("takes no token that has expired already", function()
+    for _, seconds in ipairs { "0", "-1" } do
+      local token = ('{"access_token":"t0ken","token_type":"Bearer","expires_in":%s}'):format(seconds)
+      server:play({ wire.REQUEST, wire.response("200 OK", token) }, { wire.REQUEST, wire.NO_CONTENT })
+      local options = "max_retries = 0, token = false, client_id = 'robot', client_secret = 'secret'"
+      local ok, err = nginx:run(with_client("return client:delete_role 'rol_x'", options))
+      assert.is_nil(ok)
+      assert.equal("token", err.kind)
+    end
+  end)
 end)
