@@ -1,6 +1,5 @@
 -- The page for users and the package of the Lua part: what they say is true.
 
-local cjson = require "cjson"
 local host = require "spec.openresty.host"
 local support = require "spec.support"
 local tenant = support.tenant
@@ -33,7 +32,8 @@ describe("doc/openresty.md", function()
 
   it("has an example that removes permissions unchanged, for an ordinary user", function()
     tenant.reset()
-    tenant.seed(cjson.decode(page:match "/seed %-d '(.-)'"))
+    local id, secret = page:match "AUTH0_CLIENT_ID=(%w+) AUTH0_CLIENT_SECRET=(%w+)"
+    tenant.seed { clients = { { client_id = id, client_secret = secret } } }
     local nginx = start_example()
     finally(function() nginx:stop() end)
     tenant.seed {
@@ -53,6 +53,38 @@ describe("doc/openresty.md", function()
     for snippet in read_file "doc/openresty.md":gmatch "```lua\n(.-)```" do
       assert.is_function(assert((loadstring or load)(snippet))) -- luacheck: ignore 113
     end
+  end)
+
+  -- The example's exchange, with a lua-resty-http whose request_uri is this function.
+  local function example_exchange(request_uri)
+    for snippet in page:gmatch "```lua\n(.-)```" do
+      if snippet:find "resty.http" then
+        local connection = { set_timeouts = function() end, set_proxy_options = function() end, request_uri = request_uri }
+        local environment = {
+          require = function() return { new = function() return connection end } end,
+          auth0perm = { new = function(options) return options end },
+        }
+        setmetatable(environment, { __index = _G })
+        local chunk = assert(loadstring(snippet .. " return client", "=example"))
+        return setfenv(chunk, environment)().exchange
+      end
+    end
+  end
+
+  it("has an exchange for lua-resty-http that returns a certificate's failure, however it hears of it", function()
+    local request = { url = "https://a/", method = "GET", headers = {}, timeout = 1, connect_timeout = 1 }
+    local cases = {
+      { function() return nil, "certificate host mismatch" end, "tls" },
+      { function() return nil, "10: certificate has expired" end, "tls" },
+      { function() error("/usr/share/lua/5.1/resty/core/socket.lua:244: assertion failed!", 0) end, "tls" },
+      { function() return nil, "timeout" end, "timeout" },
+      { function() error("mine", 0) end, "mine" },
+    }
+    for _, case in ipairs(cases) do
+      local response, kind = example_exchange(case[1])(request)
+      assert.same({ nil, case[2] }, { response, kind })
+    end
+    assert.equal(204, example_exchange(function() return { status = 204 } end)(request).status)
   end)
 end)
 

@@ -114,7 +114,9 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
   it("takes no page for a list that is an object, or holds more than was asked for", function()
     local items = ("{},"):rep(101):gsub(",$", "")
     for body, words in pairs {
-      ["{}"] = "no list of objects", ['{"permissions":{}}'] = "no list of objects", [('{"permissions":[%s]}'):format(items)] = "100",
+      ["{}"] = "no list of objects",
+      ['{"permissions":{}}'] = "no list of objects",
+      [('{"permissions":[%s]}'):format(items)] = "100",
     } do
       server:play { wire.REQUEST, wire.response("200 OK", body) }
       local list, err = nginx:run(with_client("return client:list_user_permissions(inside.user)"))
