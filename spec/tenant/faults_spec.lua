@@ -506,7 +506,7 @@ describe("spec/tenant/run", function()
   local function start_make(before)
     local output = notes .. ".make"
     shell("rm -f " .. output)
-    shell(([[setsid sh -c '%s make -s tenant >"$1" 2>&1 </dev/null & echo "$! $$" >"$1.ids"; wait' sh '%s' >/dev/null 2>&1 &]])
+    shell(([[env --default-signal=HUP setsid sh -c '%s make -s tenant >"$1" 2>&1 </dev/null & echo "$! $$" >"$1.ids"; wait' sh '%s' >/dev/null 2>&1 &]])
       :format(before or "", output))
     local function read(path) return (shell("cat " .. path)) end
     local directory
