@@ -111,11 +111,11 @@ torture: $(TORTURE)
 
 HOST_LIBS = $(LUA_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) -lpthread -lm
 EMBED := $(BUILD)/embed
-HOST_PROGRAMS := $(BUILD)/leaves $(BUILD)/forks
+HOST_PROGRAMS := $(BUILD)/leaves $(BUILD)/forks $(BUILD)/sigpipe
 THREADS := $(BUILD)/threads
 HOST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard examples/embed/*.c spec/embed/*.c spec/threads/*.c))
 
-$(HOST_OBJECTS): ROOM_CFLAGS = $(LUA_CFLAGS)
+$(HOST_OBJECTS): ROOM_CFLAGS = $(LUA_CFLAGS) $(CURL_CFLAGS)
 
 $(EMBED): $(BUILD)/examples/embed/host.o $(STATIC)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "kept.h"
+#include "sigpipe.h"
 #include "watcher.h"
 
 enum {
@@ -62,10 +63,20 @@ struct driver {
   unsigned forks;
   struct driver_settings settings;
   struct curl_slist connect_to_list;
-  bool one_file; /* the certificates to trust are those of one file */
-  bool sees_tls; /* see kept_sees_tls */
+  bool one_file;       /* the certificates to trust are those of one file */
+  bool raises_sigpipe; /* libcurl may */
+  struct kept kept;
   struct transfer *used, *idle;
 };
+
+/* Takes a handle out of the multi handle, which may end its connection. */
+static void detach(struct driver *driver, struct transfer *transfer) {
+  struct sigpipe sigpipe;
+  sigpipe_hold(&sigpipe, driver->raises_sigpipe);
+  curl_multi_remove_handle(driver->multi, transfer->easy);
+  sigpipe_release(&sigpipe);
+  transfer->attached = false;
+}
 
 /* Initialises libcurl for the process, once. There is no cleanup: other users of libcurl may live on. */
 static bool initialise_libcurl(void) {
@@ -125,7 +136,10 @@ static int on_close(void *context, curl_socket_t socket) {
 }
 
 static void close_multi(struct driver *driver) {
+  struct sigpipe sigpipe;
+  sigpipe_hold(&sigpipe, driver->raises_sigpipe);
   if (driver->multi) curl_multi_cleanup(driver->multi);
+  sigpipe_release(&sigpipe);
   driver->multi = NULL;
   driver->wake = HUGE_VAL;
 }
@@ -156,7 +170,8 @@ struct driver *driver_new(struct allocator allocator, const struct driver_option
   driver->watching = watcher_open(&driver->watcher, allocator);
   bool kept = driver_settings_open(&driver->settings, options, allocator, error);
   driver->connect_to_list.data = driver->settings.connect_to.data;
-  driver->sees_tls = kept_sees_tls();
+  driver->raises_sigpipe = sigpipe_is_raised();
+  driver->kept = kept_look();
   driver->one_file = driver->settings.ca_file.data || has_system_file();
   if (kept && open_multi(driver)) return driver;
   if (kept) error_set_memory(error);
@@ -174,7 +189,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context) {
   struct transfer *transfer = context;
   struct buffer *body = &transfer->exchange.body;
   buffer_append(body, data, size * count);
-  if (!transfer->driver->sees_tls) curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+  if (!transfer->driver->kept.sees_tls) curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
   if (body->state == BUFFER_FULL) transfer->refusal = "the answer's body is larger than 8 MiB";
   return body->state == BUFFER_GOOD ? size * count : 0;
 }
@@ -185,7 +200,7 @@ static int on_request(void *context, char *remote_address, char *local_address, 
   struct transfer *transfer = context;
   (void)remote_address, (void)local_address, (void)remote_port;
   transfer->unquiet = transfer->sends == 0 && driver_reused(&transfer->exchange) &&
-                      !kept_is_quiet(transfer->easy, &transfer->driver->watcher, local_port);
+                      !kept_is_quiet(&transfer->driver->kept, transfer->easy, &transfer->driver->watcher, local_port);
   if (transfer->unquiet) return CURL_PREREQFUNC_ABORT;
   return transfer->sends++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
@@ -470,7 +485,7 @@ static void conclude(struct transfer *transfer, CURLcode code) {
 
 /* Starts a transfer once more whose kept connection could not be used. Nothing was sent on that one, and libcurl has closed it. */
 static bool send_on_new_connection(struct driver *driver, struct transfer *transfer) {
-  curl_multi_remove_handle(driver->multi, transfer->easy);
+  detach(driver, transfer);
   transfer->unquiet = false;
   transfer->attached = curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
                        curl_multi_add_handle(driver->multi, transfer->easy) == CURLM_OK;
@@ -506,8 +521,7 @@ static void start_anew(struct driver *driver) {
       conclude(transfer, CURLE_RECV_ERROR);
     }
     transfer->came_back = true;
-    curl_multi_remove_handle(driver->multi, transfer->easy);
-    transfer->attached = false;
+    detach(driver, transfer);
   }
   close_multi(driver);
   driver->ruined = false;
@@ -516,8 +530,11 @@ static void start_anew(struct driver *driver) {
 
 /* Has libcurl look at one socket, or at its time limits. */
 static void act(struct driver *driver, curl_socket_t socket, int events) {
+  struct sigpipe sigpipe;
   int running;
+  sigpipe_hold(&sigpipe, driver->raises_sigpipe);
   if (curl_multi_socket_action(driver->multi, socket, events, &running) != CURLM_OK) driver->ruined = true;
+  sigpipe_release(&sigpipe);
 }
 
 void driver_step(struct driver *driver, double seconds, double share) {
@@ -551,7 +568,7 @@ struct exchange *driver_finished(struct driver *driver) {
 
 void driver_release(struct driver *driver, struct exchange *exchange) {
   struct transfer *transfer = (struct transfer *)exchange;
-  if (transfer->attached && transfer->easy) curl_multi_remove_handle(driver->multi, transfer->easy);
+  if (transfer->attached && transfer->easy) detach(driver, transfer);
   transfer->attached = transfer->came_back = false;
   if (transfer->previous) {
     transfer->previous->next = transfer->next;

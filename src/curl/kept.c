@@ -9,7 +9,7 @@ static const unsigned LIBCURL_THAT_LOOKS = 0x080000;
 
 static const unsigned char HTTP2[] = {'h', '2'}; /* in ALPN (RFC 9113, section 3.2) */
 
-bool kept_sees_tls(void) {
+static bool sees_tls(void) {
   static const char LIBCURL_SAYS[] = "OpenSSL/", OPENSSL_SAYS[] = "OpenSSL ";
   const char *theirs = curl_version_info(CURLVERSION_NOW)->ssl_version;
   const char *ours = OpenSSL_version(OPENSSL_VERSION);
@@ -21,10 +21,17 @@ bool kept_sees_tls(void) {
   return strncmp(theirs, ours, length) == 0 && strcspn(ours, " ") == length;
 }
 
+struct kept kept_look(void) {
+  return (struct kept){
+      .sees_tls = sees_tls(),
+      .looks = curl_version_info(CURLVERSION_NOW)->version_num >= LIBCURL_THAT_LOOKS,
+  };
+}
+
 /* The connection's TLS; NULL where there is none to see. */
-static SSL *tls_of(CURL *easy) {
+static SSL *tls_of(const struct kept *kept, CURL *easy) {
   struct curl_tlssessioninfo *info = NULL;
-  if (!kept_sees_tls() || curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info) return NULL;
+  if (!kept->sees_tls || curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info) return NULL;
   return info->backend == CURLSSLBACKEND_OPENSSL ? info->internals : NULL;
 }
 
@@ -38,10 +45,9 @@ static bool speaks_http2(const SSL *tls) {
 /* In HTTP/2 a response names its request, and other frames may come at any time. In HTTP/1.1 nothing may come: not into the
  * socket, and not into what TLS read ahead, where libcurl took no more than the body that was announced. (Session tickets come
  * before the first response. One that comes later costs a new connection.) */
-bool kept_is_quiet(CURL *easy, struct watcher *watcher, int local_port) {
-  SSL *tls = tls_of(easy);
+bool kept_is_quiet(const struct kept *kept, CURL *easy, struct watcher *watcher, int local_port) {
+  SSL *tls = tls_of(kept, easy);
   if (tls && speaks_http2(tls)) return true;
   if (tls && SSL_has_pending(tls)) return false;
-  if (curl_version_info(CURLVERSION_NOW)->version_num >= LIBCURL_THAT_LOOKS) return true;
-  return !watcher_can_read(watcher, local_port);
+  return kept->looks || !watcher_can_read(watcher, local_port);
 }
