@@ -24,7 +24,7 @@ describe("tools/install-packages", function()
 
   -- Runs the script; returns what it printed, its status, and what was done as root.
   local function install(packages, environment)
-    local output, status = support.run(("PATH=%s:$PATH %s tools/install-packages %s </dev/null")
+    local output, status = support.run(("LD_PRELOAD= PATH=%s:$PATH %s tools/install-packages %s </dev/null")
       :format(directory, environment or "", packages))
     return output, status, (support.run(("cat %s/log 2>/dev/null"):format(directory)))
   end
