@@ -1,12 +1,11 @@
--- How long client:step(0) takes: 16 removals in flight, a frame 60 times a second, a tenant that answers after 100
--- ms. Cold starts (name, connections, TLS handshakes) and what comes after them are told apart. The time that passes
--- includes what else the machine does, the tenant on the same processors to begin with; the processor's time does
--- not. A step that waited for anything shows too: the kernel counts how often a process gives the processor away of
--- itself.
+-- Measures how long client:step(0) takes, with 16 removals in flight, 60 frames per second, and a tenant that responds
+-- after 100 ms. Cold starts (name resolution, connections, TLS handshakes) and the steady state after them are
+-- separate. Wall time includes everything else that the machine does, such as the tenant on the same processors; CPU
+-- time does not. Steps that waited for something are counted, too: the kernel counts voluntary context switches.
 --
 -- Usage: spec/tenant/run -- LUA bench/frames.lua [SECONDS]
 --
--- SECONDS is for each steady state. Takes the module from LUA_CPATH.
+-- SECONDS is the time for each steady state. The module comes from LUA_CPATH.
 
 local auth0perm = require "auth0perm"
 local uv = require "luv"
@@ -17,7 +16,7 @@ local FRAMES_PER_SECOND = 60
 local LATENCY = 0.1   -- seconds
 local COLD_STARTS = 10
 local SECONDS = tonumber(arg[1]) or 15
-local REACH = 2       -- milliseconds: the longest step is to be shorter, on an idle machine
+local REACH = 2       -- milliseconds: the target for the longest step, on an idle machine
 local SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 local PERMISSIONS = { { resource_server_identifier = "https://api.example.com/", permission_name = "read:reports" } }
@@ -26,7 +25,8 @@ local function user(number)
   return ("auth0|frames%02d"):format(number)
 end
 
--- The system's certificates and the tenant's own in a file, or nil where there are none. The caller removes it.
+-- Writes the system's CA certificates and the tenant's to a file, which the caller must remove. Returns its name, or
+-- nil if the system has none.
 local function write_certificates()
   local system = io.open(SYSTEM_CERTIFICATES)
   if not system then return nil end
@@ -39,7 +39,7 @@ local function write_certificates()
   return name
 end
 
--- "localhost" libcurl knows by itself; this name goes to the resolver's thread, as a tenant's does.
+-- libcurl resolves "localhost" itself; this name goes to its resolver thread, like a real tenant's.
 local function new_client(options)
   return assert(auth0perm.new {
     domain = tenant.domain,
@@ -50,8 +50,8 @@ local function new_client(options)
   })
 end
 
--- Steps once; adds to a list of { wall =, cpu =, waits = }: milliseconds, and how often this process waited meanwhile
--- (that counts the threads that resolve names too).
+-- Steps once; adds { wall =, cpu =, waits = } to a list: milliseconds, and how often this process waited meanwhile
+-- (including the threads that resolve names).
 local function measure_step(client, steps)
   local waits = uv.getrusage().nvcsw
   local wall, cpu = uv.hrtime(), os.clock()
@@ -65,7 +65,7 @@ local function sleep_until(time)
   if left > 0 then uv.sleep(math.floor(left / 1e6)) end
 end
 
--- Starts a call in each slot whose call is done; returns how many calls have been.
+-- Starts a new call in each slot whose call is done; returns how many were done.
 local function refill(client, calls)
   local done = 0
   for slot = 1, IN_FLIGHT do
@@ -81,8 +81,8 @@ local function refill(client, calls)
   return done
 end
 
--- Runs frames with a new client. Steps are cold ones until as many calls are done as are in flight; steady ones follow,
--- for as many seconds.
+-- Runs frames with a new client. Steps count as cold until as many calls are done as are in flight, and then as steady,
+-- for this number of seconds.
 local function run(options, cold, steady, seconds)
   local client, calls, done = new_client(options), {}, 0
   local start, frame, last = uv.hrtime(), 0, nil
@@ -97,7 +97,7 @@ local function run(options, cold, steady, seconds)
   client:close()
 end
 
--- The value that a share of the sorted list is not above.
+-- Returns the quantile of a sorted list.
 local function quantile(values, share)
   return values[math.max(1, math.ceil(#values * share))]
 end
@@ -109,25 +109,25 @@ local function sorted(steps, figure)
   return values
 end
 
--- How many of the steps waited.
+-- Returns how many of the steps waited.
 local function count_waits(steps)
   local count = 0
   for _, step in ipairs(steps) do count = count + (step.waits > 0 and 1 or 0) end
   return count
 end
 
--- What is to be said of the longest step, and of the step that worked longest.
+-- Returns the verdict on the longest step, by wall time and by CPU time.
 local function verdict(worst, worst_cpu)
   if worst < REACH then return "reached" end
-  return worst_cpu < REACH and "reached, but for what else the machine did" or "NOT reached"
+  return worst_cpu < REACH and "reached in CPU time only: the machine was busy" or "NOT reached"
 end
 
 local HEADING = ("%-35s %5s %7s %7s %7s %7s %7s %8s %6s"):format(
   "", "steps", "median", "95 %", "99 %", "99.9 %", "worst", "CPU", "waited")
 local ROW = "%-35s %5d %7.3f %7.3f %7.3f %7.3f %7.3f %8.3f %6d"
-local VERDICT = "%s: worst %.3f ms, worst of the processor's time %.3f ms; below %g ms is %s"
+local VERDICT = "%s: worst %.3f ms, worst CPU time %.3f ms; target of %g ms %s"
 
--- Prints a row; returns what is to be said of it.
+-- Prints a row; returns the verdict on it.
 local function print_row(title, steps)
   local wall, cpu = sorted(steps, "wall"), sorted(steps, "cpu")
   local worst, worst_cpu = wall[#wall], cpu[#cpu]
@@ -149,7 +149,7 @@ local users = {}
 for i = 1, IN_FLIGHT do users[i] = { user_id = user(i) } end
 tenant.seed { users = users }
 
-print(("%s: milliseconds of client:step(0); %d calls in flight, %d frames a second, answers after %g ms."):format(
+print(("%s: client:step(0) in milliseconds; %d calls in flight, %d frames per second, responses after %g ms."):format(
   jit and jit.version or _VERSION, IN_FLIGHT, FRAMES_PER_SECOND, LATENCY * 1000))
 print(HEADING)
 local verdicts = {}

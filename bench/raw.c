@@ -1,12 +1,12 @@
-/* raw: removes permissions with libcurl and nothing else, as fast as a loop in C can: what the module is measured
- * against. URL, headers and body are built once, before the clock starts; URL and body are handed to libcurl for each
- * removal, as they must be where each is another user's. No header of an answer is looked at.
+/* raw: removes permissions with nothing but libcurl, as fast as a loop in C can; the module is compared with it. URLs,
+ * headers and body are built once, before the clock starts. URL and body are passed to libcurl for each removal,
+ * because each removal is for another user. The headers of the responses are ignored.
  *
  * Usage: raw sequential COUNT
  *        raw multi COUNT IN_FLIGHT
  *
- * Prints "requests=... wall=... cpu=... connections=...": seconds, and the connections that libcurl opened, those of
- * the warm-up included. Takes the tenant from TENANT_DOMAIN, TENANT_CA_FILE and TENANT_TOKEN. */
+ * Prints "requests=... wall=... cpu=... connections=...": the times in seconds, and the number of connections that
+ * libcurl opened, including the warm-up. The tenant is in TENANT_DOMAIN, TENANT_CA_FILE and TENANT_TOKEN. */
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@
 #include <time.h>
 
 enum {
-  USERS = 64,            /* each removal is another's; removals.lua has as many */
-  WARM_UP = 50,          /* requests before the clock starts; removals.lua has as many */
+  USERS = 64,            /* one for each removal in turn; the same in removals.lua */
+  WARM_UP = 50,          /* requests before the clock starts; the same in removals.lua */
   COUNT_MOST = 10000000, /* requests */
   IN_FLIGHT_MOST = 256,
   URL_MOST = 512,       /* bytes */
@@ -28,8 +28,8 @@ enum {
   REMOVED = 204         /* HTTP status */
 };
 
-/* What the module sends for the same removal; `run` compares the two on the wire. */
-static const char PATH[] = "/api/v2/users/auth0%%7Cbench%02d/permissions"; /* with the number of a user */
+/* The same request as the module's; `run` checks that on the wire. */
+static const char PATH[] = "/api/v2/users/auth0%%7Cbench%02d/permissions"; /* with a user's number */
 static const char BODY[] =
     "{\"permissions\":["
     "{\"resource_server_identifier\":\"https://api.example.com/\",\"permission_name\":\"read:reports\"},"
@@ -59,7 +59,7 @@ static void fail(const char *what, const char *why) {
 
 static const char *variable(const char *name) {
   const char *value = getenv(name);
-  if (!value) fail(name, "is not set; start this through spec/tenant/run");
+  if (!value) fail(name, "is not set; start this program with spec/tenant/run");
   return value;
 }
 
@@ -86,7 +86,7 @@ static void prepare_request(struct bench *bench) {
   }
 }
 
-/* A handle with all that a request takes: it is only to be performed, again and again. */
+/* Returns a handle with everything set except URL and body. */
 static CURL *new_easy(const struct bench *bench) {
   CURL *easy = curl_easy_init();
   if (!easy) fail("curl_easy_init", "failed");
@@ -117,7 +117,7 @@ static void check(struct bench *bench, CURL *easy, CURLcode code) {
   bench->connections += opened;
 }
 
-/* Says what to remove, and from whom. */
+/* Sets the URL, with the next user, and the body. */
 static void aim(struct bench *bench, CURL *easy) {
   CURLcode failed = CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_URL, bench->urls[bench->next_user++ % USERS]);
@@ -138,7 +138,7 @@ static void add(struct bench *bench, CURLM *multi, CURL *easy) {
   if (code != CURLM_OK) fail("curl_multi_add_handle", curl_multi_strerror(code));
 }
 
-/* Checks what has finished, and sends it again while requests are left to start; returns how many have finished. */
+/* Checks finished requests, and starts others while some are left; returns how many have finished. */
 static long turn_over(struct bench *bench, CURLM *multi, long *left) {
   CURLMsg *message;
   int waiting;
@@ -218,7 +218,8 @@ int main(int argc, char **argv) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   CURLM *multi = concurrent ? curl_multi_init() : NULL;
   if (concurrent && !multi) fail("curl_multi_init", "failed");
-  /* By default a multi handle keeps four connections for each handle in it, and so closes some whenever few are. */
+  /* By default a multi handle keeps four connections per easy handle in it, so it would close some when few are left.
+   * */
   if (multi) curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, in_flight);
   prepare_request(&bench);
   bench.in_flight = (int)in_flight;

@@ -1,18 +1,18 @@
--- Removes permissions with the module, on the Lua that runs it: the same work as raw.c, from a script.
+-- Removes permissions with the module: does the same work as raw.c, in Lua.
 --
 -- Usage: LUA removals.lua sequential COUNT
 --        LUA removals.lua multi COUNT IN_FLIGHT
 --
--- Prints "requests=... wall=... cpu=...", in seconds. Takes the tenant from TENANT_DOMAIN, TENANT_CA_FILE and
--- TENANT_TOKEN, and the module from LUA_CPATH.
+-- Prints "requests=... wall=... cpu=...", in seconds. The tenant is in TENANT_DOMAIN, TENANT_CA_FILE and TENANT_TOKEN;
+-- the module comes from LUA_CPATH.
 
 local auth0perm = require "auth0perm"
 local socket = require "socket"
 
-local WARM_UP = 50 -- requests before the clock starts; raw.c has as many
+local WARM_UP = 50 -- requests before the clock starts; the same in raw.c
 local STEP = 1     -- seconds
 
-local USERS = 64 -- as raw.c has; a client writes to one user at a time, so each removal is another's
+local USERS = 64 -- the same in raw.c; a client sends one write per user at a time, so each removal is for another user
 
 local PERMISSIONS = {
   { resource_server_identifier = "https://api.example.com/", permission_name = "read:reports" },

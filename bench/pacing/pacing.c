@@ -1,5 +1,5 @@
-/* pacing: prints how fast a client gets through its operations without being refused, as Markdown; with "check" it
- * simulates less, says which figures are missed, and ends with status 1 if one is. */
+/* pacing: prints, as Markdown, how fast a client completes its operations without refusals. With "check", simulates
+ * less, prints the figures that miss their targets, and exits with status 1 if there are any. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,52 +12,47 @@
 static const char INTRODUCTION[] =
     "# Pacing, simulated\n"
     "\n"
-    "How fast a client gets through a bulk of operations, and how often it is refused, when the tenant limits the "
-    "rate:\n"
-    "auth0perm (src/core/bucket.c), the official Node SDK (10 operations at a time; a refused request is repeated "
-    "twice, "
-    "at\n"
-    "the reset that the answer names, and then the operation is lost), and a fixed 8 requests per second (each tried "
-    "3\n"
-    "times). Written by\n"
+    "How fast a client completes many operations on a tenant with a rate limit, and how often the tenant refuses\n"
+    "its requests. Three clients are compared: auth0perm (src/core/bucket.c); the official Node SDK (10\n"
+    "operations at a time; it retries a refused request twice, at the reset time in the response, and then the\n"
+    "operation is lost); and a client that sends a fixed 8 requests per second (up to 3 attempts each). This file\n"
+    "is written by\n"
     "\n"
     "    cc -std=c11 -O2 -Isrc bench/pacing/[a-z]*.c src/core/bucket.c -lm -o build/pacing\n"
     "    build/pacing >bench/pacing/results.md\n"
     "\n"
-    "Seeds are fixed, so the figures repeat wherever libm rounds alike. `build/pacing check` simulates less, and "
-    "fails\n"
-    "when a figure that has to be reached is missed.\n"
+    "Seeds are fixed, so the figures are the same wherever libm rounds in the same way. `build/pacing check`\n"
+    "simulates less, and fails if a required figure is missed.\n"
     "\n"
-    "- **ratio**: ideal time / actual time for the operations that were done: median of 15 seeds (worst). The ideal\n"
-    "  client knows the limiter: it finds a full bucket, takes each token the moment it is there, other than those "
-    "that\n"
-    "  the other application got, and waits one round trip. It would be busy for about two minutes.\n"
-    "- **429s per 1000**: of the requests after the first 10 seconds, all seeds together (worst seed).\n"
-    "- **the other's 429s**: share of its requests that were refused, all seeds together (worst seed). It sends at "
-    "random\n"
-    "  times, 20 % of the refill on average, and repeats what is refused after 1, 2 and 4 seconds.\n"
-    "- **lost**: operations, of all seeds together.\n"
-    "- **mode**: the tenant refills in a steady drip, or in a window, all at once, once a second, at any phase.\n"
-    "- Round trips are medians; both ways are lognormal (deviation 0.25 to the limiter, 0.5 back), so requests and "
-    "answers\n"
-    "  overtake each other. auth0perm and the fixed rate have 16 connections on the short way (64 for 250/250), twice "
-    "as\n"
-    "  many on the long one. Clocks: auth0perm compares no wall clocks, so there is no skew to simulate; the Node SDK\n"
-    "  does, and is given equal ones.\n";
+    "- **ratio**: ideal time / actual time for the completed operations: median of 15 seeds (worst). The ideal\n"
+    "  client knows the limiter: it finds a full bucket, takes each token as soon as it is there, except for\n"
+    "  those that the other application takes, and waits one round trip. It would be busy for about two minutes.\n"
+    "- **429s per 1000**: refused requests per 1000 requests after the first 10 seconds, over all seeds (worst\n"
+    "  seed).\n"
+    "- **the other's 429s**: share of the other application's requests that were refused, over all seeds (worst\n"
+    "  seed). It sends at random times, on average 20 % of the refill, and retries refused requests after 1, 2\n"
+    "  and 4 seconds.\n"
+    "- **lost**: operations, over all seeds.\n"
+    "- **mode**: the tenant refills in a steady drip, or in a window: all at once, once a second, at a random\n"
+    "  phase.\n"
+    "- Round trips are medians. The times to the limiter and back are lognormal (deviation 0.25 to it, 0.5 back),\n"
+    "  so requests and responses overtake each other. auth0perm and the fixed rate have 16 connections with the\n"
+    "  short round trip (64 for 250/250) and twice as many with the long one. auth0perm compares no wall clocks,\n"
+    "  so no clock skew is simulated; the Node SDK does, and its clock agrees with the tenant's.\n";
 
 static const char BAD_WEATHER[] =
-    "auth0perm, alone; ratio (median of 5 seeds), 429s per 1000, operations lost. A lost answer costs its operation 5\n"
-    "seconds, also at the end of the run, where nothing else is left to do.\n";
+    "auth0perm, alone on the tenant: ratio (median of 5 seeds), 429s per 1000, operations lost. A lost response\n"
+    "costs its operation 5 seconds, even at the end of the run, when nothing else is left to do.\n";
 
 enum { SEEDS = 15, CHECK_SEEDS = 5, SEEDS_MOST = 32 };
 
-static const double DURATION = 120;                    /* seconds that a perfect client would be busy */
-static const double OTHER_SHARE = 0.2;                 /* of the refill, that the other application takes */
+static const double DURATION = 120;                    /* seconds that an ideal client would be busy */
+static const double OTHER_SHARE = 0.2;                 /* share of the refill that the other application takes */
 static const double SHORT_WAY = 0.08, LONG_WAY = 0.25; /* seconds, round trip */
 
 static const struct plan {
   double bucket, refill;
-  int connections; /* in flight on the short way; twice as many on the long one. Enough to carry the refill. */
+  int connections; /* with the short round trip; twice as many with the long one. Enough to use the refill. */
 } PLANS[] = {{2, 2, 16}, {10, 2.5, 16}, {10, 2, 16}, {50, 16, 16}, {50, 50, 16}, {250, 250, 64}};
 
 /* The figures of several seeds. */
@@ -153,7 +148,7 @@ static void print_table(bool other) {
   }
 }
 
-/* A kind of bad weather, and what it changes. */
+/* A kind of bad weather: the settings that it changes. */
 static const struct weather {
   const char *name;
   double staleness, jitter, lost;
@@ -164,7 +159,7 @@ static const struct weather {
     {.name = "jitter twice as wide", .jitter = 2},
     {.name = "5 % of `remaining` stale", .jitter = 1, .staleness = 0.05},
     {.name = "429s without headers", .jitter = 1, .bare_refusals = true},
-    {.name = "1 % of answers lost (5 s each)", .jitter = 1, .lost = 0.01},
+    {.name = "1 % of responses lost (5 s each)", .jitter = 1, .lost = 0.01},
 };
 
 static struct setting change(struct setting setting, const struct weather *weather) {
@@ -207,10 +202,10 @@ static void expect(const struct setting *setting, const char *figure, double val
          setting->other > 0 ? ", with another application" : "", figure, value);
 }
 
-/* The figures that are to be reached, less a margin for a handful of seeds. */
+/* Checks the required figures, with a margin because there are only a few seeds. */
 static void check(const struct setting *setting) {
   static const double RATIO_MARGIN = 0.005, REFUSED_MARGIN = 0.5, OTHER_MARGIN = 0.005;
-  int seeds = setting->bucket > 10 ? CHECK_SEEDS : SEEDS_MOST; /* few requests tell little */
+  int seeds = setting->bucket > 10 ? CHECK_SEEDS : SEEDS_MOST; /* with few requests per seed, more seeds are needed */
   struct summary summary = summarize(*setting, seeds);
   bool small = setting->bucket < 10;
   bool other = setting->other > 0;

@@ -1,4 +1,4 @@
-/* random: numbers that look random and are the same for the same seed on every machine. */
+/* random: pseudo-random numbers, the same on every machine for the same seed. */
 #ifndef PACING_RANDOM_H
 #define PACING_RANDOM_H
 

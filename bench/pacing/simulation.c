@@ -9,22 +9,30 @@ static const double SETTLING = 10;           /* seconds at the start whose refus
 static const double TIMER_LATENESS = 0.001;  /* seconds that a timer fires late, at most */
 static const double WAY_THERE = 0.5;         /* share of the round trip before the limiter sees the request */
 static const double DEVIATION_THERE = 0.25;  /* of the logarithm of the way to the limiter */
-static const double DEVIATION_BACK = 0.5;    /* of the logarithm of the rest, in which the tenant works */
-static const double ANSWER_PATIENCE = 5;     /* seconds until a lost answer is a timeout */
+static const double DEVIATION_BACK = 0.5;    /* of the logarithm of the rest, in which the tenant does its work */
+static const double RESPONSE_TIMEOUT = 5;    /* seconds */
 static const double RUN_MOST = 100000;       /* seconds after which a run counts as stalled */
 static const double CLIENT_CLOCK = 54321.25; /* the client's monotonic clock when the run begins */
 
 enum { NODE_AT_A_TIME = 10, NODE_RETRIES = 2, FIXED_RETRIES = 2, OTHER_RETRIES = 3 };
 static const double NODE_DELAY = 1, NODE_DELAY_MOST = 60, NODE_JITTER = 0.2; /* seconds, seconds, share */
 static const double FIXED_RATE = 8;                                          /* requests per second */
-static const double OTHER_DELAY = 1; /* seconds until the other application tries again, doubled each time */
+static const double OTHER_DELAY = 1; /* seconds until the other application retries, doubled each time */
 
-enum event_kind { EVENT_WAKE, EVENT_ARRIVAL, EVENT_ANSWER, EVENT_TIMEOUT, EVENT_RETRY, EVENT_OTHER, EVENT_OTHER_AGAIN };
+enum event_kind {
+  EVENT_WAKE,
+  EVENT_ARRIVAL,
+  EVENT_RESPONSE,
+  EVENT_TIMEOUT,
+  EVENT_RETRY,
+  EVENT_OTHER,
+  EVENT_OTHER_RETRY
+};
 
 struct event {
   double time; /* seconds since the run began */
   enum event_kind kind;
-  int tries; /* how often the operation was refused before */
+  int refusals; /* earlier refusals of the operation */
   struct bucket_ticket ticket;
   struct verdict verdict;
 };
@@ -32,16 +40,16 @@ struct event {
 struct run {
   const struct setting *setting;
   struct figures figures;
-  struct random network, people; /* so that the other application does the same beside each client */
+  struct random network, people; /* separate, so that the other application does the same beside each client */
   struct tenant tenant;
   struct bucket bucket;
   struct event *events; /* a heap, the earliest on top */
   size_t event_count, event_capacity;
-  long long to_start;                     /* operations that wait for their first request */
-  long long to_repeat[FIXED_RETRIES + 1]; /* operations that wait for another, by refusals so far */
-  int flying;                             /* operations that hold a connection */
-  double next_tick;                       /* of the fixed rate */
-  double next_wake;                       /* seconds: the earliest EVENT_WAKE to come */
+  long long to_start;                    /* operations whose first request was not sent */
+  long long to_retry[FIXED_RETRIES + 1]; /* operations to retry, by refusals so far */
+  int in_flight;                         /* operations that occupy a connection */
+  double next_tick;                      /* of the fixed rate */
+  double next_wake;                      /* seconds: the earliest EVENT_WAKE to come */
 };
 
 static void add_event(struct run *run, struct event event) {
@@ -71,10 +79,10 @@ static struct event next_event(struct run *run) {
   return first;
 }
 
-static void send_request(struct run *run, double now, int tries) {
+static void send_request(struct run *run, double now, int refusals) {
   const struct setting *setting = run->setting;
   double there = random_lognormal(&run->network, WAY_THERE * setting->round_trip, DEVIATION_THERE * setting->jitter);
-  struct event arrival = {.time = now + there, .kind = EVENT_ARRIVAL, .tries = tries};
+  struct event arrival = {.time = now + there, .kind = EVENT_ARRIVAL, .refusals = refusals};
   if (setting->client == CLIENT_OURS) arrival.ticket = bucket_sent(&run->bucket, CLIENT_CLOCK + now);
   if (setting->client == CLIENT_FIXED) run->next_tick = fmax(run->next_tick, now - 1 / FIXED_RATE) + 1 / FIXED_RATE;
   if (now >= SETTLING) run->figures.sent++;
@@ -93,30 +101,30 @@ static int connections(const struct setting *setting) {
   return setting->client == CLIENT_NODE ? NODE_AT_A_TIME : setting->connections;
 }
 
-/* Takes the next operation that wants to send: one that was refused before others. False: there is none. */
-static bool take_operation(struct run *run, int *tries) {
+/* Takes the next operation to send, refused ones first. Returns false if there is none. */
+static bool take_operation(struct run *run, int *refusals) {
   for (int i = FIXED_RETRIES; i > 0; i--) {
-    if (run->to_repeat[i] == 0) continue;
-    run->to_repeat[i]--;
-    *tries = i;
+    if (run->to_retry[i] == 0) continue;
+    run->to_retry[i]--;
+    *refusals = i;
     return true;
   }
   if (run->to_start == 0) return false;
   run->to_start--;
-  *tries = 0;
+  *refusals = 0;
   return true;
 }
 
 static bool has_operation(const struct run *run) {
   for (int i = 1; i <= FIXED_RETRIES; i++) {
-    if (run->to_repeat[i] > 0) return true;
+    if (run->to_retry[i] > 0) return true;
   }
   return run->to_start > 0;
 }
 
-/* Lets all requests go that may, and sets the timer for the next. */
+/* Sends all requests that may be sent, and sets a timer for the next. */
 static void send_all(struct run *run, double now) {
-  while (run->flying < connections(run->setting) && has_operation(run)) {
+  while (run->in_flight < connections(run->setting) && has_operation(run)) {
     double wait = client_wait(run, now);
     if (wait > 0) {
       double wake = now + wait + TIMER_LATENESS * random_unit(&run->network);
@@ -126,10 +134,10 @@ static void send_all(struct run *run, double now) {
       }
       return;
     }
-    int tries = 0;
-    take_operation(run, &tries);
-    run->flying++;
-    send_request(run, now, tries);
+    int refusals = 0;
+    take_operation(run, &refusals);
+    run->in_flight++;
+    send_request(run, now, refusals);
   }
 }
 
@@ -139,10 +147,10 @@ static void arrive(struct run *run, struct event event) {
   event.verdict = tenant_take(&run->tenant, &run->network, now);
   double median = (1 - WAY_THERE) * setting->round_trip;
   event.time += random_lognormal(&run->network, median, DEVIATION_BACK * setting->jitter);
-  event.kind = EVENT_ANSWER;
+  event.kind = EVENT_RESPONSE;
   if (random_unit(&run->network) < setting->lost) {
     event.kind = EVENT_TIMEOUT;
-    event.time = now + ANSWER_PATIENCE;
+    event.time = now + RESPONSE_TIMEOUT;
   }
   add_event(run, event);
 }
@@ -156,45 +164,46 @@ static void tell_bucket(struct run *run, const struct event *event) {
   bucket_answered(&run->bucket, &answer, CLIENT_CLOCK + event->time);
 }
 
-/* How long the Node SDK pauses after a refusal: to the reset that the answer names by the wall clock, or longer and
- * longer where it names none. */
+/* The Node SDK's pause after a refusal: until the reset time in the response, by the wall clock, or an increasing time
+ * if there is none. */
 static double node_pause(struct run *run, const struct event *event) {
   double reset_in = event->verdict.full_at - event->time;
   if (!run->setting->bare_refusals && reset_in > 0) {
     return fmin(reset_in, NODE_DELAY_MOST) * (1 + NODE_JITTER * random_unit(&run->network));
   }
-  return NODE_DELAY * pow(2, event->tries) * (1 + NODE_JITTER * (random_unit(&run->network) - 0.5));
+  return NODE_DELAY * pow(2, event->refusals) * (1 + NODE_JITTER * (random_unit(&run->network) - 0.5));
 }
 
 static void be_refused(struct run *run, const struct event *event) {
-  int tries = event->tries + 1;
+  int refusals = event->refusals + 1;
   switch (run->setting->client) {
     case CLIENT_NODE:
-      if (tries > NODE_RETRIES) break;
-      add_event(run, (struct event){.time = event->time + node_pause(run, event), .kind = EVENT_RETRY, .tries = tries});
-      return; /* it keeps its place among the ten */
+      if (refusals > NODE_RETRIES) break;
+      add_event(
+          run, (struct event){.time = event->time + node_pause(run, event), .kind = EVENT_RETRY, .refusals = refusals});
+      return; /* it keeps its connection */
     case CLIENT_FIXED:
-      if (tries > FIXED_RETRIES) break;
-      run->flying--;
-      run->to_repeat[tries]++;
+      if (refusals > FIXED_RETRIES) break;
+      run->in_flight--;
+      run->to_retry[refusals]++;
       return;
     default:
-      run->flying--;
-      run->to_repeat[1]++; /* a refusal is no attempt */
+      run->in_flight--;
+      run->to_retry[1]++; /* a refusal does not count as an attempt */
       return;
   }
-  run->flying--;
+  run->in_flight--;
   run->figures.lost++;
 }
 
-static void take_answer(struct run *run, const struct event *event) {
+static void take_response(struct run *run, const struct event *event) {
   if (run->setting->client == CLIENT_OURS) tell_bucket(run, event);
   if (event->verdict.refused) {
     if (event->time >= SETTLING) run->figures.refused++;
     be_refused(run, event);
     return;
   }
-  run->flying--;
+  run->in_flight--;
   run->figures.done++;
   run->figures.actual = event->time;
 }
@@ -203,27 +212,27 @@ static void take_timeout(struct run *run, const struct event *event) {
   if (run->setting->client == CLIENT_OURS) {
     bucket_unanswered(&run->bucket, &event->ticket, CLIENT_CLOCK + event->time);
   }
-  run->flying--;
-  run->to_repeat[1]++;
+  run->in_flight--;
+  run->to_retry[1]++;
 }
 
-static void other_request(struct run *run, double now, int tries) {
+static void other_request(struct run *run, double now, int refusals) {
   run->figures.other++;
   if (!tenant_take(&run->tenant, &run->people, now).refused) return;
   run->figures.other_refused++;
-  double again = now + OTHER_DELAY * pow(2, tries) * (0.5 + random_unit(&run->people));
-  if (tries < OTHER_RETRIES)
-    add_event(run, (struct event){.time = again, .kind = EVENT_OTHER_AGAIN, .tries = tries + 1});
+  double again = now + OTHER_DELAY * pow(2, refusals) * (0.5 + random_unit(&run->people));
+  if (refusals < OTHER_RETRIES)
+    add_event(run, (struct event){.time = again, .kind = EVENT_OTHER_RETRY, .refusals = refusals + 1});
 }
 
 static void handle(struct run *run, const struct event *event) {
   switch (event->kind) {
     case EVENT_WAKE: break;
     case EVENT_ARRIVAL: arrive(run, *event); return;
-    case EVENT_ANSWER: take_answer(run, event); break;
+    case EVENT_RESPONSE: take_response(run, event); break;
     case EVENT_TIMEOUT: take_timeout(run, event); break;
-    case EVENT_RETRY: send_request(run, event->time, event->tries); return;
-    case EVENT_OTHER_AGAIN: other_request(run, event->time, event->tries); return;
+    case EVENT_RETRY: send_request(run, event->time, event->refusals); return;
+    case EVENT_OTHER_RETRY: other_request(run, event->time, event->refusals); return;
     case EVENT_OTHER:
       other_request(run, event->time, 0);
       add_event(run, (struct event){.time = event->time + random_exponential(&run->people, 1 / run->setting->other),
@@ -233,8 +242,8 @@ static void handle(struct run *run, const struct event *event) {
   send_all(run, event->time);
 }
 
-/* When a client that knows the limiter has its last answer: it takes each token as it comes, but those that the other
- * application got, and one round trip passes from its last request to the answer. */
+/* The time of the last response to an ideal client, which takes each token as it comes, except for those that the other
+ * application takes, and waits one round trip after its last request. */
 static double ideal_time(const struct run *run, double phase) {
   const struct setting *setting = run->setting;
   double taken = (double)(run->figures.other - run->figures.other_refused);
@@ -266,7 +275,7 @@ struct figures simulate(const struct setting *setting) {
     handle(&run, &event);
     if (run.event_count == 0) break;
   }
-  run.figures.lost = setting->operations - run.figures.done; /* what a stalled client never did is lost too */
+  run.figures.lost = setting->operations - run.figures.done; /* including those that a stalled client never did */
   run.figures.ideal = ideal_time(&run, phase);
   free(run.events);
   return run.figures;

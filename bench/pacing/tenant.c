@@ -21,7 +21,7 @@ static double full_at(const struct tenant *tenant) {
   return ceil(tenant->filled_at + missing);
 }
 
-/* What the header says of `remaining`: now and then what an earlier answer said. */
+/* Returns `remaining` for the header; now and then that of an earlier response. */
 static double said_remaining(struct tenant *tenant, struct random *random) {
   double remaining = floor(tenant->level);
   for (int i = TENANT_MEMORY - 1; i > 0; i--) tenant->recent[i] = tenant->recent[i - 1];

@@ -1,6 +1,6 @@
-/* forks: a host that forks while its Lua state has a client. Each scene of scene.lua says what comes before the fork,
- * and what the child and the parent do after it; the child then closes its state, and so does the parent. The spec
- * looks at the tenant's record: what has come, and on which connection.
+/* forks: a host that forks while its Lua state has a client. Each scene in scene.lua defines what happens before the
+ * fork and what child and parent do after it; then both close their states. The spec checks the tenant's record: which
+ * requests came, and on which connections.
  *
  *   spec/tenant/run -- forks SCENE */
 #include <stdio.h>
@@ -11,10 +11,10 @@
 
 #include "state.h"
 
-enum { SECONDS_MOST = 60 /* that a process may take */ };
+enum { SECONDS_MOST = 60 /* for a process */ };
 
-/* What the child does. It ends without the parent's handlers at exit where it closes its state: what it cannot
- * free of libcurl's (it shares connections with the parent) is no leak of the parent's. */
+/* The child. If it closes its state, it exits without running the parent's exit handlers, which would report as a leak
+ * what it cannot free of libcurl's memory because it shares connections with the parent. */
 static void be_child(lua_State *L, struct memory *memory, const char *scene) {
   alarm(SECONDS_MOST);
   bool good = state_call(L, "child", "child");
@@ -23,8 +23,8 @@ static void be_child(lua_State *L, struct memory *memory, const char *scene) {
   _exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* A process that does what the scene says; its parent goes on. With two generations it is the child's child that
- * does it. */
+/* Starts the scene's child and returns in the parent. In fork_twice, the child starts a child of its own, which plays
+ * the child's part again. */
 static pid_t start_child(lua_State *L, struct memory *memory, const char *scene) {
   pid_t child = fork();
   if (child < 0) abort();
@@ -43,12 +43,12 @@ static pid_t start_child(lua_State *L, struct memory *memory, const char *scene)
   abort();
 }
 
-/* Whether the child ended well; says how it ended otherwise. */
+/* Waits for the child. Returns whether it succeeded; reports the signal if one ended it. */
 static bool await(pid_t child) {
   int status = 0;
   if (waitpid(child, &status, 0) != child) abort();
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
-  if (WIFSIGNALED(status)) fprintf(stderr, "forks: signal %d ended the child\n", WTERMSIG(status));
+  if (WIFSIGNALED(status)) fprintf(stderr, "forks: the child was ended by signal %d\n", WTERMSIG(status));
   return false;
 }
 

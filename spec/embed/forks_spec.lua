@@ -1,4 +1,4 @@
--- Processes that fork while a client is open in a Lua state.
+-- Processes that fork while a Lua state has an open client.
 
 local hosts = require "spec.embed.hosts"
 local support = require "spec.support"
@@ -7,8 +7,7 @@ local build, run, tenant = hosts.build, hosts.run, support.tenant
 describe("after a fork", function()
   before_each(tenant.reset)
 
-  -- Runs a scene; returns the number of the connection that each request came on, in the order of the requests, the first
-  -- connection being 1.
+  -- Runs a scene; returns, for each request in order, the number of its connection, counted from 1.
   local function connections(scene)
     run("%s/forks %s", build, scene)
     local numbers, count, list = {}, 0, {}
@@ -29,11 +28,11 @@ describe("after a fork", function()
         assert.equal("1 2 2 1", connections("fork_kept" .. suffix))
       end)
 
-      it("a child that closes its state says nothing on the parent's connection", function()
+      it("a child that closes its state sends nothing on the parent's connection", function()
         assert.equal("1 1", connections("fork_unused" .. suffix))
       end)
 
-      it("a call in flight is canceled in the child, goes on in the parent, and is sent once", function()
+      it("a call in flight is canceled in the child, continues in the parent, and is sent once", function()
         tenant.fault { kind = "delay", seconds = 2, after = 1 }
         local order = connections("fork_in_flight" .. suffix)
         assert.is_truthy(order == "1 1 2 1" or order == "1 2 1 1", order)
@@ -41,11 +40,11 @@ describe("after a fork", function()
     end)
   end
 
-  it("a child that closes its client says nothing on the parent's connection", function()
+  it("a child that closes its client sends nothing on the parent's connection", function()
     assert.equal("1 1", connections "fork_close")
   end)
 
-  it("a child that ends says nothing on the parent's connection", function()
+  it("a child that exits sends nothing on the parent's connection", function()
     assert.equal("1 1", connections "fork_exit")
   end)
 
@@ -53,17 +52,17 @@ describe("after a fork", function()
     assert.equal("1 2 2 3 3 2 1", connections "fork_twice")
   end)
 
-  it("a call whose name is being resolved is canceled in the child and goes on in the parent", function()
+  it("a call whose name is being resolved is canceled in the child and continues in the parent", function()
     assert.equal("1", connections "fork_resolving")
   end)
 
-  it("a child whose call waits does not spin for the sake of its parent's time limits", function()
+  it("a child whose call waits does not spin because of its parent's timeouts", function()
     tenant.fault { kind = "delay", seconds = 3, method = "DELETE", after = 1 }
     tenant.fault { kind = "status", status = 429, headers = { ["Retry-After"] = "8" }, method = "GET" }
     run("%s/forks fork_waiting", build)
   end)
 
-  it("a child closes its state while a thread of its parent's resolves a name", function()
+  it("a child can close its state while a thread of its parent is resolving a name", function()
     assert.equal("1", connections "fork_resolving_unused")
   end)
 end)

@@ -4,10 +4,10 @@ local support = require "spec.support"
 
 local hosts = {}
 
--- Where the module and the programs were built: `make check` has Lua look there first.
+-- Where the module and the programs were built: `make check` makes Lua look there first.
 hosts.build = os.getenv "LUA_CPATH":match "^([^;]*)/%?%.so"
 
--- Runs a command; its output is part of the failure when it does not end with 0.
+-- Runs a command, and raises its output if its status is not 0.
 function hosts.run(command, ...)
   local output, status = support.run(command:format(...))
   assert(status == 0, ("status %d: %s"):format(status, output))

@@ -1,16 +1,16 @@
-/* leaves: whether a Lua state with the module in it leaves anything behind in its host. Opens a state, has it do
- * something, closes it, over and over, and compares after each round:
+/* leaves: checks that a Lua state with the module in it leaves nothing behind in its host. Repeatedly opens a state,
+ * uses it and closes it, and checks after each round that
  *
- *   - threads and open descriptors, the state's memory, and the handlers of signals, with what there was before;
- *   - the C library's heap, where libcurl and OpenSSL take theirs, with what there was after the first rounds: what
- *     they set up once in a process stays;
- *   - for a shared library: that it is mapped still, for a thread of libcurl's may have been in it.
+ *   - threads, open descriptors and signal handlers are as they were before, and the state's memory is freed;
+ *   - the C library's heap, which libcurl and OpenSSL use, is as it was after the first rounds, in which they set up
+ *     things once per process;
+ *   - a shared library is still mapped, because one of libcurl's threads may have been running in it.
  *
- * A state's allocator that is called after the state was closed ends the program.
+ * The program aborts if a state's allocator is called after the state was closed.
  *
  *   spec/tenant/run -- leaves static|FILE.so SCENE ROUNDS       (scenes: scene.lua)
  *
- * The heap can be compared only where the C library keeps no blocks aside:
+ * The check of the heap works only if the C library caches no freed blocks:
  * GLIBC_TUNABLES=glibc.malloc.tcache_count=0. */
 #define _GNU_SOURCE /* mallinfo2 */
 #include <dirent.h>
@@ -26,21 +26,21 @@
 #include "state.h"
 
 enum {
-  FIRST_ROUNDS = 3, /* in which the libraries set themselves up */
+  FIRST_ROUNDS = 3, /* in which the libraries initialize themselves */
   ROUNDS_MOST = 100,
-  GROWTH_LEAST = 16, /* bytes a round that count as a leak: the smallest block takes 32; the same one may take 16 more
-                        where the heap has a piece of that size over */
+  GROWTH_LEAST = 16, /* bytes per round that count as a leak: the smallest block takes 32; a block may take 16 more if
+                        that is all that would remain of a free piece */
   SIGNALS = 65,
-  WAIT_MILLISECONDS = 5000 /* until the kernel has put away a thread that has ended */
+  WAIT_MILLISECONDS = 5000 /* until the kernel has removed a thread that has ended */
 };
 
-/* What a host could see. */
+/* What a host can see. */
 struct sight {
   int threads, descriptors;
   void (*handlers[SIGNALS])(int);
 };
 
-/* How many entries a directory has, those of the one who looks included. */
+/* Counts the entries of a directory, including any that counting itself adds, such as its descriptor. */
 static int count_entries(const char *path) {
   DIR *directory = opendir(path);
   if (!directory) abort();
@@ -59,8 +59,8 @@ static struct sight look(void) {
   return sight;
 }
 
-/* Says what is there now and was not before; returns whether nothing is. A thread that has been joined may be seen
- * for a moment, and what a scene has lingering for longer. */
+/* Returns whether everything is as before; reports the differences. Waits for threads to disappear: one that was joined
+ * may be visible for a moment longer, and one that a scene leaves lingering for a while. */
 static bool is_same(const struct sight *before) {
   struct sight after = look();
   for (int i = 0; i < WAIT_MILLISECONDS && after.threads > before->threads; i++) {
@@ -69,11 +69,11 @@ static bool is_same(const struct sight *before) {
   }
   bool same = after.threads == before->threads && after.descriptors == before->descriptors;
   if (!same) {
-    fprintf(stderr, "leaves: %d threads and %d descriptors more\n", after.threads - before->threads,
+    fprintf(stderr, "leaves: %d more threads and %d more descriptors\n", after.threads - before->threads,
             after.descriptors - before->descriptors);
   }
   if (memcmp(before->handlers, after.handlers, sizeof after.handlers) == 0) return same;
-  fputs("leaves: a signal has another handler\n", stderr);
+  fputs("leaves: a signal handler has changed\n", stderr);
   return false;
 }
 
@@ -81,7 +81,7 @@ static bool is_mapped(const char *module) {
   if (strcmp(module, "static") == 0) return true;
   void *handle = dlopen(module, RTLD_NOW | RTLD_NOLOAD);
   if (!handle) {
-    fputs("leaves: the module is not mapped any more\n", stderr);
+    fputs("leaves: the module is no longer mapped\n", stderr);
     return false;
   }
   dlclose(handle);
@@ -95,7 +95,7 @@ static bool run_round(struct memory *memory, const char *module, const char *sce
   bool good = state_call(L, "begin", "leaves");
   good = state_close(L, memory, "leaves") && good;
   if (slow_resolver_inside() > 0 && !lingers) {
-    fputs("leaves: a thread resolves a name still\n", stderr);
+    fputs("leaves: a thread is still resolving a name\n", stderr);
     good = false;
   }
   return good && is_mapped(module);
@@ -104,12 +104,12 @@ static bool run_round(struct memory *memory, const char *module, const char *sce
 static int read_rounds(const char *text) {
   int rounds = atoi(text);
   if (rounds >= 1 && rounds <= ROUNDS_MOST) return rounds;
-  fputs("leaves: ROUNDS is a number from 1 to 100\n", stderr);
+  fputs("leaves: ROUNDS must be a number from 1 to 100\n", stderr);
   exit(2);
 }
 
 int main(int count, char **arguments) {
-  static struct memory memories[FIRST_ROUNDS + ROUNDS_MOST]; /* kept, so that late calls of an allocator are noticed */
+  static struct memory memories[FIRST_ROUNDS + ROUNDS_MOST]; /* kept, to detect late calls of an allocator */
   if (count != 4) {
     fputs("usage: leaves static|FILE.so SCENE ROUNDS\n", stderr);
     return 2;

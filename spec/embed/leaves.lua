@@ -1,5 +1,5 @@
--- What a state leaves behind in its host when it is closed. Each spec file says how the state gets the
--- module: linked in ("static"), or from the path of a shared library.
+-- A closed state leaves nothing behind in its host. Each spec file chooses how the state gets the module: linked in
+-- ("static"), or as a shared library at a path.
 
 local hosts = require "spec.embed.hosts"
 local tenant = require "spec.tenant.control"
@@ -9,7 +9,7 @@ local title, module = ...
 describe("a state with the module in it", function()
   before_each(tenant.reset)
 
-  -- Opens, uses and closes states; fails where anything is left behind.
+  -- Opens, uses and closes states; fails if anything is left behind.
   local function leaves_nothing(scene, rounds)
     hosts.run("GLIBC_TUNABLES=glibc.malloc.tcache_count=0 %s/leaves %s %s %d", hosts.build, module, scene, rounds)
   end
@@ -38,6 +38,6 @@ describe("a state with the module in it", function()
   describe("(" .. title .. ") does not wait for a name that is being resolved", function()
     it("when the call is canceled", function() leaves_nothing("canceled_resolving", 5) end)
 
-    it("when the time for a connection is over", function() leaves_nothing("timed_out_resolving", 5) end)
+    it("when connect_timeout expires", function() leaves_nothing("timed_out_resolving", 5) end)
   end)
 end)

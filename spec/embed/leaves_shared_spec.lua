@@ -1,4 +1,4 @@
--- What a state leaves behind where the module is a shared library.
+-- A closed state leaves nothing behind if the module is a shared library.
 
 local hosts = require "spec.embed.hosts"
 local support = require "spec.support"

@@ -1,4 +1,4 @@
--- What a state leaves behind where the module is linked in.
+-- A closed state leaves nothing behind if the module is linked in.
 
 local support = require "spec.support"
 

@@ -1,5 +1,5 @@
--- What leaves.c and forks.c have their states do. Takes the name of a scene, the host name that is resolved slowly, and a function
--- that returns how many threads are resolving it; returns the scene: functions, and what else its program has to know.
+-- What leaves.c and forks.c do in their states. Takes the name of a scene, the host name that resolves slowly, and a
+-- function that returns how many threads are resolving it. Returns the scene: its functions, and flags for the program.
 
 local name, SLOW_NAME, count_resolving = ...
 
@@ -8,10 +8,10 @@ local auth0perm = require "auth0perm"
 local USER = "auth0|5f7c8ec7c33c6c004bbafe82"
 local PERMISSIONS = { ["https://api.example.com/"] = { "read:reports" } }
 
-local WAIT = 20 -- seconds for what is to happen soon
+local WAIT = 20 -- seconds for something that should happen soon
 local SLOWLY = { connect_to = SLOW_NAME .. ":" .. os.getenv "TENANT_PORT" }
 
--- A client of the tenant; `changes` add to its options or replace some.
+-- Returns a client of the tenant, with `changes` to its options.
 local function new(changes)
   local options = { domain = os.getenv "TENANT_DOMAIN", token = os.getenv "TENANT_TOKEN", ca_file = os.getenv "TENANT_CA_FILE" }
   for option, value in pairs(changes or {}) do options[option] = value end
@@ -19,19 +19,19 @@ local function new(changes)
   return client or error(tostring(err))
 end
 
--- A client that is looking a name up, and its call.
+-- Returns a client that is resolving a name, and its call.
 local function resolve(changes)
   local client = new(changes)
   local call = client:start("remove_user_permissions", USER, PERMISSIONS)
   local deadline = os.time() + WAIT
   while count_resolving() == 0 do
     client:step(0.01)
-    if os.time() > deadline then error "the name is not looked up" end
+    if os.time() > deadline then error "the name is not being resolved" end
   end
   return client, call
 end
 
--- Steps a client until the call is done; returns its result and info.
+-- Steps a client until the call is done; returns the call's result and info.
 local function finish(client, call)
   local deadline = os.time() + WAIT
   while not call:done() do
@@ -42,20 +42,20 @@ local function finish(client, call)
   return result, err, call:info()
 end
 
--- Removes a permission; raises unless that succeeds, on a connection that was there before or on one that was not.
+-- Removes a permission; raises unless it succeeds on a reused connection (with `reused`) or on a new one (without).
 local function remove(client, reused)
   local result, err, info = finish(client, assert(client:start("remove_user_permissions", USER, PERMISSIONS)))
   if not result then error(tostring(err)) end
   if info.reused ~= reused then
-    error(("a connection that was%s there before"):format(info.reused and "" or " not"), 2)
+    error(info.reused and "the connection was reused" or "the connection was not reused", 2)
   end
 end
 
--- Starts a call whose answer the tenant delays, and steps until the request has long left.
+-- Starts a call whose response the tenant delays, and steps until its request has certainly been sent.
 local function send(client)
   local call = assert(client:start("remove_user_permissions", USER, PERMISSIONS))
   for _ = 1, 6 do client:step(0.05) end
-  if call:done() then error "the tenant was to delay its answer" end
+  if call:done() then error "the tenant should delay its response" end
   return call
 end
 
@@ -65,7 +65,7 @@ local function expect_canceled(client, call)
 end
 
 local scenes = {}
-local client, call -- the scene's; they stay until the state is closed
+local client, call -- of the scene; they live until the state is closed
 
 scenes.loaded = {}
 
@@ -90,18 +90,19 @@ end }
 
 scenes.resolving = { begin = function() client, call = resolve(SLOWLY) end }
 
--- The thread that resolves cannot be stopped, and nobody waits for it: it outlives its call, and perhaps the state (`lingers`).
+-- The resolving thread cannot be stopped, and nothing waits for it: it outlives its call, and perhaps the state
+-- (`lingers`).
 scenes.canceled_resolving = { lingers = true, begin = function()
   client, call = resolve(SLOWLY)
   call:cancel()
-  if count_resolving() == 0 then error "cancel has waited for the name" end
+  if count_resolving() == 0 then error "cancel waited for the name" end
   expect_canceled(client, call)
 end }
 
 scenes.timed_out_resolving = { lingers = true, begin = function()
   client, call = resolve { connect_to = SLOWLY.connect_to, connect_timeout = 0.05, max_retries = 0 }
   local result, err = finish(client, call)
-  if count_resolving() == 0 then error "a step has waited for the name" end
+  if count_resolving() == 0 then error "a step waited for the name" end
   if result or err.kind ~= "timeout" then error("timeout expected, got " .. tostring(err or result)) end
 end }
 
@@ -117,10 +118,10 @@ scenes.closed = { begin = function()
   client:close()
 end }
 
--- Of forks: `begin` comes before the fork, then `child` and `parent`, in their processes. With `together` the parent does not
--- wait for the child first.
+-- For forks: `begin` runs before the fork, then `child` and `parent` run in their processes. With `together`, the
+-- parent does not wait for the child first.
 
--- The child's client opens a connection of its own; the parent's keeps its own.
+-- The child's client opens a connection of its own; the parent's client keeps its connection.
 local function fork_kept(options)
   return {
     begin = function()
@@ -138,7 +139,7 @@ end
 scenes.fork_kept = fork_kept {}
 scenes.fork_kept_http2 = fork_kept { http2 = true }
 
--- The child does nothing with what it has got: it closes its state, or just ends.
+-- The child does not use its client: it closes its state, or just exits.
 local function fork_unused(options)
   return {
     begin = function()
@@ -156,7 +157,7 @@ scenes.fork_exit = fork_unused {}
 scenes.fork_close = fork_unused {}
 scenes.fork_close.child = function() client:close() end
 
--- Parent and child go on at the same time: what the one reads, the other would miss.
+-- Parent and child continue at the same time: if they shared a socket, what one reads would be missing in the other.
 local function fork_in_flight(options)
   return {
     together = true,
@@ -174,7 +175,7 @@ local function fork_in_flight(options)
     parent = function()
       local result, err, info = finish(client, call)
       if not result then error(tostring(err)) end
-      if info.attempts ~= 1 then error("tried " .. info.attempts .. " times") end
+      if info.attempts ~= 1 then error(info.attempts .. " attempts") end
       remove(client, true)
     end,
   }
@@ -183,7 +184,7 @@ end
 scenes.fork_in_flight = fork_in_flight {}
 scenes.fork_in_flight_http2 = fork_in_flight { http2 = true }
 
--- A child whose call has to wait: the time limits of its parent's connections are none of its own.
+-- A child whose call has to wait: the timeouts of its parent's connections do not apply to it.
 scenes.fork_waiting = {
   together = true,
   begin = function()
@@ -196,7 +197,7 @@ scenes.fork_waiting = {
     refused:cancel()
     client:step(0)
     deadline = os.time() + 3
-    repeat until os.time() >= deadline -- so that the time limit of the request which is in flight has passed
+    repeat until os.time() >= deadline -- until the timeout of the request in flight has passed
   end,
   child = function()
     local waiting = assert(client:start("list_user_permissions", USER))
@@ -205,7 +206,7 @@ scenes.fork_waiting = {
       client:step(0)
       longest = math.max(longest, client:timeout())
     end
-    if waiting:info().attempts > 0 then error "the rate limit was to hold up the call" end
+    if waiting:info().attempts > 0 then error "the rate limit should hold up the call" end
     if longest == 0 then error "an event loop would spin" end
   end,
   parent = function()
@@ -214,7 +215,7 @@ scenes.fork_waiting = {
   end,
 }
 
--- A child has none of its parent's threads, and waits for none.
+-- A child has none of its parent's threads, and does not wait for them.
 scenes.fork_resolving = {
   together = true,
   begin = function() client, call = resolve(SLOWLY) end,
@@ -225,10 +226,10 @@ scenes.fork_resolving = {
   end,
 }
 
--- A child that never steps has calls in flight when it ends.
+-- A child that never steps has calls in flight when it exits.
 scenes.fork_resolving_unused = { together = true, begin = scenes.fork_resolving.begin, parent = scenes.fork_resolving.parent }
 
--- A child's own child is a child too.
+-- A child's own child is treated like a child.
 scenes.fork_twice = fork_kept {}
 
 return scenes[name] or error("no such scene: " .. name)

@@ -15,7 +15,7 @@ int slow_resolver_inside(void) {
   return atomic_load(&inside);
 }
 
-/* Stands before the C library's for the whole process. */
+/* Replaces the C library's function in the whole process. */
 __attribute__((visibility("default"))) int getaddrinfo(const char *name, const char *service,
                                                        const struct addrinfo *hints, struct addrinfo **result) {
   resolver *real;

@@ -14,7 +14,7 @@ int luaopen_auth0perm(lua_State *L);
 static void *reallocate(void *context, void *block, size_t old_size, size_t new_size) {
   struct memory *memory = context;
   if (memory->closed) {
-    fputs("the allocator of a state was called after that state had been closed\n", stderr);
+    fputs("a state's allocator was called after the state was closed\n", stderr);
     abort();
   }
   if (!block) old_size = 0;
@@ -31,7 +31,7 @@ static void *reallocate(void *context, void *block, size_t old_size, size_t new_
   return moved;
 }
 
-/* Has require look for the module in this file's folder first. */
+/* Makes require look for the module in this file's folder first. */
 static void find_shared(lua_State *L, const char *module) {
   lua_getglobal(L, "package");
   lua_pushlstring(L, module, (size_t)(strrchr(module, '/') - module));
@@ -50,7 +50,7 @@ static void find_static(lua_State *L) {
   lua_pop(L, 2);
 }
 
-/* Lua 5.5 takes a seed; here each run is the same. */
+/* Lua 5.5 takes a seed; a fixed one makes all runs equal. */
 static lua_State *new_state(struct memory *memory) {
 #if LUA_VERSION_NUM >= 505
   return lua_newstate(reallocate, memory, 0);
@@ -72,7 +72,7 @@ lua_State *state_open(struct memory *memory, const char *module) {
   return L;
 }
 
-/* For scenes. */
+/* For the scenes. */
 static int count_resolving(lua_State *L) {
   lua_pushinteger(L, slow_resolver_inside());
   return 1;
@@ -114,6 +114,6 @@ bool state_close(lua_State *L, struct memory *memory, const char *speaker) {
   lua_close(L);
   memory->closed = true;
   if (memory->bytes == 0 && memory->blocks == 0) return true;
-  fprintf(stderr, "%s: not given back: %ld blocks, %lld bytes\n", speaker, memory->blocks, memory->bytes);
+  fprintf(stderr, "%s: not freed: %ld blocks, %lld bytes\n", speaker, memory->blocks, memory->bytes);
   return false;
 }

@@ -1,17 +1,17 @@
--- The module as a static library, in hosts that link it in.
+-- The module as a static library, linked into hosts.
 
 local hosts = require "spec.embed.hosts"
 local support = require "spec.support"
 local build, run, tenant = hosts.build, hosts.run, support.tenant
 
 describe("the static library", function()
-  it("shows one symbol, so that no name of the module's meets one of the host's", function()
+  it("exports one symbol, so that no name of the module can clash with one of the host", function()
     local shown = {}
     for name in run("nm -g --defined-only %s/libauth0perm.a", build):gmatch " [A-Z] (%S+)" do shown[#shown + 1] = name end
     assert.same({ "luaopen_auth0perm" }, shown)
   end)
 
-  it("serves the example host, whose two states give all memory back", function()
+  it("works in the example host, whose two states free all memory", function()
     tenant.reset()
     local names = { "read:reports", "write:reports", "delete:reports" }
     assert(support.client():assign_user_permissions(support.user, { [support.api] = names }))

@@ -1,5 +1,5 @@
-// Auth0's own SDK for Node against the mock tenant, so that the tenant is not only what this module expects of it.
-// spec/interop/run runs it. Each test starts from a tenant that holds what `seed` says.
+// Auth0's own SDK for Node against the mock tenant, which shows that the tenant does not merely do what this module
+// expects. Run it with spec/interop/run. Each test starts with the data in `seed`.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -60,9 +60,9 @@ const seed = {
 // --- the tenant's control side
 
 async function control(method, path, data) {
-  const answer = await fetch(process.env.TENANT_CONTROL + path, { method, body: data && JSON.stringify(data) });
-  const text = await answer.text();
-  assert.equal(answer.status, 200, text);
+  const response = await fetch(process.env.TENANT_CONTROL + path, { method, body: data && JSON.stringify(data) });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
   return JSON.parse(text);
 }
 
@@ -89,7 +89,7 @@ async function collect(pages) {
   return items;
 }
 
-// The call is refused with this status and error code, as the SDK tells them.
+// Checks that the call is refused, with this status and error code in the SDK's error.
 async function refused(call, statusCode, errorCode, name) {
   const error = await call.then(
     () => assert.fail("was not refused"),
@@ -111,7 +111,7 @@ beforeEach(async () => {
 
 // --- tokens
 
-it("a client id and secret get one token, by form, for several calls", async () => {
+it("a client id and secret get one token, with a form, for several calls", async () => {
   const client = withSecret();
   await client.users.permissions.list(ada);
   await client.users.permissions.delete(ada, body("pay"));
@@ -171,7 +171,7 @@ it("a user's permissions are listed with their totals and sources", async () => 
   assert.deepEqual(sources.map((source) => source.source_type).sort(), ["DIRECT", "ROLE"]);
 });
 
-it("permissions are assigned to a user, also twice", async () => {
+it("permissions can be assigned to a user repeatedly", async () => {
   const client = withSecret();
   for (let round = 0; round < 2; round++) {
     const { data, rawResponse } = await client.users.permissions.create(ada, body("write:reports")).withRawResponse();
@@ -181,7 +181,7 @@ it("permissions are assigned to a user, also twice", async () => {
   assert.deepEqual(await held(ada), ["pay", "read:reports", "write:reports"]);
 });
 
-it("permissions are removed from a user, and what is not held is passed over", async () => {
+it("permissions are removed from a user, and those that are not held are ignored", async () => {
   const client = withSecret();
   const list = body("pay", "write:reports", "never:heard:of");
   const { data, rawResponse } = await client.users.permissions.delete(ada, list).withRawResponse();
@@ -193,7 +193,7 @@ it("permissions are removed from a user, and what is not held is passed over", a
   assert.deepEqual(JSON.parse(removal.body), list);
 });
 
-it("an id with a slash, a question mark and a hash is one segment", async () => {
+it("an id with a slash, a question mark and a hash is one path segment", async () => {
   const client = withToken();
   assert.deepEqual(names((await client.users.permissions.list(odd)).data), ["pay"]);
   await client.users.permissions.delete(odd, body("pay"));
@@ -208,7 +208,7 @@ it("each page of a long list is fetched", async () => {
   assert.deepEqual(uris, ["0", "1", "2"]);
 });
 
-it("pages of the default size end with an empty one", async () => {
+it("a list of pages of the default size is complete", async () => {
   assert.deepEqual(names(await collect(withToken().users.permissions.list("auth0|large"))), scopes);
 });
 
@@ -217,7 +217,7 @@ it("a list without totals is a plain list", async () => {
   assert.deepEqual(names(page.response), ["pay"]);
 });
 
-it("effective permissions say where they come from, by checkpoint", async () => {
+it("effective permissions are listed with their sources, by checkpoint", async () => {
   const list = withToken().users.effectivePermissions.list(ada, { resource_server_identifier: api, take: 1 });
   const found = (await collect(list)).map((entry) => [entry.permission_name, entry.sources]);
   assert.deepEqual(found, [["pay", ["direct"]], ["read:reports", ["direct", "roles"]]]);
@@ -225,7 +225,7 @@ it("effective permissions say where they come from, by checkpoint", async () => 
 
 // --- users and their roles
 
-it("a user is got, whole and in part", async () => {
+it("a user is fetched, with all fields or some", async () => {
   const client = withToken();
   const user = await client.users.get(ada);
   assert.equal(user.user_id, ada);
@@ -257,7 +257,7 @@ it("a user's roles are listed, assigned and removed", async () => {
 
 // --- roles
 
-it("a role is created, listed, got, changed and deleted", async () => {
+it("a role is created, listed, fetched, changed and deleted", async () => {
   const client = withSecret();
   const role = await client.roles.create({ name: "Cashier", description: "Pays" });
   assert.match(role.id, /^rol_/);
@@ -307,14 +307,14 @@ it("APIs are listed, all and by identifier", async () => {
   }
 });
 
-it("an API is got by id and by identifier", async () => {
+it("an API is fetched by id and by identifier", async () => {
   const client = withToken();
   const server = await client.resourceServers.get(api);
   assert.deepEqual(server.scopes.map((scope) => scope.value), ["read:reports", "write:reports", "pay"]);
   assert.deepEqual(await client.resourceServers.get(server.id, { include_fields: true }), server);
 });
 
-it("an API's policies and scopes are changed, and a scope that goes is taken from everyone", async () => {
+it("an API's policies and scopes are changed, and everyone loses a removed scope", async () => {
   const client = withSecret();
   const changes = { enforce_policies: true, token_dialect: "access_token_authz", scopes: [{ value: "pay" }] };
   const server = await client.resourceServers.update(api, changes);
@@ -324,7 +324,7 @@ it("an API's policies and scopes are changed, and a scope that goes is taken fro
   assert.deepEqual(names((await client.users.permissions.list(ada)).data), ["pay"]);
 });
 
-it("whatever else of an API the SDK can change is taken, and shown", async () => {
+it("every other member of an API that the SDK can change is accepted and returned", async () => {
   const changes = {
     name: "Renamed",
     allow_offline_access: true,
@@ -345,9 +345,9 @@ it("whatever else of an API the SDK can change is taken, and shown", async () =>
   }
 });
 
-// --- the SDK before (4.x), which the package carries along
+// --- the previous SDK (4.x), which the package contains, too
 
-it("the SDK of before lists, assigns and removes a user's permissions and roles", async () => {
+it("the previous SDK lists, assigns and removes a user's permissions and roles", async () => {
   const client = new FormerClient({ domain, clientId: "robot", clientSecret: "secret" });
   await client.users.assignPermissions({ id: ada }, body("write:reports"));
   await client.users.deletePermissions({ id: ada }, body("pay"));
@@ -358,7 +358,7 @@ it("the SDK of before lists, assigns and removes a user's permissions and roles"
   assert.deepEqual((await client.users.getRoles({ id: ada })).data.map((role) => role.id), [clerk]);
 });
 
-it("the SDK of before lists, adds and removes a role's permissions", async () => {
+it("the previous SDK lists, adds and removes a role's permissions", async () => {
   const client = new FormerClient({ domain, token: process.env.TENANT_TOKEN });
   await client.roles.addPermissions({ id: clerk }, body("pay"));
   await client.roles.deletePermissions({ id: clerk }, body("write:reports"));
@@ -370,7 +370,7 @@ it("the SDK of before lists, adds and removes a role's permissions", async () =>
 
 // --- refusals
 
-it("what does not exist is a 404, with an error code or, for a role, without", async () => {
+it("the response for something that does not exist is a 404, with an error code except for roles", async () => {
   const client = withToken();
   await refused(client.users.permissions.list("auth0|nobody"), 404, "inexistent_user", "NotFoundError");
   await refused(client.users.get("auth0|nobody"), 404, "inexistent_user", "NotFoundError");
@@ -383,7 +383,7 @@ it("what does not exist is a 404, with an error code or, for a role, without", a
   assert.deepEqual(await held(ada), ["pay", "read:reports"]);
 });
 
-it("a scope that is missing is a 403", async () => {
+it("the response to a token without the scope is a 403", async () => {
   const client = withSecret("reader");
   assert.equal((await client.users.permissions.list(ada)).data.length, 2);
   const error = await refused(client.users.permissions.delete(ada, body("pay")), 403, "insufficient_scope",
@@ -392,7 +392,7 @@ it("a scope that is missing is a 403", async () => {
   assert.deepEqual(await held(ada), ["pay", "read:reports"]);
 });
 
-it("a body, a path or a query that is wrong is a 400", async () => {
+it("the response to an invalid body, path or query is a 400", async () => {
   const client = withToken();
   const refusal = (call, code) => refused(call, 400, code, "BadRequestError");
   await refusal(client.users.permissions.delete(ada, { permissions: [] }), "invalid_body");
@@ -401,20 +401,20 @@ it("a body, a path or a query that is wrong is a 400", async () => {
   await refusal(client.users.permissions.list(ada, { per_page: 101 }), "invalid_query_string");
 });
 
-it("a token that expired is a 401, one that is no JWT a 400", async () => {
+it("the response to an expired token is a 401, and to one that is not a JWT a 400", async () => {
   const { access_token: token } = await control("POST", "/token", { expires_in: -1 });
   const expired = await refused(withToken({ token }).users.permissions.list(ada), 401, undefined, "UnauthorizedError");
   assert.equal(expired.body.message, "Expired token received for JSON Web Token validation");
   await refused(withToken({ token: "opaque" }).users.permissions.list(ada), 400, "Bearer", "BadRequestError");
 });
 
-it("a role's name that is taken is a 409", async () => {
+it("the response to a role name that is in use is a 409", async () => {
   await refused(withToken().roles.create({ name: "Clerk" }), 409, undefined, "ConflictError");
 });
 
 // --- rate limits
 
-it("a removal beyond the rate limit is sent again by the SDK, when the limit's headers say", async () => {
+it("the SDK retries a removal beyond the rate limit at the time in the rate limit headers", async () => {
   await control("POST", "/settings", { enforce: true, bucket: 1, refill: 0.5 });
   const client = withToken();
   await client.users.permissions.list(ada);
@@ -422,11 +422,11 @@ it("a removal beyond the rate limit is sent again by the SDK, when the limit's h
   assert.deepEqual(await held(ada), ["read:reports"]);
   const removals = (await requests()).filter((request) => request.method === "DELETE");
   assert.deepEqual(removals.map((request) => request.status), [429, 204]);
-  // Without the headers it would wait for one second, a tenth more or less.
+  // Without the headers it would wait for one second, give or take a tenth.
   assert.ok(removals[1].time - removals[0].time > 1.5);
 });
 
-it("a 429 is told, with its headers, where the SDK may not repeat", async () => {
+it("the SDK reports a 429 with its headers if it may not retry", async () => {
   await control("POST", "/settings", { enforce: true, bucket: 1, refill: 0.1, retry_after: 9 });
   const client = withToken({ maxRetries: 0 });
   const { rawResponse } = await client.users.permissions.delete(ada, body("pay")).withRawResponse();
@@ -437,7 +437,7 @@ it("a 429 is told, with its headers, where the SDK may not repeat", async () => 
   assert.equal(error.rawResponse.headers.get("retry-after"), "9");
 });
 
-it("a 503 is sent again by the SDK", async () => {
+it("the SDK retries after a 503", async () => {
   await control("POST", "/fault", { kind: "status", status: 503, headers: { "Retry-After": "1" } });
   await withToken().users.permissions.delete(ada, body("pay"));
   assert.deepEqual((await requests()).map((request) => request.status), [503, 204]);

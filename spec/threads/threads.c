@@ -1,6 +1,6 @@
-/* threads: several threads, each with a Lua state and a client of its own, all at once, under ThreadSanitizer. Each
- * opens its state, removes permissions in turn with a method and with calls in flight, closes the state, and does it
- * again. The first clients are made at the same moment: libcurl is set up once in a process, by whoever comes first.
+/* threads: several threads at once, each with a Lua state and clients of its own, under ThreadSanitizer. Each opens a
+ * state, removes permissions with a method and with calls in flight, closes the state, and repeats this. The first
+ * clients are made at the same moment, because the first one in a process initializes libcurl.
  *
  *   spec/tenant/run -- threads */
 #include <lauxlib.h>
@@ -23,7 +23,7 @@ struct worker {
 
 static pthread_barrier_t start;
 
-/* Does a round in a state of its own. Says what it raised, if anything; returns whether nothing. */
+/* Runs a round in a new state. Returns whether it succeeded; prints the error otherwise. */
 static bool run_round(const struct worker *worker) {
   lua_State *L = luaL_newstate();
   if (!L) abort();

@@ -1,13 +1,12 @@
--- What torture.c does while memory fails. The chunk itself runs while there still is memory, and makes all it can
--- beforehand, so that nearly every allocation that fails is one of the module's. Returns the scenario, as a function.
+-- What torture.c runs while memory fails. The chunk itself runs while memory does not fail, and creates everything it
+-- can in advance, so that nearly every failing allocation is the module's. Returns the scenario as a function.
 --
--- open: luaopen_auth0perm. enter(step): from here on it is this step. claim(operation, what, status, maybe_applied,
--- message): what the module says has become of an operation, "success" or the error's kind. raised(message): what a
--- step raised.
--- tenant: domain, ca_file, token, marker. None of the four functions takes memory.
+-- open: luaopen_auth0perm. enter(step): a step begins. claim(operation, what, status, maybe_applied, message): the
+-- result of an operation as the module reports it; `what` is "success" or the error's kind. raised(message): an error
+-- that a step raised. tenant: domain, ca_file, token, marker. None of the four functions allocates memory.
 local open, enter, claim, raised, tenant = ...
 
--- Loaded now: what lua-cjson does without memory while it is being loaded is its own affair.
+-- Loaded now, because lua-cjson's own loading is not to be tested.
 require "cjson"
 
 local API = "https://api.example.com/"
@@ -16,12 +15,13 @@ local NOBODY = "auth0|ffffffffffffffffffffffff"
 local OTHER_USER = "auth0|5f7c8ec7c33c6c004bbafe83"
 local OTHER_USERS_PERMISSIONS = 5
 
-local TRIES = 3          -- at opening the module, and at making a client
-local STEP_SECONDS = 1   -- that client:step waits at most
-local STEPS_MOST = 20    -- until a started call is given up; one answer takes far fewer
-local MANY = 40          -- permissions: more than the first size of any buffer or table of the module's holds
+local ATTEMPTS = 3       -- to open the module, and to make a client
+local STEP_SECONDS = 1   -- longest wait of client:step
+local STEPS_MOST = 20    -- for a started call; one response takes far fewer
+local MANY = 40          -- permissions: more than the initial size of any buffer or table of the module
 
--- Permissions that only this operation of this run names. The tenant removes what nobody holds without a word.
+-- Returns permissions that only this operation of this run names. The tenant silently ignores removals of permissions
+-- that are not held.
 local function permissions_for(operation)
   return { { resource_server_identifier = API, permission_name = tenant.marker .. ":" .. operation } }
 end
@@ -35,7 +35,7 @@ local function many_permissions()
 end
 
 local OPTIONS = { domain = tenant.domain, ca_file = tenant.ca_file, token = tenant.token, timeout = 10,
-  max_retries = 0 } -- a pause before each retry would make a torture of days
+  max_retries = 0 } -- with a pause before each retry, the torture would take days
 local FETCHING_OPTIONS = { domain = tenant.domain, ca_file = tenant.ca_file, timeout = 10, max_retries = 0,
   client_id = "torture", client_secret = "torture's secret" }
 local WRONG_OPTIONS = { domain = tenant.domain, ca_file = "/nonexistent/ca.pem" }
@@ -66,7 +66,7 @@ local ROLE_CREATED = { { status = 200, body = '{"id":"rol_1","name":"Editor","n"
 local ROLES = { "rol_1", "rol_2", "rol_1", "rol_3" }
 local ROLES_ASSIGNED = { { status = 204 } }
 
-local auth0perm, client, call -- `call` is here so that no step depends on when it is collected
+local auth0perm, client, call -- `call` is outside the steps, so that none depends on when it is collected
 
 local function claim_result(operation, result, err)
   if result == true then
@@ -91,13 +91,13 @@ local function claim_list(operation, list, err, wanted)
   claim(operation, #list == wanted and "success" or "a list of another length")
 end
 
--- A client for prepared calls, whose clock is ours.
+-- A client for prepared calls, whose time we pass in.
 local feeder
 local feeder_now = 0
 
--- Drives a prepared call with answers that are there already, for as long as it asks for them.
-local function feed(prepared, answers)
-  for i = 1, #answers do
+-- Drives a prepared call with these responses, as long as it wants to send.
+local function feed(prepared, responses)
+  for i = 1, #responses do
     local step, detail = prepared:next(feeder_now)
     while step == "wait" do
       feeder_now = feeder_now + detail
@@ -106,12 +106,12 @@ local function feed(prepared, answers)
     if step ~= "send" then
       break
     end
-    prepared:feed(answers[i], feeder_now)
+    prepared:feed(responses[i], feeder_now)
   end
   prepared:next(feeder_now)
 end
 
--- Made beforehand: LuaJIT gives back fewer bytes than it took of a closure whose upvalues there was no memory for.
+-- Created in advance: LuaJIT frees fewer bytes than it allocated for a closure if there is no memory for its upvalues.
 local function count_permissions()
   local count = 0
   for permission in client:each("list_effective_user_permissions", OTHER_USER, API, FILTERED) do
@@ -122,11 +122,11 @@ local function count_permissions()
   return count
 end
 
--- Each function returns whether it has what it is there for; the first two are tried again where they have not.
+-- A step with `attempts` is repeated until its function returns true, at most that often.
 local steps = {
   {
     name = "opening the module",
-    tries = TRIES,
+    attempts = ATTEMPTS,
     run = function()
       auth0perm = open()
       return true
@@ -134,7 +134,7 @@ local steps = {
   },
   {
     name = "new",
-    tries = TRIES,
+    attempts = ATTEMPTS,
     run = function()
       local err
       client, err = auth0perm.new(OPTIONS)
@@ -205,7 +205,7 @@ local steps = {
     end,
   },
   {
-    name = "an answer that is an error",
+    name = "a response that is an error",
     run = function()
       local result, err = client:remove_user_permissions(NOBODY, REMOVED_FROM_NOBODY)
       claim_result("nobody", result, err)
@@ -232,7 +232,7 @@ local steps = {
   },
   {
     name = "a client for prepared calls",
-    tries = TRIES,
+    attempts = ATTEMPTS,
     run = function()
       local err
       feeder, err = auth0perm.new(OPTIONS)
@@ -318,7 +318,7 @@ return function()
   for i = 1, #steps do
     local step = steps[i]
     enter(step.name)
-    for _ = 1, step.tries or 1 do
+    for _ = 1, step.attempts or 1 do
       local good, result = pcall(step.run)
       if not good then
         raised(result)

@@ -1,22 +1,22 @@
-/* torture: what happens when memory runs out, at every place where it can. A scenario (scenario.lua) is run over and
- * over, each time in a Lua state of its own, against the mock tenant, and the 1st, 2nd, ... allocation fails: first
- * those of Lua, which are the module's too, then those of libcurl. Each fails
+/* torture: runs out of memory at every place where that can happen. It runs a scenario (scenario.lua) repeatedly
+ * against the mock tenant, each time in a new Lua state, and makes the 1st, 2nd, ... allocation fail: first those of
+ * Lua, which include the module's, then those of libcurl. Each fails
  *
- *   - once: Lua 5.2 and newer then collect garbage and try again, so this finds values that nothing keeps alive;
- *   - once, and at that second try too (where Lua makes one): the operation fails, and what follows must not notice;
- *   - for good: from there on there is no memory at all.
+ *   - once: Lua 5.2 and newer then collect garbage and retry, so this finds values that nothing keeps alive;
+ *   - once and again at Lua's retry (if it makes one): the operation fails, and later ones must not be affected;
+ *   - for good: all later allocations fail, too;
  *
- * until a run needs fewer allocations than that. After each run:
+ * until a run needs fewer allocations than that. After each run it checks that
  *
- *   - it has not crashed, nor hung;
- *   - nothing leaks: after lua_close, Lua's memory is given back to the last byte, with the sizes that it was taken
- *     with, and libcurl's to the last block;
- *   - no success is wrong, and no failure: see verdict.lua, which compares the claims with the tenant's record.
+ *   - the run did not crash or hang;
+ *   - nothing leaked: after lua_close, every byte of Lua's memory was freed, with the size that it was allocated with,
+ *     and every block of libcurl's;
+ *   - no success or failure was reported wrongly: verdict.lua compares the reports with the tenant's record.
  *
- * Start it in the repository's root: spec/tenant/run -- build/lua5.4/torture [OPTION...]. Build it with
- * -fsanitize=address,undefined too; leaks.supp names what leaks in others' code. Not tortured: what OpenSSL allocates,
- * for that is not taken from libcurl's allocator; curl_global_init, which happens once in a process; and libcurl's
- * resolver thread, for libcurl resolves "localhost" without one. */
+ * Run it in the root of the repository: spec/tenant/run -- build/lua5.4/torture [OPTION...]. Build it with
+ * -fsanitize=address,undefined, too; leaks.supp lists leaks in other projects' code. Not tortured: OpenSSL's
+ * allocations, which do not use libcurl's allocator; curl_global_init, which runs once per process; and libcurl's
+ * resolver thread, because libcurl resolves "localhost" without one. */
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -32,16 +32,16 @@
 
 int luaopen_auth0perm(lua_State *L);
 
-/* How long a run may take, in seconds. Without failures it takes a few hundredths. */
+/* Seconds that a run may take. Without failures it takes a few hundredths of a second. */
 enum { RUN_SECONDS_MOST = 60 };
 
 enum { CLAIMS_MOST = 32, WORD_SIZE = 64, MESSAGE_SIZE = 512 };
 
 enum mode { NEVER, ONCE, ONCE_AND_AGAIN, FOR_GOOD, MODES };
 
-static const char *const MODE_NAMES[] = {"never", "once", "once and at the second try", "for good"};
+static const char *const MODE_NAMES[] = {"never", "once", "once and at the retry", "for good"};
 
-/* What the module says has become of an operation, or what a step raised. */
+/* The result that the module reports for an operation, or an error that a step raised. */
 struct claim {
   bool raised;
   char step[WORD_SIZE];
@@ -52,7 +52,7 @@ struct claim {
   char message[MESSAGE_SIZE];
 };
 
-/* A run and what came of it. Filled while there is no memory, so it takes none. */
+/* The current run and its results. It is filled while memory fails, so it allocates nothing. */
 static struct {
   long number;
   char marker[WORD_SIZE];
@@ -62,9 +62,9 @@ static struct {
   char title[MESSAGE_SIZE]; /* for reports */
 } now_running;
 
-/* --- memory that is counted, and that fails */
+/* --- memory that is counted and can fail */
 
-/* An allocation as it is asked for. */
+/* A requested allocation. */
 struct demand {
   const void *block;
   size_t old_size, new_size; /* bytes */
@@ -72,21 +72,21 @@ struct demand {
 
 struct supply {
   const char *name;
-  bool armed; /* counts demands, and fails them */
+  bool armed; /* whether it counts demands and makes them fail */
   enum mode mode;
   long fail_at; /* the demand that fails, counted from 1 */
   long demands;
   struct demand failed;
-  bool hit; /* one has failed */
+  bool hit; /* a demand has failed */
   char hit_step[WORD_SIZE];
   long blocks;     /* in use */
-  long long bytes; /* in use, as far as the owner tells */
+  long long bytes; /* in use; 0 if the owner does not state sizes */
 };
 
 static struct supply lua_supply = {.name = "Lua"};
 static struct supply curl_supply = {.name = "libcurl"};
 
-/* libcurl allocates in threads of its own too. */
+/* libcurl also allocates in threads of its own. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool same_demand(struct demand a, struct demand b) {
@@ -104,7 +104,7 @@ static bool is_to_fail(const struct supply *supply, struct demand demand) {
   }
 }
 
-/* Whether a demand is met. */
+/* Counts a demand; returns whether to meet it. */
 static bool grant(struct supply *supply, struct demand demand) {
   if (!supply->armed) return true;
   pthread_mutex_lock(&lock);
@@ -126,7 +126,7 @@ static void account(struct supply *supply, long blocks, long long bytes) {
   pthread_mutex_unlock(&lock);
 }
 
-/* A lua_Alloc. Lua takes it for granted that a block can shrink, and tells a kind of object as the size of none. */
+/* A lua_Alloc. Lua assumes that shrinking a block never fails; without a block, `old_size` is a kind of object. */
 static void *lua_reallocate(void *context, void *block, size_t old_size, size_t new_size) {
   struct supply *supply = context;
   if (!block) old_size = 0;
@@ -138,12 +138,12 @@ static void *lua_reallocate(void *context, void *block, size_t old_size, size_t 
   struct demand demand = {.block = block, .old_size = old_size, .new_size = new_size};
   if (new_size > old_size && !grant(supply, demand)) return NULL;
   void *moved = realloc(block, new_size);
-  if (!moved) abort(); /* the machine's own memory is not what is tortured */
+  if (!moved) abort(); /* the machine itself ran out of memory */
   account(supply, block ? 0 : 1, (long long)new_size - (long long)old_size);
   return moved;
 }
 
-/* Notes a new block of libcurl's. */
+/* Counts a new block of libcurl's. */
 static void *curl_took(void *block) {
   if (!block) abort();
   account(&curl_supply, 1, 0);
@@ -191,7 +191,7 @@ static void arm(struct supply *supply, enum mode mode, long fail_at) {
 /* --- reports */
 
 static void say(const char *text) {
-  if (write(STDERR_FILENO, text, strlen(text)) < 0) return; /* there is nobody else to tell */
+  if (write(STDERR_FILENO, text, strlen(text)) < 0) return; /* nowhere else to report to */
 }
 
 static void say_where(const char *what) {
@@ -205,16 +205,16 @@ static void say_where(const char *what) {
 }
 
 static void on_crash(int signal_number) {
-  say_where(signal_number == SIGALRM ? "no end" : "crash");
+  say_where(signal_number == SIGALRM ? "timeout" : "crash");
   signal(signal_number, SIG_DFL);
   raise(signal_number);
 }
 
 static void on_sanitizer(void) {
-  say_where("the sanitizer's finding above is");
+  say_where("the sanitizer reported an error");
 }
 
-/* A sanitizer tells more about a crash than a signal does; it calls back before it ends the process. */
+/* A sanitizer reports more about a crash than a signal does, and calls this back before it ends the process. */
 extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
 static void watch(void) {
@@ -227,7 +227,7 @@ static void watch(void) {
   for (size_t i = 0; i < sizeof CRASHES / sizeof *CRASHES; i++) signal(CRASHES[i], on_crash);
 }
 
-/* --- what the scenario tells */
+/* --- reports from the scenario */
 
 static void copy_word(char *word, size_t size, const char *text) {
   size_t length = strlen(text);
@@ -236,7 +236,7 @@ static void copy_word(char *word, size_t size, const char *text) {
   word[length] = '\0';
 }
 
-/* What the scenario hands over are strings and constants that exist already: reading them takes no memory. */
+/* The scenario passes strings and constants that already exist, so reading them allocates nothing. */
 static int host_enter(lua_State *L) {
   copy_word(now_running.step, sizeof now_running.step, lua_tostring(L, 1));
   return 0;
@@ -250,7 +250,7 @@ static struct claim *new_claim(bool raised) {
   return claim;
 }
 
-/* Copies the text at a stack index; what is none, a missing one too, becomes the name of its type. */
+/* Copies the string at a stack index; of any other value, or none, the name of its type. */
 static void copy_text(char *word, size_t size, lua_State *L, int index) {
   copy_word(word, size, lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index));
 }
@@ -294,7 +294,7 @@ static void push_claim(lua_State *L, const struct claim *claim) {
   lua_setfield(L, -2, "status");
 }
 
-/* Pushes a list of the claims, or of what was raised. */
+/* Pushes a list of the claims, or of the raised errors. */
 static void push_claims(lua_State *L, bool raised) {
   int count = 0;
   lua_newtable(L);
@@ -306,7 +306,7 @@ static void push_claims(lua_State *L, bool raised) {
   }
 }
 
-/* Ends the program when a function of the scripts, called with what is on the stack, raises. */
+/* Calls a function of a script, which is on the stack with its arguments. Ends the program if it raises an error. */
 static void must_call(lua_State *L, int arguments, int results) {
   if (lua_pcall(L, arguments, results, 0) == 0) return;
   fprintf(stderr, "torture: %s\n", lua_tostring(L, -1));
@@ -319,7 +319,7 @@ static void must_load(lua_State *L, const char *file) {
   exit(2);
 }
 
-/* Says what is wrong with the claims; returns whether anything is. The judge's table is at stack index 1. */
+/* Reports what is wrong with the claims; returns whether anything is. The judge's table is at stack index 1. */
 static bool claims_are_wrong(lua_State *judge, const struct supply *supply) {
   lua_getfield(judge, 1, "judge");
   lua_newtable(judge);
@@ -347,11 +347,11 @@ static bool claims_are_wrong(lua_State *judge, const struct supply *supply) {
 static const char *environment(const char *name) {
   const char *value = getenv(name);
   if (value) return value;
-  fprintf(stderr, "torture: %s is not set: start this through spec/tenant/run -- COMMAND\n", name);
+  fprintf(stderr, "torture: %s is not set: start this program with spec/tenant/run -- COMMAND\n", name);
   exit(2);
 }
 
-/* Pushes the scenario as a function, all that it needs at hand. */
+/* Pushes the scenario as a function, prepared to run. */
 static void push_scenario(lua_State *L) {
   must_load(L, "spec/torture/scenario.lua");
   lua_pushcfunction(L, luaopen_auth0perm);
@@ -372,15 +372,15 @@ static void begin(const struct supply *supply, enum mode mode, long fail_at) {
   now_running.claim_count = 0;
   snprintf(now_running.marker, sizeof now_running.marker, "torture-%08ld", now_running.number);
   if (mode == NEVER) {
-    copy_word(now_running.title, sizeof now_running.title, "the run in which no allocation fails");
+    copy_word(now_running.title, sizeof now_running.title, "the run without failing allocations");
   } else {
-    snprintf(now_running.title, sizeof now_running.title, "run %ld (allocation %ld of %s's fails %s)",
-             now_running.number, fail_at, supply->name, MODE_NAMES[mode]);
+    snprintf(now_running.title, sizeof now_running.title, "run %ld (allocation %ld of %s fails %s)", now_running.number,
+             fail_at, supply->name, MODE_NAMES[mode]);
   }
   copy_word(now_running.step, sizeof now_running.step, "start");
 }
 
-/* Lua 5.5 takes a seed; here each run is the same. */
+/* Lua 5.5 takes a seed; a fixed one makes all runs equal. */
 static lua_State *new_state(void) {
 #if LUA_VERSION_NUM >= 505
   return lua_newstate(lua_reallocate, &lua_supply, 0);
@@ -400,11 +400,11 @@ static void perform(struct supply *supply, enum mode mode, long fail_at) {
   supply->armed = false;
 }
 
-/* Says what has not been given back; returns whether anything has not. */
+/* Reports memory that was not freed; returns whether there is any. */
 static bool leaks(long curl_blocks_before) {
   long blocks = curl_supply.blocks - curl_blocks_before;
   if (lua_supply.blocks == 0 && lua_supply.bytes == 0 && blocks == 0) return false;
-  fprintf(stderr, "torture: %s:\n  not given back: %ld blocks and %lld bytes of Lua's, %ld blocks of libcurl's\n",
+  fprintf(stderr, "torture: %s:\n  not freed: %ld blocks with %lld bytes of Lua, %ld blocks of libcurl\n",
           now_running.title, lua_supply.blocks, lua_supply.bytes, blocks);
   return true;
 }
@@ -429,7 +429,7 @@ struct options {
   const char *allocator; /* "lua" or "curl"; NULL: both */
 };
 
-/* Runs the scenario once. Returns whether all was well; `hit` tells whether memory failed at all. */
+/* Runs the scenario once. Returns whether all checks passed, and in `hit` whether an allocation failed. */
 static bool run(lua_State *judge, struct supply *supply, enum mode mode, long fail_at, const struct options *options,
                 bool *hit) {
   long curl_blocks = curl_supply.blocks;
@@ -445,12 +445,12 @@ static bool run(lua_State *judge, struct supply *supply, enum mode mode, long fa
   return !leaked && !wrong;
 }
 
-/* Whether a failure of this kind differs from the others with this Lua. */
+/* Whether this mode differs from the others with this Lua. */
 static bool is_worthwhile(const struct supply *supply, enum mode mode) {
   return mode != ONCE_AND_AGAIN || (supply == &lua_supply && LUA_VERSION_NUM >= 502);
 }
 
-/* Fails each allocation in turn; returns how many there were, -1 where not all was well. */
+/* Makes each allocation fail in turn. Returns how many there were, or -1 if a check failed. */
 static long torture(lua_State *judge, struct supply *supply, const struct options *options) {
   long last = 0;
   for (enum mode mode = ONCE; mode < MODES; mode++) {
@@ -471,13 +471,13 @@ static long torture(lua_State *judge, struct supply *supply, const struct option
 static const char HELP[] =
     "Usage: spec/tenant/run -- torture [OPTION...]\n"
     "\n"
-    "Fails each allocation of Lua (and the module) and of libcurl in turn. Ends with 0 when all is well.\n"
+    "Makes each allocation of Lua (and the module) and of libcurl fail in turn. Exits with 0 if all checks pass.\n"
     "\n"
-    "  --allocator lua|curl  torture with this one alone\n"
-    "  --from N              begin with the Nth allocation\n"
-    "  --only N              the Nth alone\n"
-    "  --stride N            every Nth\n"
-    "  --verbose             tell what became of each run\n";
+    "  --allocator lua|curl  only this allocator\n"
+    "  --from N              start with the Nth allocation\n"
+    "  --only N              only the Nth allocation\n"
+    "  --stride N            every Nth allocation\n"
+    "  --verbose             print the results of each run\n";
 
 static long read_number(const char *text) {
   char *end = NULL;
@@ -509,8 +509,8 @@ static struct options read_options(char **argument) {
   return options;
 }
 
-/* The judge's state stays open until the process ends, and lua-cjson mapped with it: a leak in code that has been
- * unmapped has no name. */
+/* The judge's state stays open until the process ends, so that lua-cjson stays mapped: a leak report cannot name
+ * functions in unmapped code. */
 static lua_State *open_judge(void) {
   static lua_State *judge;
   judge = luaL_newstate();
@@ -550,8 +550,8 @@ int main(int count, char **arguments) {
   if (lua_points >= 0 && is_chosen(&options, "curl")) curl_points = torture(judge, &curl_supply, &options);
   if (lua_points < 0 || curl_points < 0) return 1;
   printf(
-      "torture: %ld points of failure of Lua's allocator, %ld of libcurl's, each once and for good (%ld runs, %.0f s): "
-      "no crash, no leak, no wrong success\n",
+      "torture: %ld allocations of Lua and %ld of libcurl failed, each once and for good (%ld runs, %.0f s): "
+      "no crash, no leak, no wrong result\n",
       lua_points, curl_points, now_running.number, seconds() - start);
   return 0;
 }

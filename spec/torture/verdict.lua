@@ -1,13 +1,13 @@
--- Judges what the module claimed in a run of scenario.lua, by what the tenant has on record. Runs in a Lua state of its
--- own, whose memory never fails.
+-- Judges the results that the module claimed in a run of scenario.lua, by comparing them with the tenant's record. Runs
+-- in a Lua state of its own, whose memory never fails.
 
 local tenant = dofile "spec/tenant/control.lua"
 
 local verdict = {}
 
--- What an operation of the scenario ends with where memory does not fail. `sent`: the tenant may have it on record;
--- `status`: what the tenant answered where it ends so. The call that is in flight when its client is closed may be
--- answered just before.
+-- The results of the scenario's operations when memory does not fail. `sent`: the tenant may have recorded a request;
+-- `status`: the tenant's response in that case. The call that is in flight when its client is closed may get its
+-- response just before.
 local EXPECTED = {
   ["new"] = { "success" },
   ["remove"] = { "success", sent = true, status = 204 },
@@ -28,27 +28,27 @@ local EXPECTED = {
   ["closed"] = { "closed" },
 }
 
--- Where it is not told as a lack of memory that memory failed, mostly because libcurl 7.88 does not say so. Each: `what`,
--- the beginning of its message and, where it is just one, the operation.
+-- Failed allocations that are reported as something else, mostly because libcurl 7.88 does so. Each: `what`, the
+-- beginning of the message and, if it is only one, the operation.
 local LIBCURL_BLAMES = {
-  -- libcurl lost track of its sockets, and the driver closed its connections: policy would try again, if it might.
+  -- libcurl lost track of its sockets, so the driver closed its connections; a call with retries left would retry.
   { what = "transport", message = "the connection was closed for lack of memory" },
-  -- Curl_resolv answers "not resolved" to a failed allocation as well.
+  -- Curl_resolv returns "not resolved" for a failed allocation, too.
   { what = "transport", message = "Could not resolve host: " },
-  -- parseurlandfillconn does not look whether the URL's query could be copied, and so sends the request without one;
-  -- what the tenant then answers is a list without totals, which the module refuses, or a refusal of its own.
+  -- parseurlandfillconn does not check that the URL's query could be copied, and sends the request without one; the
+  -- tenant then responds with a list without totals, which the module refuses, or with a refusal of its own.
   { what = "protocol", message = "the answer is not a JSON object", operation = "list" },
   { what = "api", message = "Query validation error: 'Missing required property", operation = "effective" },
   { what = "api", message = "Query validation error: 'Missing required property", operation = "each" },
 }
 
-local RAISED = "not enough memory" -- what each Lua says
+local RAISED = "not enough memory" -- the message of every Lua version
 
-local PAGE_CAP = 2 -- entries, so that the list of the scenario has several pages
+local PAGE_CAP = 2 -- entries: gives the scenario's list several pages
 
 function verdict.prepare()
   tenant.reset()
-  tenant.settings { bucket = 1000000, refill = 1000000 } -- or the module would pace what it is made to repeat
+  tenant.settings { bucket = 1000000, refill = 1000000 } -- so that the module does not pace the requests
   tenant.settings { page_cap = PAGE_CAP }
   tenant.seed { clients = { { client_id = "torture", client_secret = "torture's secret" } } }
   local permissions = {}
@@ -58,7 +58,7 @@ function verdict.prepare()
   tenant.seed { users = { { user_id = "auth0|5f7c8ec7c33c6c004bbafe83", permissions = permissions } } }
 end
 
--- The statuses that the tenant answered to requests that name the marker, oldest first.
+-- Returns the statuses of the tenant's responses to requests that name the marker, oldest first.
 local function statuses_of(requests, marker)
   local statuses = {}
   for _, request in ipairs(requests) do
@@ -73,17 +73,17 @@ local function is_expected(what, expected)
   return what == expected[1] or what == expected[2]
 end
 
--- Whether a claim that the tenant answered is borne out; returns what is wrong, or nil.
-local function doubt_about_answer(claim, expected, statuses)
+-- Checks a claim that the tenant responded; returns what is wrong, or nil.
+local function doubt_about_response(claim, expected, statuses)
   if claim.what ~= "closed" and expected.status and statuses[#statuses] ~= expected.status then
-    return ("the tenant has no %d on record"):format(expected.status)
+    return ("the tenant recorded no %d"):format(expected.status)
   end
 end
 
--- Whether a claim of a failure is borne out; returns what is wrong, or nil.
+-- Checks a claim of a failure; returns what is wrong, or nil.
 local function doubt_about_failure(claim, expected, statuses)
   if claim.what ~= "success" and expected.sent and not claim.maybe_applied and claim.status == 0 and #statuses > 0 then
-    return "maybe_applied is false, and yet the tenant has the request on record"
+    return "maybe_applied is false although the tenant recorded the request"
   end
 end
 
@@ -98,7 +98,7 @@ local function is_blamed_by_libcurl(claim)
   return false
 end
 
--- Whether the error is the right one for memory that failed.
+-- Whether the error is a right one for a failed allocation.
 local function is_of_memory(claim, run)
   return claim.what == "memory" or (run.supply == "libcurl" and is_blamed_by_libcurl(claim))
 end
@@ -107,17 +107,17 @@ local function doubt_about_claim(claim, run, requests)
   local expected = EXPECTED[claim.operation]
   local statuses = expected.sent and statuses_of(requests, run.marker .. ":" .. claim.operation) or {}
   if is_expected(claim.what, expected) then
-    return doubt_about_answer(claim, expected, statuses) or doubt_about_failure(claim, expected, statuses)
+    return doubt_about_response(claim, expected, statuses) or doubt_about_failure(claim, expected, statuses)
   elseif not is_of_memory(claim, run) then
-    return ("that is neither expected nor what was wrong: %s"):format(claim.message)
+    return ("that is neither the expected result nor the real failure: %s"):format(claim.message)
   elseif run.transient and claim.step ~= run.hit_step then
     return "memory did not fail in this step"
   end
   return doubt_about_failure(claim, expected, statuses)
 end
 
--- Whether each operation ended as it should; returns what is wrong, or nil. Where memory failed just once, those of one
--- step may end otherwise (see doubt_about_claim), but not the making of a client, which is tried again.
+-- Checks that each operation had its expected result; returns what is wrong, or nil. If memory failed just once, the
+-- operations of one step may have another (see doubt_about_claim), except for new, which is repeated.
 local function doubt_about_ends(run, ended)
   for operation, expected in pairs(EXPECTED) do
     if not ended[operation] and (run.unharmed or operation == "new") then
@@ -127,8 +127,8 @@ local function doubt_about_ends(run, ended)
 end
 
 -- Returns what is wrong with a run, or nil. run: marker; supply, whose memory failed; hit_step, the step in which it
--- failed first; transient, whether just there; unharmed, whether not at all; claims, each with step, operation, what,
--- status, maybe_applied, message; raised, each with step and message.
+-- first failed; transient, if it failed only there; unharmed, if it never failed; claims, each with step, operation,
+-- what, status, maybe_applied, message; raised, each with step and message.
 function verdict.judge(run)
   local requests = tenant.requests()
   tenant.forget_requests()
