@@ -452,9 +452,10 @@ function Call:defer(seconds, now) end
 function Call:resume() end
 
 --- For a driver inside nginx, through LuaJIT's FFI: ties the call to a request. What nginx calls when the request ends cancels
---- the call, so that nothing waits for one that nobody drives any more.
----@param address number  of zeroed memory that ends with the request: the size of a pointer, aligned as one. A wrong one is fatal.
----@return lightuserdata handler  `void (*)(void *)`, to be called once, with that address, when the request ends
+--- the call, so that nothing waits for one that nobody drives any more. Without an address, unties it.
+---@param address? number  of a null pointer that lasts as long as the request. A wrong address is fatal.
+---@return lightuserdata|boolean handler  `void (*)(void *)`, to be called with that pointer when the request ends;
+--- without an address: whether the call was tied
 function Call:leash(address) end
 
 ---@class auth0perm.Operation
