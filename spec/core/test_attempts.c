@@ -235,6 +235,63 @@ TEST(a_429_with_a_time_after_the_deadline_ends_the_call_at_once) {
   assert_false(call.error.maybe_applied);
 }
 
+/* A call is refused: the tenant takes nothing for so many seconds from BEGIN on. */
+static void shut(double seconds) {
+  struct response response;
+  response_open(&response, 429);
+  response.retry_seconds = seconds;
+  response.code = TEXT("too_many_requests");
+  response.message = TEXT("Global limit has been reached");
+  send_at(BEGIN);
+  assert_false(call_feed(&call, &response, BEGIN));
+}
+
+TEST(the_next_calls_too_end_at_once_while_a_429_lasts_beyond_their_deadline) {
+  open_crowd();
+  shut(70);
+  assert_done(ERROR_LIMIT);
+  crowd[1].timeout = 65;
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(call_next(&crowd[i], BEGIN + 4), CALL_DONE);
+    assert_ended(&crowd[i], ERROR_LIMIT);
+    assert_string_equal(crowd[i].error.message, "Global limit has been reached");
+    assert_string_equal(crowd[i].error.code, "too_many_requests");
+    assert_int_equal(crowd[i].error.status, 429);
+    assert_int_equal(crowd[i].error.attempts, 0);
+    assert_seconds(crowd[i].error.retry_after, 66);
+  }
+  assert_int_equal(call_next(&crowd[2], BEGIN + 11), CALL_WAIT);
+  send_with(&crowd[2], "s3cr3t", BEGIN + 70);
+}
+
+TEST(a_call_that_waits_already_ends_when_a_429_outlasts_it) {
+  open_crowd();
+  crowd[0].timeout = 20;
+  assert_int_equal(call_next(&crowd[0], BEGIN), CALL_SEND);
+  fail_at(&crowd[0], FAILURE_CONNECT, false, BEGIN);
+  assert_int_equal(call_next(&crowd[0], BEGIN), CALL_WAIT);
+  shut(30);
+  assert_int_equal(call.state, CALL_DECIDING);
+  assert_int_equal(call_next(&crowd[0], BEGIN), CALL_DONE);
+  assert_ended(&crowd[0], ERROR_LIMIT);
+  assert_seconds(crowd[0].error.retry_after, 30);
+  assert_int_equal(call_next(&crowd[1], BEGIN), CALL_WAIT);
+}
+
+TEST(a_429_for_hours_is_put_to_the_test_every_five_minutes) {
+  open_crowd();
+  for (int i = 0; i < 3; i++) crowd[i].timeout = 1000;
+  shut(7200);
+  assert_done(ERROR_LIMIT);
+  assert_int_equal(call_next(&crowd[0], BEGIN + 300 - MILLISECOND), CALL_DONE);
+  assert_ended(&crowd[0], ERROR_LIMIT);
+  send_with(&crowd[1], "s3cr3t", BEGIN + 300);
+  feed_status_at(&crowd[1], 429, 10, BEGIN + 300);
+  assert_int_equal(crowd[1].state, CALL_DECIDING);
+  assert_int_equal(call_next(&crowd[2], BEGIN + 300), CALL_WAIT);
+  send_with(&crowd[2], "s3cr3t", BEGIN + 310);
+}
+
 TEST(a_deadline_that_passes_during_the_wait_after_a_429_reports_the_429) {
   send_at(BEGIN);
   feed_status_at(&call, 429, 30, BEGIN);
@@ -393,7 +450,8 @@ TEST(a_cancel_or_deadline_while_a_write_waits_its_turn_leaks_nothing) {
   assert_false(crowd[0].error.maybe_applied);
   assert_int_equal(call_next(&crowd[1], BEGIN + 10), CALL_DONE);
   assert_ended(&crowd[1], ERROR_TIMEOUT);
-  assert_string_equal(crowd[1].error.message, "not done within the timeout of 10 s");
+  assert_string_equal(crowd[1].error.message,
+                      "not done within the timeout of 10 s; it waited for an earlier change to the same user or role");
   send_at(BEGIN + 10);
   succeed_at(&call, BEGIN + 10);
   send_with(&crowd[2], "s3cr3t", BEGIN + 10);
@@ -460,6 +518,9 @@ int test_attempts(void) {
       REMOVAL(a_call_waits_after_a_429_without_using_a_retry),
       REMOVAL(a_call_waits_after_a_429_without_a_time_too),
       REMOVAL(a_429_with_a_time_after_the_deadline_ends_the_call_at_once),
+      REMOVAL(the_next_calls_too_end_at_once_while_a_429_lasts_beyond_their_deadline),
+      REMOVAL(a_call_that_waits_already_ends_when_a_429_outlasts_it),
+      REMOVAL(a_429_for_hours_is_put_to_the_test_every_five_minutes),
       REMOVAL(a_deadline_that_passes_during_the_wait_after_a_429_reports_the_429),
       REMOVAL(a_429_between_two_failures_does_not_use_up_the_retries),
       REMOVAL(maybe_applied_stays_set_through_later_attempts),

@@ -233,24 +233,31 @@ TEST(a_call_waits_until_the_bucket_is_ready) {
   assert_int_equal(call.attempts, 1);
 }
 
+/* One request has left, and the next may leave 100 seconds later. */
+static void slow_down(void) {
+  client.bucket.options.max_rate = 0.01;
+  bucket_sent(&client.bucket, BEGIN);
+}
+
 TEST(a_wait_never_passes_the_deadline) {
-  hold_rate(100, BEGIN);
+  slow_down();
   assert_waits(&call, RATE_LOOK, BEGIN);
   assert_waits(&call, 0.125, BEGIN + TIMEOUT - 0.125);
 }
 
-TEST(a_deadline_that_passes_during_a_wait_ends_the_call) {
-  hold_rate(100, BEGIN);
+TEST(a_deadline_that_passes_during_a_wait_ends_the_call_with_the_reason) {
+  slow_down();
   assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT - MILLISECOND), CALL_WAIT);
   assert_seconds(call.wait, MILLISECOND);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
   assert_done(ERROR_TIMEOUT);
+  assert_string_equal(call.error.message, "not done within the timeout of 60 s; it waited for the rate limit");
   assert_int_equal(call.error.attempts, 0);
 }
 
 TEST(a_cancel_during_a_wait_takes_effect_at_once) {
-  hold_rate(100, BEGIN);
+  hold_rate(50, BEGIN);
   assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
   fail_with(FAILURE_CANCELED, false, BEGIN + 1);
   assert_done(ERROR_CANCELED);
@@ -551,7 +558,7 @@ int test_call(void) {
       REMOVAL(another_failure_after_the_deadline_keeps_its_kind),
       REMOVAL(a_call_waits_until_the_bucket_is_ready),
       REMOVAL(a_wait_never_passes_the_deadline),
-      REMOVAL(a_deadline_that_passes_during_a_wait_ends_the_call),
+      REMOVAL(a_deadline_that_passes_during_a_wait_ends_the_call_with_the_reason),
       REMOVAL(a_cancel_during_a_wait_takes_effect_at_once),
       REMOVAL(a_cancel_before_the_first_step_sends_nothing),
       REMOVAL(a_failure_before_the_first_step_keeps_its_message),

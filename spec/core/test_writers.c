@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support.h"
@@ -25,7 +26,7 @@ TEST(writers_to_one_user_write_in_the_order_of_arrival) {
     writers_join(&writers, &row[i]);
   }
   for (int i = 0; i < 3; i++) {
-    for (int j = i; j < 3; j++) assert_int_equal(writers_is_first(&writers, &row[j], 1), i == j);
+    for (int j = i; j < 3; j++) assert_int_equal(!writers_ahead(&row[j], 1), i == j);
     assert_true(writers_leave(&writers, &row[i]));
   }
 }
@@ -39,27 +40,27 @@ TEST(writers_to_different_users_do_not_wait_for_each_other) {
     row[i] = writer_to(keys[i], 100);
     writers_join(&writers, &row[i]);
   }
-  for (int i = 0; i < USERS; i++) assert_true(writers_is_first(&writers, &row[i], 1));
+  for (int i = 0; i < USERS; i++) assert_null(writers_ahead(&row[i], 1));
   for (int i = 0; i < USERS; i++) assert_true(writers_leave(&writers, &row[i * 7 % USERS]));
-  for (int i = 0; i < WRITERS_LISTS; i++) assert_null(writers.lists[i]);
+  assert_null(writers.root);
 }
 
 TEST(keys_are_compared_to_their_last_byte) {
   struct writer one = writer_to("auth0|1", 100), longer = writer_to("auth0|10", 100);
   writers_join(&writers, &one);
   writers_join(&writers, &longer);
-  assert_true(writers_is_first(&writers, &longer, 1));
+  assert_null(writers_ahead(&longer, 1));
 }
 
 TEST(a_writer_past_its_deadline_does_not_hold_up_others) {
   struct writer first = writer_to("a", 10), second = writer_to("a", HUGE_VAL);
   writers_join(&writers, &first);
   writers_join(&writers, &second);
-  assert_false(writers_is_first(&writers, &second, 9.999));
-  assert_true(writers_is_first(&writers, &second, 10));
-  assert_true(writers_is_first(&writers, &first, 10));
+  assert_non_null(writers_ahead(&second, 9.999));
+  assert_null(writers_ahead(&second, 10));
+  assert_null(writers_ahead(&first, 10));
   assert_true(writers_leave(&writers, &first));
-  assert_true(writers_is_first(&writers, &second, 0));
+  assert_null(writers_ahead(&second, 0));
 }
 
 TEST(writers_can_leave_in_any_order_and_the_others_keep_theirs) {
@@ -74,7 +75,7 @@ TEST(writers_can_leave_in_any_order_and_the_others_keep_theirs) {
       int first = 0;
       while (!row[first].waiting) first++;
       for (int k = first; k < 3; k++) {
-        if (row[k].waiting) assert_int_equal(writers_is_first(&writers, &row[k], 1), k == first);
+        if (row[k].waiting) assert_int_equal(!writers_ahead(&row[k], 1), k == first);
       }
       assert_true(writers_leave(&writers, &row[orders[i][j]]));
       assert_false(row[orders[i][j]].waiting);
@@ -97,8 +98,77 @@ TEST(a_writer_that_left_can_join_again_at_the_end) {
   writers_join(&writers, &second);
   assert_true(writers_leave(&writers, &first));
   writers_join(&writers, &first);
-  assert_true(writers_is_first(&writers, &second, 1));
-  assert_false(writers_is_first(&writers, &first, 1));
+  assert_null(writers_ahead(&second, 1));
+  assert_non_null(writers_ahead(&first, 1));
+}
+
+/* How deep the tree of lines goes; each line is counted in `lines`. */
+static int depth_of(const struct writer *first, int *lines) {
+  int depth = 0;
+  if (!first) return 0;
+  ++*lines;
+  for (int i = 0; i < WRITERS_CHILDREN; i++) {
+    int below = depth_of(first->children[i], lines);
+    if (below > depth) depth = below;
+  }
+  return depth + 1;
+}
+
+TEST(a_hundred_thousand_users_are_a_few_steps_away_each) {
+  enum { USERS = 100000 };
+  struct writer *row = calloc(USERS, sizeof *row);
+  char(*keys)[32] = calloc(USERS, sizeof *keys);
+  int lines = 0;
+  for (int i = 0; i < USERS; i++) {
+    snprintf(keys[i], sizeof keys[i], "/users/auth0%%7C%d", i);
+    row[i] = writer_to(keys[i], 100);
+    writers_join(&writers, &row[i]);
+  }
+  assert_true(depth_of(writers.root, &lines) < 32);
+  assert_int_equal(lines, USERS);
+  for (int i = 0; i < USERS; i++) {
+    assert_null(writers_ahead(&row[i], 1));
+    assert_true(writers_leave(&writers, &row[i * 7LL % USERS]));
+    if (i % 10000 == 0) {
+      lines = 0;
+      assert_true(depth_of(writers.root, &lines) < 32);
+      assert_int_equal(lines, USERS - i - 1);
+    }
+  }
+  assert_null(writers.root);
+  free(row);
+  free(keys);
+}
+
+/* Two keys of the same hash. */
+static const char *const TWINS[] = {"UU7UN", "jKXDg"};
+
+TEST(users_whose_keys_have_the_same_hash_do_not_wait_for_each_other) {
+  struct writer one = writer_to(TWINS[0], 100), twin = writer_to(TWINS[1], 100), second = writer_to(TWINS[1], 100);
+  assert_int_equal(text_hash(one.key), text_hash(twin.key));
+  writers_join(&writers, &one);
+  writers_join(&writers, &twin);
+  writers_join(&writers, &second);
+  assert_null(writers_ahead(&twin, 1));
+  assert_ptr_equal(writers_ahead(&second, 1), &twin);
+  assert_true(writers_leave(&writers, &one));
+  assert_true(writers_leave(&writers, &twin));
+  assert_null(writers_ahead(&second, 1));
+  assert_true(writers_leave(&writers, &second));
+  assert_null(writers.root);
+}
+
+TEST(when_the_first_of_a_line_leaves_the_next_is_the_first) {
+  struct writer row[3];
+  for (int i = 0; i < 3; i++) {
+    row[i] = writer_to("a", 100);
+    writers_join(&writers, &row[i]);
+  }
+  for (int i = 0; i < 3; i++) {
+    assert_ptr_equal(writers_first(&writers, &row[0]), &row[i]);
+    assert_true(writers_leave(&writers, &row[i]));
+  }
+  assert_null(writers_first(&writers, &row[0]));
 }
 
 #define WRITERS(test) cmocka_unit_test_setup(test, open_writers)
@@ -112,6 +182,9 @@ int test_writers(void) {
       WRITERS(writers_can_leave_in_any_order_and_the_others_keep_theirs),
       WRITERS(leaving_without_having_joined_does_nothing),
       WRITERS(a_writer_that_left_can_join_again_at_the_end),
+      WRITERS(a_hundred_thousand_users_are_a_few_steps_away_each),
+      WRITERS(users_whose_keys_have_the_same_hash_do_not_wait_for_each_other),
+      WRITERS(when_the_first_of_a_line_leaves_the_next_is_the_first),
   };
   return cmocka_run_group_tests_name("writers", tests, NULL, NULL);
 }

@@ -19,4 +19,28 @@ describe("pacing", function()
     local took = run(40)
     assert.is_true(took < 20)
   end)
+
+  it("ends all calls at once that a 429 outlasts, those that wait and those to come", function()
+    tenant.reset()
+    tenant.fault { kind = "status", status = 429, headers = { ["Retry-After"] = "70" } }
+    local client = support.client { timeout = 60 }
+    local calls = {}
+    for i = 1, 200 do calls[i] = assert(client:start("list_user_permissions", support.user)) end
+    local patient = assert(client:start("list_user_permissions", support.user, { timeout = 1000 }))
+    while client:step(1) > 1 do end
+    for _, call in ipairs(calls) do
+      local ok, err = call:result()
+      assert.is_nil(ok)
+      assert.equal("limit", err.kind)
+      assert.equal(429, err.status)
+      assert.is_true(err.retry_after > 10 and err.retry_after <= 70)
+    end
+    local ok, err = client:list_user_permissions(support.user)
+    assert.is_nil(ok)
+    assert.equal("limit", err.kind)
+    assert.equal(0, err.attempts)
+    assert.is_false(patient:done())
+    assert.equal(1, #tenant.requests())
+    client:close()
+  end)
 end)

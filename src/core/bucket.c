@@ -50,12 +50,12 @@ static const double UNREST = 6;         /* requests more in reserve for each req
 static const double UNREST_MOST = 4;    /* requests: until the reserve is this large; others come in ones and twos */
 
 /* Refusals. */
-static const double HOLD_MOST = 1;          /* seconds: after a window's length there was a refill */
-static const double HOLD_DOUBLINGS = 10;    /* more make no difference */
-static const double RETRY_AFTER_MOST = 300; /* seconds: asking once in a while costs nothing, as refusals are free */
-static const double CUT = 0.7;              /* of the rate, at a refusal, when the tenant sends no headers */
-static const double INCREASE = 0.25;        /* requests per second, each second after it */
-static const double RATE_LEAST = 0.5;       /* requests per second */
+static const double HOLD_MOST = 1;       /* seconds: after a window's length there was a refill */
+static const double HOLD_DOUBLINGS = 10; /* more make no difference */
+static const double SHUT_MAX = 300;      /* seconds: asking once in a while costs nothing, as refusals are free */
+static const double CUT = 0.7;           /* of the rate, at a refusal, when the tenant sends no headers */
+static const double INCREASE = 0.25;     /* requests per second, each second after it */
+static const double RATE_LEAST = 0.5;    /* requests per second */
 
 struct bucket_options bucket_defaults(void) {
   return (struct bucket_options){.max_rate = 0, .reserve = DEFAULT_RESERVE};
@@ -66,6 +66,8 @@ void bucket_open(struct bucket *bucket, const struct bucket_options *options) {
                             .sent_at = -HUGE_VAL,
                             .heard_at = -HUGE_VAL,
                             .held_until = -HUGE_VAL,
+                            .shut_until = -HUGE_VAL,
+                            .probe_at = -HUGE_VAL,
                             .refused_at = -HUGE_VAL};
 }
 
@@ -297,7 +299,11 @@ static double blind_wait(const struct bucket *bucket, double now) {
 double bucket_wait(const struct bucket *bucket, double now) {
   double wait = bucket->limit > 0 ? shadow_wait(bucket, now) : blind_wait(bucket, now);
   if (bucket->options.max_rate > 0) wait = fmax(wait, bucket->sent_at + 1 / bucket->options.max_rate - now);
-  return clamp(fmax(wait, bucket->held_until - now), 0, RETRY_AFTER_MOST);
+  return clamp(fmax(wait, bucket->held_until - now), 0, SHUT_MAX);
+}
+
+double bucket_shut_until(const struct bucket *bucket, double now) {
+  return now < bucket->probe_at ? bucket->shut_until : -HUGE_VAL;
 }
 
 /* --- what happens */
@@ -321,7 +327,9 @@ struct bucket_ticket bucket_sent(struct bucket *bucket, double now) {
 static void be_refused(struct bucket *bucket, const struct bucket_answer *answer, double now) {
   bucket->sent -= 1;
   if (answer->retry_after > 0) {
-    bucket->held_until = fmax(bucket->held_until, now + fmin(answer->retry_after, RETRY_AFTER_MOST));
+    bucket->shut_until = fmax(bucket_shut_until(bucket, now), now + answer->retry_after);
+    bucket->probe_at = fmax(bucket->probe_at, now + fmin(answer->retry_after, SHUT_MAX));
+    bucket->held_until = fmax(bucket->held_until, bucket->probe_at);
   }
   if (answer->ticket.sent_at < bucket->refused_at) return;
   double rate = bucket->refill;

@@ -41,6 +41,8 @@ struct bucket {
   double heard_at;   /* seconds: when the newest answer came */
   double round_trip; /* seconds, a running mean */
   double held_until; /* seconds: no request leaves before */
+  double shut_until; /* seconds: what a Retry-After asks for; it may be longer than a request is held up for it */
+  double probe_at;   /* seconds: when it is held up no longer */
   double refusals;   /* in a row */
   double refused_at; /* seconds: a refusal of what left before is no news */
 
@@ -79,6 +81,10 @@ void bucket_open(struct bucket *bucket, const struct bucket_options *options);
 /* How long a request has to wait from `now` on, in seconds, at most 300; 0 when it may leave. Only a Retry-After or
  * `max_rate` make it more than a few. An answer may shorten it: ask again after each. */
 double bucket_wait(const struct bucket *bucket, double now);
+
+/* Until when, in seconds, the tenant has asked to send nothing (Retry-After); in the past when it has not, or when it is time
+ * to see whether that still holds. */
+double bucket_shut_until(const struct bucket *bucket, double now);
 
 /* A request leaves. */
 struct bucket_ticket bucket_sent(struct bucket *bucket, double now);

@@ -77,11 +77,23 @@ static enum call_step succeed(struct call *call) {
   return finish(call);
 }
 
+/* What the call was waiting for, for a message; "" where it was not. */
+static const char *reason_of(const struct call *call) {
+  switch (call->waits_for) {
+    case CALL_WAITS_FOR_WRITER: return "; it waited for an earlier change to the same user or role";
+    case CALL_WAITS_FOR_TOKEN: return "; it waited for an access token";
+    case CALL_WAITS_FOR_RATE: return "; it waited for the rate limit";
+    case CALL_WAITS_FOR_NOTHING:
+    case CALL_WAITS_FOR_TIME: break;
+  }
+  return "";
+}
+
 /* Ends the call at its deadline. What held it up, if anything did, is worth knowing. */
 static enum call_step finish_late(struct call *call) {
   struct error last = call->error;
   if (last.kind == ERROR_NONE) {
-    error_set(&call->error, ERROR_TIMEOUT, "not done within the timeout of %g s", call->timeout);
+    error_set(&call->error, ERROR_TIMEOUT, "not done within the timeout of %g s%s", call->timeout, reason_of(call));
   } else {
     error_set(&call->error, ERROR_TIMEOUT, "not done within the timeout of %g s; the last attempt: %.300s",
               call->timeout, last.message);
@@ -105,6 +117,11 @@ static enum call_step wait(struct call *call, enum call_waits_for what, double s
   return CALL_WAIT;
 }
 
+/* Waits for the rate limit; another's response may tell that there is room earlier. */
+static enum call_step wait_for_rate(struct call *call, double now) {
+  return wait(call, CALL_WAITS_FOR_RATE, fmin(bucket_wait(&call->client->bucket, now), RATE_LOOK), now);
+}
+
 /* Lets a request leave, within `limit` seconds and what is left of the call's time. */
 static enum call_step send(struct call *call, struct request *request, double limit, double now) {
   const struct client *client = call->client;
@@ -113,6 +130,7 @@ static enum call_step send(struct call *call, struct request *request, double li
   request->connect_limit =
       request->time_limit < client->connect_timeout ? request->time_limit : client->connect_timeout;
   call->sent_at = now;
+  call->waits_for = CALL_WAITS_FOR_NOTHING;
   call->state = CALL_SENDING;
   return CALL_SEND;
 }
@@ -177,6 +195,13 @@ static enum call_step refuse_token(struct call *call) {
   return finish(call);
 }
 
+/* Ends the call as the rate limit refused an earlier one, for the tenant asks for more time than the call has. */
+static enum call_step refuse_limit(struct call *call, double retry_after) {
+  call->error = call->client->refusal;
+  call->error.retry_after = retry_after;
+  return finish(call);
+}
+
 /* Ends the call if there is no client any more. */
 static bool check_client(struct call *call, double now) {
   if (call->client->open) return true;
@@ -193,10 +218,11 @@ enum call_step call_next(struct call *call, double now) {
     return CALL_SHARE;
   }
   if (now >= call->deadline) return finish_late(call);
+  double shut_until = bucket_shut_until(&client->bucket, now);
+  if (shut_until >= call->deadline) return refuse_limit(call, shut_until - now);
+  if (shut_until > now) return wait_for_rate(call, now);
   if (now < call->not_before) return wait(call, CALL_WAITS_FOR_TIME, call->not_before - now, now);
-  if (call->writer.waiting && !writers_is_first(&client->writers, &call->writer, now)) {
-    return wait(call, CALL_WAITS_FOR_WRITER, WRITER_LOOK, now);
-  }
+  if (writers_ahead(&call->writer, now)) return wait(call, CALL_WAITS_FOR_WRITER, WRITER_LOOK, now);
   double seconds = 0;
   bool fresh = call->fetched && token_lives(&client->token, now);
   switch (fresh ? TOKEN_READY : token_next(&client->token, call, &call->awaited, now, &seconds)) {
@@ -208,9 +234,7 @@ enum call_step call_next(struct call *call, double now) {
     case TOKEN_REFUSED: return refuse_token(call);
     case TOKEN_READY: break;
   }
-  seconds = bucket_wait(&client->bucket, now);
-  if (seconds <= 0) return send_request(call, now);
-  return wait(call, CALL_WAITS_FOR_RATE, seconds < RATE_LOOK ? seconds : RATE_LOOK, now);
+  return bucket_wait(&client->bucket, now) > 0 ? wait_for_rate(call, now) : send_request(call, now);
 }
 
 /* Has the request sent once more after a pause, if there is time for it and a retry left; otherwise the call ends with the
@@ -301,6 +325,7 @@ static void replace_token(struct call *call, double now) {
 /* The rate limit refused the request, which costs it no try: it waits for its turn, unless the tenant names a time that is
  * after the deadline. */
 static void wait_for_turn(struct call *call, double now) {
+  call->client->refusal = call->error;
   if (now + call->error.retry_after >= call->deadline) {
     finish(call);
   } else {

@@ -20,6 +20,7 @@ enum call_state { CALL_DECIDING, CALL_SENDING, CALL_FINISHED };
 
 /* What a call waits for, after CALL_WAIT. */
 enum call_waits_for {
+  CALL_WAITS_FOR_NOTHING,
   CALL_WAITS_FOR_TIME,   /* a pause between two attempts */
   CALL_WAITS_FOR_WRITER, /* an earlier write to the same user; see `wake` in struct client */
   CALL_WAITS_FOR_TOKEN,  /* one that another call fetches; that would hold up all other calls of the client too */

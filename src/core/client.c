@@ -126,6 +126,7 @@ bool client_open(struct client *client, const struct client_options *options, st
   client->share_tokens = options->share_tokens;
   client->random = options->random | 1; /* zero would stay zero */
   bucket_open(&client->bucket, &options->bucket);
+  error_set(&client->refusal, ERROR_LIMIT, "the rate limit has been reached");
   token_open(&client->token, source_of(options), allocator);
   buffer_open(&client->domain, allocator, DOMAIN_MOST);
   buffer_open(&client->agent, allocator, AGENT_MOST);

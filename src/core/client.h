@@ -43,6 +43,7 @@ struct client {
   unsigned long changes;           /* of what calls may wait for: another token, another state of the rate limit */
   void (*wake)(struct call *call); /* told of a call whose turn to write has come; NULL: nobody is */
   struct writers writers;
+  struct error refusal; /* of the newest request that the rate limit refused */
   bool open;
 };
 

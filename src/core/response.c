@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* The longest wait that a Retry-After is believed to mean, in seconds: a day. */
-static const double RETRY_AFTER_MOST = 86400;
+static const double RETRY_AFTER_MAX = 86400;
 
 enum {
   DIGITS_MOST = 15, /* digits of a number that a header may hold: exact in a double */
@@ -142,5 +142,5 @@ void response_header(struct response *response, struct text name, struct text va
 double response_retry_after(const struct response *response) {
   double seconds = response->retry_seconds;
   if (seconds < 0 && response->retry_date >= 0 && response->date >= 0) seconds = response->retry_date - response->date;
-  return seconds >= 0 && seconds <= RETRY_AFTER_MOST ? seconds : -1;
+  return seconds >= 0 && seconds <= RETRY_AFTER_MAX ? seconds : -1;
 }

@@ -1,40 +1,91 @@
+/* How it works. The first of each line stands in a tree, in which the next two bits of its key's hash tell at each step which
+ * child to go on with (a hash trie, without nodes of its own). Keys whose hashes are the same end up below each other. */
 #include "writers.h"
 
 #include <string.h>
 
-static size_t list_of(struct text key) {
-  return text_hash(key) % WRITERS_LISTS;
-}
+enum { HASH_BITS = 32, STEP_BITS = 2 /* four children */ };
 
 static bool same_key(const struct writer *a, const struct writer *b) {
-  return a->key.length == b->key.length && memcmp(a->key.data, b->key.data, a->key.length) == 0;
+  return a->hash == b->hash && text_same(a->key, b->key);
+}
+
+/* Where the first of the writer's line stands, or would stand. */
+static struct writer **place_of(struct writers *writers, const struct writer *writer) {
+  struct writer **place = &writers->root;
+  for (uint32_t hash = writer->hash; *place && !same_key(*place, writer); hash <<= STEP_BITS) {
+    place = &(*place)->children[hash >> (HASH_BITS - STEP_BITS)];
+  }
+  return place;
 }
 
 void writers_join(struct writers *writers, struct writer *writer) {
-  struct writer **place = &writers->lists[list_of(writer->key)];
-  while (*place) place = &(*place)->next;
-  writer->next = NULL;
-  writer->waiting = true;
-  *place = writer;
+  *writer = (struct writer){.key = writer->key, .until = writer->until, .owner = writer->owner, .waiting = true};
+  writer->hash = text_hash(writer->key);
+  struct writer **place = place_of(writers, writer);
+  struct writer *first = *place;
+  if (first) {
+    writer->previous = first->last;
+    first->last->next = writer;
+    first->last = writer;
+  } else {
+    writer->last = writer;
+    *place = writer;
+  }
 }
 
-bool writers_is_first(const struct writers *writers, const struct writer *writer, double now) {
-  const struct writer *other = writers->lists[list_of(writer->key)];
-  while (other != writer && (now >= other->until || !same_key(other, writer))) other = other->next;
-  return other == writer;
+const struct writer *writers_ahead(const struct writer *writer, double now) {
+  const struct writer *other = writer->previous;
+  while (other && now >= other->until) other = other->previous;
+  return other;
 }
 
-struct writer *writers_first(const struct writers *writers, const struct writer *writer) {
-  struct writer *first = writers->lists[list_of(writer->key)];
-  while (first && !same_key(first, writer)) first = first->next;
-  return first;
+struct writer *writers_first(struct writers *writers, const struct writer *writer) {
+  return *place_of(writers, writer);
+}
+
+/* Some place below this one, or itself, that has no others below. */
+static struct writer **find_leaf(struct writer **place) {
+  for (int i = 0; i < WRITERS_CHILDREN;) {
+    if ((*place)->children[i]) {
+      place = &(*place)->children[i];
+      i = 0;
+    } else {
+      i++;
+    }
+  }
+  return place;
+}
+
+/* Puts another in the place of the first of a line: the next in it, or else the first of another line from below. */
+static void replace_first(struct writers *writers, struct writer *writer) {
+  struct writer **place = place_of(writers, writer);
+  struct writer *heir = writer->next;
+  if (heir) {
+    heir->previous = NULL;
+    heir->last = writer->last;
+  } else {
+    struct writer **leaf = find_leaf(place);
+    heir = *leaf;
+    *leaf = NULL;
+    if (heir == writer) return;
+  }
+  memcpy(heir->children, writer->children, sizeof heir->children);
+  *place = heir;
 }
 
 bool writers_leave(struct writers *writers, struct writer *writer) {
   if (!writer->waiting) return false;
-  struct writer **place = &writers->lists[list_of(writer->key)];
-  while (*place != writer) place = &(*place)->next;
-  *place = writer->next;
+  if (!writer->previous) {
+    replace_first(writers, writer);
+  } else {
+    writer->previous->next = writer->next;
+    if (writer->next) {
+      writer->next->previous = writer->previous;
+    } else {
+      (*place_of(writers, writer))->last = writer->previous;
+    }
+  }
   writer->waiting = false;
   return true;
 }

@@ -1,35 +1,41 @@
-/* writers: who may change a user at the moment. Calls that write to the same user, or role, do so one after the other, in the
- * order in which they began: a delayed assign must not arrive after a later remove. */
+/* writers: whose turn it is to change a user. Calls that write to the same user, or role, do so one after the other, in the
+ * order in which they began: a delayed assign must not arrive after a later remove. Each operation here costs about the same
+ * whatever is in flight, and none takes memory. */
 #ifndef AUTH0PERM_CORE_WRITERS_H
 #define AUTH0PERM_CORE_WRITERS_H
 
 #include <stdbool.h>
 
-#include "buffer.h"
+#include "text.h"
 
-enum { WRITERS_LISTS = 64 };
+enum { WRITERS_CHILDREN = 4 };
 
 /* One that writes; part of a call. */
 struct writer {
   struct text key; /* whom it writes to; borrowed */
   double until;    /* seconds, monotonic: its deadline; later it holds up nobody any more */
-  bool waiting;    /* it is in a list */
   void *owner;     /* the call */
-  struct writer *next;
+  bool waiting;    /* it is in a line */
+
+  /* For writers.c. */
+  uint32_t hash;                             /* of the key */
+  struct writer *previous, *next;            /* in the line of those who write to the same */
+  struct writer *last;                       /* of the line; known to its first */
+  struct writer *children[WRITERS_CHILDREN]; /* of the first of a line: other lines, see writers.c */
 };
 
 struct writers {
-  struct writer *lists[WRITERS_LISTS]; /* by hash of the key, each in order of arrival */
+  struct writer *root; /* the first of some line */
 };
 
-/* Puts a writer, whose key and time are set, behind those that are there. */
+/* Puts a writer, whose key, time and owner are set, behind those that are there. */
 void writers_join(struct writers *writers, struct writer *writer);
 
-/* Whether nobody before this writer writes to the same. */
-bool writers_is_first(const struct writers *writers, const struct writer *writer, double now);
+/* The writer that this one waits for, or NULL when it is its turn. One whose time is over counts no more. */
+const struct writer *writers_ahead(const struct writer *writer, double now);
 
 /* The first of those that write to the same as this writer, which may have left; NULL when there is none. */
-struct writer *writers_first(const struct writers *writers, const struct writer *writer);
+struct writer *writers_first(struct writers *writers, const struct writer *writer);
 
 /* Takes a writer out; returns whether it was in. */
 bool writers_leave(struct writers *writers, struct writer *writer);

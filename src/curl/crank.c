@@ -15,10 +15,6 @@ enum { FRAME_ASKS = 256 };
 /* How soon a parked call is asked again after another was, in seconds: the fetcher that they wait for may have died. */
 static const double TOKEN_LOOK = 0.1;
 
-/* How soon a call is asked again that waits for an earlier write, in seconds. It is woken when that is done; only a write whose
- * call the crank does not drive may time out unnoticed. */
-static const double WRITER_LOOK = 1;
-
 /* --- rings */
 
 static void ring_open(struct crank_link *ring) {
@@ -212,6 +208,12 @@ static void send_request(struct crank *crank, struct crank_seat *seat, double no
   }
 }
 
+/* Lets a call sleep until the write before its own times out: when that is done, the call is woken. */
+static void sleep_behind(struct crank *crank, struct crank_seat *seat, double now) {
+  const struct writer *ahead = writers_ahead(&seat->call->writer, now);
+  sleep_until(crank, seat, ahead ? ahead->until : now);
+}
+
 /* Lets a call wait for what holds it up. */
 static void hold_up(struct crank *crank, struct crank_seat *seat, double now) {
   switch (seat->call->waits_for) {
@@ -220,7 +222,8 @@ static void hold_up(struct crank *crank, struct crank_seat *seat, double now) {
       if (ring_is_empty(&crank->parked)) crank->token_look = now + seat->call->wait;
       queue_up(crank, &crank->parked, seat);
       break;
-    case CALL_WAITS_FOR_WRITER: sleep_until(crank, seat, now + WRITER_LOOK); break;
+    case CALL_WAITS_FOR_WRITER: sleep_behind(crank, seat, now); break;
+    case CALL_WAITS_FOR_NOTHING:
     case CALL_WAITS_FOR_TIME: sleep_until(crank, seat, now + seat->call->wait); break;
   }
 }
@@ -255,12 +258,15 @@ static void note_changes(struct crank *crank) {
   pour(&crank->parked, &crank->due);
 }
 
-/* Looks at the calls whose time has come: those past their deadline end, and those that have slept enough are due. */
+/* Looks at the calls whose time has come: those past their deadline end, and those that have slept enough are due. While the
+ * tenant asks for a pause, that time is the end of the pause: a call whose deadline comes earlier ends at once, and a sleeper
+ * may as well be due. */
 static void look_at_times(struct crank *crank, const struct crank_host *host, size_t *asks, double now) {
   struct queue_item *look;
-  while (*asks > 0 && (look = queue_first(&crank->looks)) && look->time <= now) {
+  double time = fmax(now, bucket_shut_until(&crank->client->bucket, now));
+  while (*asks > 0 && (look = queue_first(&crank->looks)) && look->time <= time) {
     struct crank_seat *seat = seat_of(look);
-    if (seat->call->deadline <= now) {
+    if (seat->call->deadline <= time) {
       ask(crank, seat, host, now);
     } else {
       queue_up(crank, &crank->due, seat);
