@@ -72,9 +72,9 @@ local function failure_names(names)
 end
 
 -- The options of a class in the types, as a set.
-local function fields_of(class)
+local function fields_of(class, text)
   local names = {}
-  for line in types:match("\n%-%-%-@class " .. class .. "\n(.-)\n\n"):gmatch "[^\n]+" do
+  for line in (text or types):match("\n%-%-%-@class " .. class .. "[^\n]*\n(.-)\n\n"):gmatch "[^\n]+" do
     local name = line:match "^%-%-%-@field ([%w_]+)"
     if name then names[name] = true end
   end
@@ -136,6 +136,15 @@ describe("the pages'", function()
     local found = {}
     for _, option in ipairs(support.auth0perm.options()) do found[option.name] = true end
     assert.same(fields_of "auth0perm.Options", found)
+  end)
+
+  it("table of options in nginx has those that it adds, those that differ, and those that it refuses", function()
+    local expected = fields_of("auth0perm.openresty.Options", support.read_file "types/auth0perm.openresty.d.lua")
+    for _, option in ipairs(support.auth0perm.options()) do
+      if not table.concat(option.drivers, " "):find "openresty" then expected[option.name] = true end
+    end
+    expected.token = true -- may yield there
+    assert.same(expected, names_in("doc/openresty.md", "option"))
   end)
 
   it("table of error kinds has each kind, and so do the types", function()
