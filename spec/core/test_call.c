@@ -505,7 +505,7 @@ static void note_wake(struct call *waiting) {
   wakes++;
 }
 
-TEST(the_end_of_a_write_wakes_the_next_to_the_same_user_and_nobody_else) {
+TEST(the_end_of_a_write_wakes_only_the_next_write_to_the_same_user) {
   const struct operation *removal = operation_find("remove_user_permissions");
   wakes = 0;
   client.wake = note_wake;
@@ -527,7 +527,7 @@ TEST(the_end_of_a_write_wakes_the_next_to_the_same_user_and_nobody_else) {
 
 int test_call(void) {
   static const struct CMUnitTest tests[] = {
-      REMOVAL(the_end_of_a_write_wakes_the_next_to_the_same_user_and_nobody_else),
+      REMOVAL(the_end_of_a_write_wakes_only_the_next_write_to_the_same_user),
       REMOVAL(a_removal_sends_its_request_and_is_done_with_the_response),
       REMOVAL(a_done_call_holds_no_memory_of_its_own),
       REMOVAL(an_assignment_is_a_post_that_ends_with_201),

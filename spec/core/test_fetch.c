@@ -249,7 +249,7 @@ TEST(many_calls_with_a_wrong_secret_make_one_token_request_and_all_fail) {
   assert_int_equal(client.token.fetches, 1);
 }
 
-/* Feeds the request for a token with what no token endpoint says. */
+/* Responds to the token request as no token endpoint does. */
 static void feed_oddity(struct call *fetcher, int status, bool html, double now) {
   struct response response;
   response_open(&response, status);
@@ -259,7 +259,7 @@ static void feed_oddity(struct call *fetcher, int status, bool html, double now)
   assert_false(call_feed(fetcher, &response, now));
 }
 
-TEST(an_odd_response_of_the_token_endpoint_is_followed_by_another_attempt) {
+TEST(an_odd_response_from_the_token_endpoint_is_retried) {
   static const struct {
     int status;
     bool html;
@@ -276,7 +276,7 @@ TEST(an_odd_response_of_the_token_endpoint_is_followed_by_another_attempt) {
   }
 }
 
-TEST(an_outage_of_the_token_endpoint_does_not_outlast_itself) {
+TEST(a_failure_of_the_token_endpoint_does_not_affect_later_calls) {
   static const enum failure_kind kinds[] = {FAILURE_TLS, FAILURE_PROTOCOL, FAILURE_CONNECT};
   for (size_t i = 0; i < COUNT(kinds); i++) {
     close_all(NULL);
@@ -431,7 +431,7 @@ TEST(a_second_401_ends_the_call) {
   assert_int_equal(client.token.fetches, 2);
 }
 
-TEST(a_lasting_401_costs_two_tokens_and_then_one_every_thirty_seconds) {
+TEST(a_lasting_401_takes_two_tokens_and_then_one_every_thirty_seconds) {
   double now = BEGIN;
   for (int i = 0; i < 400; i++, now += 0.25) {
     call_close(&call);
@@ -452,7 +452,7 @@ TEST(a_lasting_401_costs_two_tokens_and_then_one_every_thirty_seconds) {
   assert_true(client.token.fetches <= 2 + (unsigned long)(now - BEGIN) / 30);
 }
 
-TEST(a_token_that_the_tenant_takes_after_all_ends_a_lasting_401) {
+TEST(a_token_that_the_tenant_accepts_after_all_ends_a_lasting_401) {
   fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN);
   feed_status_at(&call, 401, -1, BEGIN);
@@ -813,10 +813,10 @@ int test_fetch(void) {
       FETCHING(a_token_that_lives_a_minute_or_a_second_is_used_and_renewed),
       FETCHING(after_a_401_the_call_gets_a_new_token_and_one_more_attempt),
       FETCHING(a_second_401_ends_the_call),
-      FETCHING(a_lasting_401_costs_two_tokens_and_then_one_every_thirty_seconds),
-      FETCHING(a_token_that_the_tenant_takes_after_all_ends_a_lasting_401),
-      FETCHING(an_odd_response_of_the_token_endpoint_is_followed_by_another_attempt),
-      FETCHING(an_outage_of_the_token_endpoint_does_not_outlast_itself),
+      FETCHING(a_lasting_401_takes_two_tokens_and_then_one_every_thirty_seconds),
+      FETCHING(a_token_that_the_tenant_accepts_after_all_ends_a_lasting_401),
+      FETCHING(an_odd_response_from_the_token_endpoint_is_retried),
+      FETCHING(a_failure_of_the_token_endpoint_does_not_affect_later_calls),
       FETCHING(a_401_for_a_replaced_token_does_not_drop_the_new_one),
       FETCHING(many_calls_with_a_401_fetch_one_token),
       LIST(a_401_with_a_given_token_ends_the_call_at_once),

@@ -126,25 +126,25 @@ static void assert_page_refused(const char *message) {
   assert_false(call.error.maybe_applied);
 }
 
-TEST(a_page_with_more_items_than_were_asked_for_is_an_error_and_none_is_kept) {
+TEST(a_page_with_more_items_than_requested_is_an_error_and_none_is_kept) {
   assert_false(turn_page(0, 100, 101, 101));
   assert_page_refused("a page of the list has 101 items where 100 were asked for");
 }
 
-TEST(a_later_page_with_more_items_than_were_asked_for_is_an_error) {
+TEST(a_later_page_with_more_items_than_requested_is_an_error) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(50, 50, 120, 70));
   assert_page_refused("a page of the list has 70 items where 50 were asked for");
 }
 
-/* A page of 100 items that take this much memory. */
+/* Returns a page of 100 items that take this much memory. */
 static struct response heavy_page(long long start, size_t memory_taken) {
   struct response page = page_of(start, 100, 1000, 100);
   page.memory = memory_taken;
   return page;
 }
 
-TEST(a_list_whose_pages_would_take_too_much_memory_together_is_an_error) {
+TEST(a_list_whose_pages_together_take_too_much_memory_is_an_error) {
   struct response page = heavy_page(0, PAGES_MEMORY_MAX - 1);
   send_at(BEGIN);
   assert_true(call_feed(&call, &page, BEGIN));
@@ -154,7 +154,7 @@ TEST(a_list_whose_pages_would_take_too_much_memory_together_is_an_error) {
   assert_page_refused("the list would take more than 256 MiB of memory; `each` reads it by page");
 }
 
-TEST(a_list_that_is_read_by_page_may_take_any_memory_in_the_end) {
+TEST(the_memory_of_a_paged_call_is_limited_per_page_only) {
   call.by_page = true;
   for (int i = 0; i < 5; i++) {
     struct response page = heavy_page(100 * i, PAGES_MEMORY_MAX);
@@ -385,10 +385,10 @@ TEST(a_timeout_on_a_later_page_does_not_quote_a_failure_of_an_earlier_one) {
 int test_pages(void) {
   static const struct CMUnitTest tests[] = {
       LIST(a_list_of_one_page_takes_one_request),
-      LIST(a_page_with_more_items_than_were_asked_for_is_an_error_and_none_is_kept),
-      LIST(a_later_page_with_more_items_than_were_asked_for_is_an_error),
-      LIST(a_list_whose_pages_would_take_too_much_memory_together_is_an_error),
-      LIST(a_list_that_is_read_by_page_may_take_any_memory_in_the_end),
+      LIST(a_page_with_more_items_than_requested_is_an_error_and_none_is_kept),
+      LIST(a_later_page_with_more_items_than_requested_is_an_error),
+      LIST(a_list_whose_pages_together_take_too_much_memory_is_an_error),
+      LIST(the_memory_of_a_paged_call_is_limited_per_page_only),
       LIST(an_empty_list_takes_one_request),
       LIST(a_list_of_two_pages_takes_two_requests),
       LIST(a_tenant_with_smaller_pages_than_requested_sets_the_page_size),

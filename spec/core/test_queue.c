@@ -1,4 +1,4 @@
-/* The queue of the libcurl driver's crank: what comes first, whatever was moved and taken out before. */
+/* The queue of the libcurl driver's crank: the earliest item comes first, whatever was moved and removed before. */
 #include "curl/queue.h"
 
 #include "support.h"
@@ -25,7 +25,7 @@ static int close_queue(void **state) {
   return 0;
 }
 
-/* The earliest of the items that are in, looked for one by one. */
+/* Returns the earliest item of the queue, found by a linear search. */
 static double earliest(void) {
   double time = -1;
   for (size_t i = 0; i < ITEMS; i++) {
@@ -40,7 +40,7 @@ TEST(an_empty_queue_has_no_first_item) {
   assert_null(queue_first(&queue));
 }
 
-TEST(items_come_in_the_order_of_their_times) {
+TEST(items_come_in_order_of_their_times) {
   for (size_t i = 0; i < ITEMS; i++) queue_put(&queue, &items[i], (double)(i * 7 % ITEMS));
   for (size_t i = 0; i < ITEMS; i++) {
     struct queue_item *first = queue_first(&queue);
@@ -51,7 +51,7 @@ TEST(items_come_in_the_order_of_their_times) {
   assert_null(queue_first(&queue));
 }
 
-TEST(the_first_is_the_earliest_whatever_is_put_moved_and_removed) {
+TEST(the_first_item_is_the_earliest_whatever_is_added_moved_and_removed) {
   uint32_t random = 12345;
   for (int round = 0; round < ROUNDS; round++) {
     random = random * 1664525U + 1013904223U;
@@ -66,7 +66,7 @@ TEST(the_first_is_the_earliest_whatever_is_put_moved_and_removed) {
   }
 }
 
-TEST(a_queue_without_memory_for_more_keeps_what_it_has) {
+TEST(a_queue_without_memory_for_more_keeps_its_items) {
   queue_put(&queue, &items[0], 1);
   memory.fail_at = memory.requests + 1;
   assert_false(queue_reserve(&queue, 100 * ITEMS));
@@ -78,10 +78,10 @@ TEST(a_queue_without_memory_for_more_keeps_what_it_has) {
 int test_queue(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(an_empty_queue_has_no_first_item, open_queue, close_queue),
-      cmocka_unit_test_setup_teardown(items_come_in_the_order_of_their_times, open_queue, close_queue),
-      cmocka_unit_test_setup_teardown(the_first_is_the_earliest_whatever_is_put_moved_and_removed, open_queue,
+      cmocka_unit_test_setup_teardown(items_come_in_order_of_their_times, open_queue, close_queue),
+      cmocka_unit_test_setup_teardown(the_first_item_is_the_earliest_whatever_is_added_moved_and_removed, open_queue,
                                       close_queue),
-      cmocka_unit_test_setup_teardown(a_queue_without_memory_for_more_keeps_what_it_has, open_queue, close_queue),
+      cmocka_unit_test_setup_teardown(a_queue_without_memory_for_more_keeps_its_items, open_queue, close_queue),
   };
   return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
 }

@@ -64,7 +64,7 @@ TEST(a_204_is_success_whatever_the_body) {
   assert_int_equal(judge(removing(), &response), RETRY_DONE);
 }
 
-/* A response whose body nobody reads. */
+/* Returns a response whose body is not needed. */
 static struct response unread(int status, enum response_body body, bool html) {
   struct response response;
   response_open(&response, status);
@@ -73,7 +73,7 @@ static struct response unread(int status, enum response_body body, bool html) {
   return response;
 }
 
-TEST(a_status_of_success_with_json_or_nothing_is_success_where_the_answer_is_not_read) {
+TEST(an_expected_status_with_json_or_no_body_is_success_if_the_body_is_not_needed) {
   static const enum response_body bodies[] = {RESPONSE_EMPTY, RESPONSE_OBJECT, RESPONSE_ARRAY};
   for (size_t i = 0; i < COUNT(bodies); i++) {
     struct response response = unread(200, bodies[i], false);
@@ -85,7 +85,7 @@ TEST(a_status_of_success_with_json_or_nothing_is_success_where_the_answer_is_not
   }
 }
 
-TEST(a_page_with_a_status_of_success_is_a_protocol_error_that_may_have_been_applied_and_is_not_repeated) {
+TEST(an_html_page_with_an_expected_status_is_a_protocol_error_with_maybe_applied_and_is_not_retried) {
   static const char *names[] = {"assign_role_users", "delete_role", "remove_role_permissions"};
   static const struct {
     enum response_body body;
@@ -373,7 +373,7 @@ TEST(a_token_request_succeeds_only_with_a_200_and_a_token) {
   assert_string_equal(error.message, "access token: the token endpoint answered 302 without a token (an HTML page)");
 }
 
-TEST(a_token_that_has_expired_when_it_comes_is_a_token_error_and_not_asked_for_again) {
+TEST(a_token_that_has_expired_on_arrival_is_a_token_error_and_is_not_retried) {
   struct response response;
   response_open(&response, 200);
   response.access_token = TEXT("x");
@@ -385,7 +385,7 @@ TEST(a_token_that_has_expired_when_it_comes_is_a_token_error_and_not_asked_for_a
   assert_int_equal(judge_token(&response), RETRY_DONE);
 }
 
-TEST(only_a_refusal_of_the_token_endpoint_itself_is_final) {
+TEST(only_a_refusal_by_the_token_endpoint_itself_is_final) {
   for (int status = 400; status < 600; status++) {
     bool final = status == 400 || status == 401 || status == 403;
     enum retry_verdict verdict = final ? RETRY_GIVE_UP : status == 429 ? RETRY_LIMITED : RETRY_AGAIN;
@@ -463,9 +463,8 @@ TEST(a_token_that_a_failure_repeats_is_not_in_the_error) {
 int test_retry(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_204_is_success_whatever_the_body),
-      cmocka_unit_test(a_status_of_success_with_json_or_nothing_is_success_where_the_answer_is_not_read),
-      cmocka_unit_test(
-          a_page_with_a_status_of_success_is_a_protocol_error_that_may_have_been_applied_and_is_not_repeated),
+      cmocka_unit_test(an_expected_status_with_json_or_no_body_is_success_if_the_body_is_not_needed),
+      cmocka_unit_test(an_html_page_with_an_expected_status_is_a_protocol_error_with_maybe_applied_and_is_not_retried),
       cmocka_unit_test(a_response_that_would_take_too_much_memory_is_a_protocol_error),
       cmocka_unit_test(a_list_is_success_only_with_its_items),
       cmocka_unit_test(a_list_that_is_not_a_json_object_is_distinguished_from_html),
@@ -486,8 +485,8 @@ int test_retry(void) {
       cmocka_unit_test(a_token_that_the_tenant_repeats_is_not_in_the_error),
       cmocka_unit_test(each_kind_of_failure_has_its_kind_of_error_and_its_verdict),
       cmocka_unit_test(each_status_has_its_verdict),
-      cmocka_unit_test(a_token_that_has_expired_when_it_comes_is_a_token_error_and_not_asked_for_again),
-      cmocka_unit_test(only_a_refusal_of_the_token_endpoint_itself_is_final),
+      cmocka_unit_test(a_token_that_has_expired_on_arrival_is_a_token_error_and_is_not_retried),
+      cmocka_unit_test(only_a_refusal_by_the_token_endpoint_itself_is_final),
       cmocka_unit_test(the_error_of_every_status_has_the_retry_after),
       cmocka_unit_test(an_absurd_retry_after_is_not_in_the_error),
       cmocka_unit_test(a_token_request_succeeds_only_with_a_200_and_a_token),

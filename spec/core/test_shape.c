@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-TEST(the_first_byte_that_is_no_space_tells_the_shape) {
+TEST(the_first_byte_that_is_not_white_space_determines_the_shape) {
   assert_int_equal(shape_of(TEXT("{}")), SHAPE_OBJECT);
   assert_int_equal(shape_of(TEXT(" \t\r\n[1]")), SHAPE_ARRAY);
   assert_int_equal(shape_of(TEXT("null")), SHAPE_OTHER);
@@ -14,7 +14,7 @@ TEST(the_first_byte_that_is_no_space_tells_the_shape) {
   assert_int_equal(shape_of(TEXT("\r\n")), SHAPE_NOTHING);
 }
 
-TEST(a_member_is_told_apart_whatever_is_around_it) {
+TEST(a_member_is_found_whatever_surrounds_it) {
   static const struct {
     const char *json;
     enum shape shape;
@@ -40,7 +40,7 @@ TEST(a_member_is_told_apart_whatever_is_around_it) {
   }
 }
 
-TEST(no_text_is_read_past_its_end) {
+TEST(a_text_is_never_read_past_its_end) {
   static const char json[] = "{\"a\\\"\":[\"b\\\\\",{}], \"list\" : [ ] }";
   for (size_t length = 0; length < sizeof json; length++) {
     struct text part = text_copy((struct text){.data = json, .length = length});
@@ -51,7 +51,7 @@ TEST(no_text_is_read_past_its_end) {
   }
 }
 
-TEST(text_takes_what_it_is_long_and_what_is_nested_takes_more) {
+TEST(memory_is_estimated_by_length_and_nesting) {
   struct text lists = text_repeat("[],", 1000), names = text_repeat("\"[],{},,\"", 1000);
   assert_int_equal(shape_memory(names), names.length);
   assert_true(shape_memory(lists) > 30 * lists.length);
@@ -61,10 +61,10 @@ TEST(text_takes_what_it_is_long_and_what_is_nested_takes_more) {
 
 int test_shape(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_first_byte_that_is_no_space_tells_the_shape),
-      cmocka_unit_test(a_member_is_told_apart_whatever_is_around_it),
-      cmocka_unit_test(no_text_is_read_past_its_end),
-      cmocka_unit_test(text_takes_what_it_is_long_and_what_is_nested_takes_more),
+      cmocka_unit_test(the_first_byte_that_is_not_white_space_determines_the_shape),
+      cmocka_unit_test(a_member_is_found_whatever_surrounds_it),
+      cmocka_unit_test(a_text_is_never_read_past_its_end),
+      cmocka_unit_test(memory_is_estimated_by_length_and_nesting),
   };
   return cmocka_run_group_tests_name("shape", tests, NULL, NULL);
 }

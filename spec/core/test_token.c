@@ -380,7 +380,7 @@ TEST(a_dropped_token_is_fetched_again_at_once) {
   assert_step(1, BORN, TOKEN_WAIT);
 }
 
-TEST(a_token_that_replaced_another_and_was_never_accepted_stays_for_a_while) {
+TEST(a_replacement_token_that_was_never_accepted_is_kept_for_a_while) {
   give(DAY);
   assert_true(token_drop(&token, TEXT("s3cr3t"), BORN));
   give(DAY);
@@ -513,7 +513,7 @@ int test_token(void) {
       WITH_TOKEN(after_a_429_no_caller_fetches_before_the_given_time),
       WITH_TOKEN(a_token_that_arrives_after_a_refusal_ends_the_refusal),
       WITH_TOKEN(a_dropped_token_is_fetched_again_at_once),
-      WITH_TOKEN(a_token_that_replaced_another_and_was_never_accepted_stays_for_a_while),
+      WITH_TOKEN(a_replacement_token_that_was_never_accepted_is_kept_for_a_while),
       WITH_TOKEN(a_token_that_was_accepted_is_dropped_at_once),
       WITH_TOKEN(only_the_token_that_the_tenant_refused_is_dropped),
       WITH_TOKEN(a_given_token_cannot_be_dropped),

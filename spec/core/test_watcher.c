@@ -195,7 +195,7 @@ TEST(sockets_that_a_child_abandons_are_still_watched_by_its_parent) {
   assert_only(0, true, false);
 }
 
-/* A connection over loopback in place of a pair; returns the port of the watched end. */
+/* Replaces a socket pair by a connection over loopback; returns the port of the watched end. */
 static int connect_pair(int pair) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t length = sizeof address;
@@ -214,7 +214,7 @@ static int connect_pair(int pair) {
   return ntohs(address.sin_port);
 }
 
-TEST(what_came_on_a_socket_is_seen_by_its_port) {
+TEST(a_readable_socket_is_found_by_its_port) {
   int quiet = connect_pair(0), loud = connect_pair(1);
   assert_true(watcher_add(&watcher, watched[0]));
   assert_true(watcher_add(&watcher, watched[1]));
@@ -228,9 +228,9 @@ TEST(what_came_on_a_socket_is_seen_by_its_port) {
   assert_true(watcher_can_read(&watcher, quiet));
 }
 
-TEST(a_port_that_no_socket_has_may_have_anything_to_read) {
+TEST(a_port_without_a_socket_counts_as_readable) {
   int port = connect_pair(0);
-  assert_true(watcher_can_read(&watcher, port)); /* it was not announced */
+  assert_true(watcher_can_read(&watcher, port)); /* not watched yet */
   assert_true(watcher_add(&watcher, watched[0]));
   assert_false(watcher_can_read(&watcher, port));
   watcher_remove(&watcher, watched[0]);
@@ -251,8 +251,8 @@ int test_watcher(void) {
       WATCHER(a_wait_ends_as_soon_as_an_event_occurs),
       WATCHER(sockets_within_the_reserved_capacity_need_no_memory),
       WATCHER(a_failed_allocation_is_reported),
-      WATCHER(what_came_on_a_socket_is_seen_by_its_port),
-      WATCHER(a_port_that_no_socket_has_may_have_anything_to_read),
+      WATCHER(a_readable_socket_is_found_by_its_port),
+      WATCHER(a_port_without_a_socket_counts_as_readable),
       WATCHER(sockets_that_a_child_abandons_are_still_watched_by_its_parent),
   };
   return cmocka_run_group_tests_name("watcher", tests, NULL, NULL);

@@ -166,7 +166,7 @@ describe("a response", function()
     end
   end)
 
-  it("whose list holds anything but objects is no list", function()
+  it("whose list has items that are not objects is an error", function()
     for _, body in ipairs { '{"permissions":[1]}', '{"permissions":[{},"a"]}', '{"permissions":[null]}' } do
       tenant.fault { kind = "status", status = 200, body = body }
       local ok, err = client:list_user_permissions(support.user)
@@ -181,7 +181,7 @@ describe("a response", function()
     end
   end)
 
-  it("with an empty list is an empty list", function()
+  it("with an empty list returns an empty table", function()
     for _, body in ipairs { '{"permissions":[]}', ' { "total" : 0 , "permissions" : [ ] } ' } do
       tenant.fault { kind = "status", status = 200, body = body }
       assert.same({}, client:list_user_permissions(support.user))
@@ -190,7 +190,7 @@ describe("a response", function()
     assert.same({}, client:list_users_by_email "nobody@example.com")
   end)
 
-  it("of 200 in HTML is no success where the API's is not read, and is not repeated", function()
+  it("with status 200 in HTML is an error even if the body is not needed, and is not retried", function()
     client:close()
     client = support.client { max_retries = 4 }
     tenant.fault { kind = "html", status = 200, count = 3 }
@@ -204,7 +204,7 @@ describe("a response", function()
     assert.equal(3, #tenant.requests())
   end)
 
-  it("with more items than were asked for is given up", function()
+  it("with more items than requested is an error", function()
     local items = ("{},"):rep(100) .. "{}"
     tenant.fault { kind = "status", status = 200, body = '{"permissions":[' .. items .. '],"start":0,"limit":101,"total":101}' }
     local ok, err = client:list_user_permissions(support.user)

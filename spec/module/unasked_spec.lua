@@ -1,11 +1,11 @@
--- Bytes that nobody asked for, and responses that end too early: from a server that plays scripts.
+-- Unrequested bytes, and responses that end too early, from a server that plays scripts.
 
 local support = require "spec.support"
 local wire = require "spec.wire.wire"
 
 local NO_CONTENT, FORBIDDEN, REQUEST = wire.NO_CONTENT, wire.FORBIDDEN, wire.REQUEST
 
-describe("a response that nobody asked for", function()
+describe("an unrequested response", function()
   local server, client
 
   setup(function() server = wire.start() end)
@@ -22,8 +22,8 @@ describe("a response that nobody asked for", function()
     return client:remove_user_permissions(support.user, support.permissions "a")
   end
 
-  -- Two requests; the script of the connection may send what it likes after the response to the first. The second request
-  -- is refused, on this connection or another.
+  -- Sends two requests. The connection's script may send anything after the response to the first; the second must be
+  -- refused with 403, on this connection or another.
   local function assert_refused(script)
     server:play(script, { REQUEST, FORBIDDEN, wire.HOLD })
     local first, err = remove()
@@ -36,12 +36,12 @@ describe("a response that nobody asked for", function()
   end
 
   for title, changes in pairs { ["HTTP/1.1"] = {}, ["HTTP/2 wanted"] = { http2 = true } } do
-    it("on an idle connection is not taken for the next request's (" .. title .. ")", function()
+    it("on an idle connection is not taken for the next response (" .. title .. ")", function()
       open(changes)
       assert_refused { REQUEST, NO_CONTENT, wire.CUE, NO_CONTENT, REQUEST, FORBIDDEN, wire.HOLD }
     end)
 
-    it("is not taken for the next request's when it came with the first (" .. title .. ")", function()
+    it("is not taken for the next response if it came with the first (" .. title .. ")", function()
       open(changes)
       assert_refused { REQUEST, NO_CONTENT .. NO_CONTENT, wire.CUE, REQUEST, FORBIDDEN, wire.HOLD }
       open(changes)
@@ -49,7 +49,7 @@ describe("a response that nobody asked for", function()
     end)
   end
 
-  it("is not taken for the next request's where the next comes in parts", function()
+  it("is not taken for the next response if it arrives in parts", function()
     for place = 1, #NO_CONTENT - 1, 7 do
       open()
       local head, rest = NO_CONTENT:sub(1, place), NO_CONTENT:sub(place + 1)
@@ -60,8 +60,8 @@ describe("a response that nobody asked for", function()
     end
   end)
 
-  it("does not hide behind a body: not in the same record, and not where TLS has read it already", function()
-    for size = 16380, 16388 do -- a record has room for 16384 bytes
+  it("is detected after a body, in the same TLS record or already read by TLS", function()
+    for size = 16380, 16388 do -- a TLS record holds up to 16384 bytes
       open()
       local body = '{"start":0,"limit":100,"total":0,"permissions":[]%s}'
       local head = wire.response("200 OK", body)
@@ -86,7 +86,7 @@ describe("a response that ends with its connection", function()
   setup(function() server = wire.start() end)
   teardown(function() server:stop() end)
 
-  it("in the middle of its headers is no success, wherever it is cut", function()
+  it("in the middle of its headers is not a success, wherever it is cut", function()
     local response = "HTTP/1.1 204 No Content\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n\r\n"
     local kinds = {}
     for length = 1, #response - 1 do
@@ -105,7 +105,7 @@ describe("a response that ends with its connection", function()
     assert.is_nil(kinds.memory)
   end)
 
-  it("after a 1xx alone is no success", function()
+  it("after nothing but a 1xx is not a success", function()
     server:play { REQUEST, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", wire.GOODBYE }
     local client = support.client { domain = server.domain, max_retries = 0 }
     local ok, err = client:remove_user_permissions(support.user, support.permissions "a")

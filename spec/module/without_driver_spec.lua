@@ -182,7 +182,7 @@ if has_ffi then
       end_request(handler)
     end)
 
-    it("lets go of a call when it is told to, and then ties another", function()
+    it("releases a call on request, and can then be used for another", function()
       local call, other = assert(client_with_token():get_role "rol_x"), assert(client_with_token():get_role "rol_y")
       assert.is_false(call:leash())
       call:leash(address)

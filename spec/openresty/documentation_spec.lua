@@ -55,7 +55,7 @@ describe("doc/openresty.md", function()
     end
   end)
 
-  -- The example's exchange, with a lua-resty-http whose request_uri is this function.
+  -- Returns the example's exchange function, with a lua-resty-http whose request_uri is this function.
   local function example_exchange(request_uri)
     for snippet in page:gmatch "```lua\n(.-)```" do
       if snippet:find "resty.http" then
@@ -71,7 +71,7 @@ describe("doc/openresty.md", function()
     end
   end
 
-  it("has an exchange for lua-resty-http that returns a certificate's failure, however it hears of it", function()
+  it("has an exchange function for lua-resty-http that returns every kind of certificate failure", function()
     local request = { url = "https://a/", method = "GET", headers = {}, timeout = 1, connect_timeout = 1 }
     local cases = {
       { function() return nil, "certificate host mismatch" end, "tls" },

@@ -1,5 +1,5 @@
--- Starts nginx with the OpenResty driver in it, on free ports, and runs Lua in there. Ends with the process that started
--- it, at the latest.
+-- Starts nginx with the OpenResty driver, on free ports, and runs Lua in it. nginx ends with this process at the
+-- latest.
 
 local cjson = require "cjson"
 local http = require "socket.http"
@@ -10,18 +10,18 @@ local support = require "spec.support"
 local host = {}
 host.__index = host
 
-local ATTEMPTS = 5 -- to find a port that nobody takes first
+local ATTEMPTS = 5 -- to find a free port
 
 local root = support.run "pwd":match "[^\n]+"
 
--- The Lua module where it is one to load; OpenResty has it built in.
+-- Returns the load_module directives for the Lua module; none for OpenResty, which has it built in.
 function host.load_modules()
   if support.run "nginx -V":find("ngx_lua", 1, true) then return "" end
   return "load_module /usr/lib/nginx/modules/ndk_http_module.so; load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;"
 end
 
--- The configuration; `wanted` may name workers, http (more of that block) and server (more of that block), or a
--- whole `configuration` in which the same placeholders are filled in.
+-- Returns the configuration. `wanted` may have `workers`, `http` and `server` (additions to these blocks), or a
+-- complete `configuration` with the same placeholders.
 local function configure(self, wanted)
   local values = {
     LOAD_MODULES = host.load_modules(),
@@ -45,7 +45,7 @@ local function configure(self, wanted)
   support.write_file(self.directory .. "/nginx.conf", fill_in(configuration))
 end
 
--- Has nginx run as a user without rights, who finds all that it reads in its directory: where this is root, as nobody.
+-- Makes nginx run as an ordinary user (nobody, if this is root), with every file that it needs in its directory.
 local function make_ordinary(self)
   local own = self.directory .. "/own"
   support.run(("mkdir %s && cp -r src build/luajit/auth0perm.so %s && cp %s %s/ca.pem"):format(own, own, self.ca_file, own))
@@ -56,7 +56,7 @@ local function make_ordinary(self)
   self.starter = "setpriv --reuid=65534 --regid=65534 --clear-groups"
 end
 
--- Runs nginx until the pipe to this process is closed, which it is at the latest when this process ends.
+-- Runs nginx until the pipe to this process is closed, at the latest when this process ends.
 local function launch(self)
   local command = ([[exec >%s/output 2>&1; cd %s
     %s %s env -u LD_PRELOAD nginx -p "$PWD/" -c nginx.conf -e error.log -g 'daemon off;' & process=$!
@@ -64,8 +64,8 @@ local function launch(self)
   self.pipe = assert(io.popen(command, "w"))
 end
 
--- Whether it answers; false when it has ended.
-local function answers(self)
+-- Waits until nginx serves requests; returns false if it has ended.
+local function is_serving(self)
   for _ = 1, 500 do
     if self:get "/ping" then return true end
     local log = io.open(self.directory .. "/error.log")
@@ -77,8 +77,8 @@ local function answers(self)
   return false
 end
 
--- Starts one; see `configure` for what may be wanted, beside `environment` (assignments for the shell), `ca_file` and
--- `ordinary`: a user without rights runs it.
+-- Starts an nginx. `wanted` may have, besides what `configure` takes, `environment` (assignments for the shell),
+-- `ca_file`, and `ordinary` to run it as an ordinary user.
 function host.start(wanted)
   wanted = wanted or {}
   local module = io.open "build/luajit/auth0perm.so"
@@ -92,7 +92,7 @@ function host.start(wanted)
     self.port, self.raw_port, self.tls_port = support.free_port(), support.free_port(), support.free_port()
     configure(self, wanted)
     launch(self)
-    if answers(self) then return self end
+    if is_serving(self) then return self end
     self.pipe:close()
     if not self:log():find "Address already in use" then break end
     os.remove(self.directory .. "/error.log")
@@ -107,12 +107,12 @@ function host:stop()
   support.run("rm -rf " .. self.directory)
 end
 
--- What it has logged so far.
+-- Returns the error log so far.
 function host:log()
   return support.read_file(self.directory .. "/error.log")
 end
 
--- Asks for a path; returns body and status, or nil.
+-- Requests a path; returns body and status, or nil.
 function host:get(path, body)
   local chunks = {}
   local ok, status = http.request {
@@ -126,7 +126,7 @@ function host:get(path, body)
   return table.concat(chunks), status
 end
 
--- Turns an answer of `run` into values.
+-- Decodes the values in a response to `run`.
 local function values_of(text)
   local list = cjson.decode(text)
   for i = 1, #list do
@@ -135,7 +135,7 @@ local function values_of(text)
   return list
 end
 
--- Runs a snippet inside, which has `inside`; returns what it returned, or "raised" and the error.
+-- Runs a snippet in nginx, where it can use `inside`. Returns what it returned, or "raised" and the error.
 function host:run(code)
   local text, status = self:get("/run", code)
   if status ~= 200 then error(("%s: %s\n%s"):format(status, text, self:log())) end
@@ -143,13 +143,13 @@ function host:run(code)
   return list[1], list[2], list[3], list[4]
 end
 
--- Sets what the server at self.raw_port answers to a connection: a list of texts to send, seconds to wait, and `false` for
--- reading a request. The connection ends with the list.
-function host:answer_with(list)
-  self:run(("ngx.shared.results:set('answer', %q)"):format(cjson.encode(list)))
+-- Sets what the server at self.raw_port does on a connection: a list of strings to send, seconds to wait, and `false`
+-- to read a request. The connection ends with the list.
+function host:respond_with(list)
+  self:run(("ngx.shared.results:set('response', %q)"):format(cjson.encode(list)))
 end
 
--- What a snippet of another phase has left (inside.note).
+-- Waits for the results that a snippet in another phase stored (inside.note).
 function host:noted(name)
   return support.wait_until(function()
     local text = self:run(("return ngx.shared.results:get(%q)"):format(name))
@@ -157,7 +157,7 @@ function host:noted(name)
   end)
 end
 
--- Sends a snippet and does not wait: returns the connection, to be read or closed.
+-- Sends a snippet without waiting; returns the connection, to be read or closed.
 function host:begin(code)
   local connection = assert(socket.connect("127.0.0.1", self.port))
   connection:settimeout(60)
@@ -166,18 +166,18 @@ function host:begin(code)
   return connection
 end
 
--- Waits for the answer to what `begin` sent; returns the same as `run`.
+-- Waits for the response to what `begin` sent; returns the same as `run`.
 function host.finish(connection)
-  local answer = assert(connection:receive "*a")
+  local response = assert(connection:receive "*a")
   connection:close()
-  local head, body = answer:match "^(.-)\r\n\r\n(.*)$"
+  local head, body = response:match "^(.-)\r\n\r\n(.*)$"
   if head:find("chunked", 1, true) then body = body:gsub("^%x+\r\n", ""):gsub("\r\n0\r\n\r\n$", "") end
   local list = values_of(body)
   return list[1], list[2], list[3], list[4]
 end
 
--- Sends a snippet that calls inside.be_busy; does something as soon as that keeps the worker busy, and lets it go on.
--- Returns what the snippet does.
+-- Runs a snippet that calls inside.be_busy, and calls a function while that keeps the worker busy. Returns what the
+-- snippet returned.
 function host:while_busy(code, action)
   local mark = self.directory .. "/busy"
   local connection = self:begin(code)
@@ -195,14 +195,14 @@ local function master_of(self)
   return support.read_file(self.directory .. "/nginx.pid"):match "%d+"
 end
 
--- Has new workers take over; returns when they serve.
+-- Makes nginx replace its workers; returns once the new ones serve requests.
 function host:reload()
   local old = table.concat(self:workers(), " ")
   support.run("kill -HUP " .. master_of(self))
   support.wait_until(function() return not old:find(self:run "return ngx.worker.pid()", 1, true) end)
 end
 
--- The process ids of the workers.
+-- Returns the process ids of the workers.
 function host:workers()
   local list = {}
   for process in support.run("ps -o pid= --ppid " .. master_of(self)):gmatch "%d+" do
@@ -211,7 +211,7 @@ function host:workers()
   return list
 end
 
--- How many descriptors the first worker has open.
+-- Returns how many descriptors the first worker has open.
 function host:descriptors()
   return tonumber((support.run(("ls /proc/%s/fd | wc -l"):format(self:workers()[1]))))
 end

@@ -1,4 +1,4 @@
--- The OpenResty driver and servers that do what no server should, byte by byte: see spec/wire.
+-- The OpenResty driver and servers that misbehave byte by byte (see spec/wire).
 
 local host = require "spec.openresty.host"
 local support = require "spec.support"
@@ -6,7 +6,7 @@ local wire = require "spec.wire.wire"
 
 local REMOVE = [[client:remove_user_permissions(inside.user, inside.permissions("read:reports"))]]
 
-describe("auth0perm.openresty, of a server that misbehaves,", function()
+describe("auth0perm.openresty, with a misbehaving server,", function()
   local nginx, server
 
   setup(function()
@@ -18,14 +18,14 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
     server:stop()
   end)
 
-  -- A snippet that has a client of the server.
+  -- Returns a snippet with a client of the server.
   local function with_client(code, options)
     return ("local client = inside.client { domain = %q, connect_to = %q, %s }\n%s"):format(server.domain, server.address,
       options or "max_retries = 0", code)
   end
 
-  describe("on a connection that was kept and the worker being busy,", function()
-    -- Removes twice; what the server does on its cue comes between, and the worker has not looked.
+  describe("on a reused connection, while the worker was busy,", function()
+    -- Removes twice; between the two, the server acts on its cue while the worker is busy.
     local TWICE = "assert(" .. REMOVE .. ") inside.be_busy() local ok, err = " .. REMOVE .. " return ok, err"
 
     local function remove_twice(options, ...)
@@ -35,7 +35,7 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
       return nginx:while_busy(with_client(TWICE, options), function() server:cue() end)
     end
 
-    it("takes no response that it did not ask for, or a part of one, for the next request's", function()
+    it("does not take an unrequested response, or part of one, for the next request's response", function()
       for _, options in ipairs { "max_retries = 0", "max_retries = 0, max_connections = 1" } do
         for _, bytes in ipairs { wire.NO_CONTENT, "HTTP/1.1 204 No Con", "H", wire.NO_CONTENT .. wire.NO_CONTENT } do
           local ok, err = remove_twice(options, bytes)
@@ -47,21 +47,22 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
       end
     end)
 
-    it("sends no request where the connection has ended", function()
+    it("sends no request if the connection has ended", function()
       for _, step in ipairs { wire.GOODBYE, wire.FIN, wire.RESET } do
         local _, err = remove_twice(nil, step)
         assert.same({ 403, 1 }, { err.status, err.attempts })
       end
     end)
 
-    it("sends the next request where nothing has come", function()
+    it("sends the next request if nothing has arrived", function()
       server:play { wire.REQUEST, wire.NO_CONTENT, wire.CUE, wire.REQUEST, wire.FORBIDDEN }
       local _, err = nginx:while_busy(with_client(TWICE), function() server:cue() end)
       assert.same({ 403, 1 }, { err.status, select(2, server:requests()) })
     end)
 
-    -- An older ngx_lua shows no descriptor; a descriptor is readable too when TLS's session tickets have come.
-    it("reads what has come where it cannot tell otherwise what it is", function()
+    -- An older ngx_lua does not reveal the descriptor, and a descriptor is also readable when TLS session tickets have
+    -- arrived.
+    it("reads the input if that is the only way to find out what it is", function()
       for _, tell in ipairs { "return nil", "looks = looks + 1 return looks == 1" } do
         local code = with_client(([[
           local nginx, looks = require "auth0perm.openresty.nginx", 0
@@ -81,13 +82,13 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
     end)
   end)
 
-  -- The longest turn of the worker's while it reads a response.
+  -- Returns the worker's longest turn while it reads a response.
   local function turn_for(response)
     server:play { wire.REQUEST, response }
     return nginx:run(with_client("return inside.longest_turn(function() return " .. REMOVE .. " end)"))
   end
 
-  it("serves others while a line is long, or lines and chunks are many", function()
+  it("serves other requests while it reads a long line, or many lines or chunks", function()
     local spaces = (" "):rep(60000)
     local head, chunked = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     for _, response in ipairs {
@@ -99,7 +100,7 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
     end
   end)
 
-  it("says transport where the connection ends within the headers, however it ends", function()
+  it("returns kind transport if the connection ends within the headers, however it ends", function()
     for _, finish in ipairs { wire.GOODBYE, wire.FIN, wire.RESET } do
       local line = "HTTP/1.1 204 No Content"
       for _, part in ipairs { "H", line, line .. "\r\n", line .. "\r\nX-A: b\r\n" } do
@@ -111,7 +112,7 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
     end
   end)
 
-  it("takes no page for a list that is an object, or holds more than was asked for", function()
+  it("rejects a page whose list is an object, or has more items than requested", function()
     local items = ("{},"):rep(101):gsub(",$", "")
     for body, words in pairs {
       ["{}"] = "no list of objects",
@@ -126,7 +127,7 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
     end
   end)
 
-  it("takes no page of HTML for success", function()
+  it("does not take an HTML page for a success", function()
     local page = wire.response("200 OK", nil, "Content-Type: text/html", "Content-Length: 13") .. "<html></html>"
     server:play { wire.REQUEST, page }
     local ok, err = nginx:run(with_client("return client:delete_role 'rol_x'"))
@@ -134,7 +135,7 @@ describe("auth0perm.openresty, of a server that misbehaves,", function()
     assert.same({ "protocol", 1, true }, { err.kind, err.attempts, err.maybe_applied })
   end)
 
-  it("takes no token that has expired already", function()
+  it("rejects a token that has already expired", function()
     for _, seconds in ipairs { "0", "-1" } do
       local token = ('{"access_token":"t0ken","token_type":"Bearer","expires_in":%s}'):format(seconds)
       server:play({ wire.REQUEST, wire.response("200 OK", token) }, { wire.REQUEST, wire.NO_CONTENT })

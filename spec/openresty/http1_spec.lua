@@ -1,12 +1,12 @@
--- The framing of HTTP/1.1 that the OpenResty driver does itself, without a socket.
+-- The OpenResty driver's own HTTP/1.1 framing, without a socket.
 
 package.path = "./src/?.lua;" .. package.path
 local http1 = require "auth0perm.openresty.http1"
 
 local MEGABYTE = 1024 * 1024
 
--- Reads an answer that comes in these pieces, and then ends; returns what `read` does, and how many pieces were taken and
--- how many pauses made.
+-- Reads a response that arrives in these pieces, after which the connection ends. Returns what http1.read does, and how
+-- many pieces it took and how many pauses it made.
 local function read(...)
   local pieces, taken, pauses = { ... }, 0, 0
   local response, reusable, message = http1.read(function()
@@ -17,22 +17,22 @@ local function read(...)
   return response, reusable, message, taken, pauses
 end
 
--- The bytes of a text, one by one.
+-- Returns a list of the bytes of a text.
 local function bytes_of(text)
   local bytes = {}
   for i = 1, #text do bytes[i] = text:sub(i, i) end
   return bytes
 end
 
--- Reads it, in one piece and byte by byte, and returns it.
-local function answer(text)
+-- Reads a response in one piece and byte by byte, and returns it.
+local function parse(text)
   local whole, reusable = assert(read(text))
   local again, still = read((table.unpack or unpack)(bytes_of(text))) -- luacheck: ignore 143 113
   assert.same({ whole, reusable }, { again, still })
   return whole, reusable
 end
 
--- Asserts that it is refused as this kind with this message.
+-- Checks that a response is refused with this kind and message.
 local function refused(kind, message, ...)
   local response, got, why = read(...)
   assert.is_nil(response)
@@ -40,7 +40,7 @@ local function refused(kind, message, ...)
 end
 
 describe("a request", function()
-  it("goes over the wire with its target, host, headers and length", function()
+  it("is written with its target, host, headers and length", function()
     local bytes = http1.write {
       method = "DELETE",
       url = "https://acme.test:8443/api/v2/users/a%7Cb?x=1",
@@ -51,67 +51,67 @@ describe("a request", function()
       .. "Accept: application/json\r\nContent-Length: 2\r\n\r\n{}", bytes)
   end)
 
-  it("tells no length where GET has no body, and 0 where another method has none", function()
+  it("has no Content-Length for GET without a body, and 0 for other methods without one", function()
     assert.equal("GET / HTTP/1.1\r\nHost: a\r\n\r\n", http1.write { method = "GET", url = "https://a/", headers = {} })
     assert.equal("DELETE / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
       http1.write { method = "DELETE", url = "https://a/", headers = {} })
   end)
 end)
 
-describe("an answer", function()
-  it("has a status, headers and a body of the length that it tells", function()
-    local response, reusable = answer "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A:  b \r\nx-a: c\r\n\r\nhello"
+describe("a response", function()
+  it("has a status, headers and a body of its Content-Length", function()
+    local response, reusable = parse "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A:  b \r\nx-a: c\r\n\r\nhello"
     assert.equal(200, response.status)
     assert.equal("hello", response.body)
     assert.same({ "b", "c" }, response.headers["x-a"])
     assert.is_true(reusable)
   end)
 
-  it("may have no reason, and lines that end in a line feed alone", function()
-    assert.equal("x", (answer "HTTP/1.1 200\nContent-Length: 1\n\nx").body)
-    assert.equal(418, (answer "HTTP/1.1 418 \r\nContent-Length: 0\r\n\r\n").status)
+  it("may have no reason phrase, and lines that end in a line feed alone", function()
+    assert.equal("x", (parse "HTTP/1.1 200\nContent-Length: 1\n\nx").body)
+    assert.equal(418, (parse "HTTP/1.1 418 \r\nContent-Length: 0\r\n\r\n").status)
   end)
 
   it("may come in chunks, with extensions and trailers", function()
-    local response, reusable = answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
+    local response, reusable = parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
       .. "3;a=b\r\nabc\r\n00A \r\n0123456789\r\n0;last\r\nX-Trailer: 1\r\n\r\n")
     assert.equal("abc0123456789", response.body)
     assert.is_nil(response.headers["x-trailer"])
     assert.is_true(reusable)
   end)
 
-  it("has no body with 204 and 304, whatever it says", function()
-    assert.same({ 204, "" }, { answer("HTTP/1.1 204 No Content\r\n\r\n").status, (answer "HTTP/1.1 204 X\r\n\r\n").body })
-    assert.is_true(select(2, answer "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"))
-    assert.is_false((select(2, answer "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n")))
-    assert.is_false((select(2, answer "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n")))
+  it("has no body with 204 and 304, whatever its headers say", function()
+    assert.same({ 204, "" }, { parse("HTTP/1.1 204 No Content\r\n\r\n").status, (parse "HTTP/1.1 204 X\r\n\r\n").body })
+    assert.is_true(select(2, parse "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"))
+    assert.is_false((select(2, parse "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n")))
+    assert.is_false((select(2, parse "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n")))
   end)
 
-  it("may come after others that only inform", function()
+  it("may follow 1xx responses", function()
     local informed = ("HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"):rep(3) .. "HTTP/1.1 100 Continue\r\n\r\n"
-    local response = answer(informed .. "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+    local response = parse(informed .. "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
     assert.equal(200, response.status)
     assert.is_nil(response.headers.link)
     refused("protocol", "there are too many answers before the answer", ("HTTP/1.1 100 Continue\r\n\r\n"):rep(17))
     refused("protocol", "the answer switches to a protocol that was not asked for", "HTTP/1.1 101 Switching\r\n\r\n")
   end)
 
-  it("may last until the connection ends where nothing tells its length, and is the last one there", function()
-    local response, reusable = answer "HTTP/1.1 200 OK\r\n\r\nhello"
+  it("lasts until the connection ends if it has no length, and is the last one on it", function()
+    local response, reusable = parse "HTTP/1.1 200 OK\r\n\r\nhello"
     assert.equal("hello", response.body)
     assert.is_false(reusable)
   end)
 
-  it("tells whether the connection stays", function()
+  it("says whether the connection can be reused", function()
     local head = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: %s\r\n\r\n"
-    assert.is_false((select(2, answer(head:format "close"))))
-    assert.is_false((select(2, answer(head:format "keep-alive , Close"))))
-    assert.is_true((select(2, answer(head:format "keep-alive"))))
-    assert.is_false((select(2, answer "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")))
+    assert.is_false((select(2, parse(head:format "close"))))
+    assert.is_false((select(2, parse(head:format "keep-alive , Close"))))
+    assert.is_true((select(2, parse(head:format "keep-alive"))))
+    assert.is_false((select(2, parse "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")))
     assert.is_false((select(2, read "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n")))
   end)
 
-  it("is no success when it ends too early", function()
+  it("is not a success if it ends too early", function()
     refused("transport", "the connection was closed before an answer came")
     for _, part in ipairs {
       "HTT",
@@ -127,7 +127,7 @@ describe("an answer", function()
     end
   end)
 
-  it("is refused where it is no HTTP/1.1", function()
+  it("is refused if it is not HTTP/1.1", function()
     refused("protocol", "the answer is no HTTP", "SSH-2.0-OpenSSH\r\n")
     refused("protocol", "the answer is no HTTP", "garbage that has no line end")
     for _, line in ipairs { "HTTP/2 200 OK", "HTTP/1.1 20 X", "HTTP/1.1 2000 X", "HTTP/1.1 099 X", "HTTP/1.1", "HTTP/11 200" } do
@@ -135,13 +135,13 @@ describe("an answer", function()
     end
   end)
 
-  it("is refused for a header line that is none", function()
+  it("is refused for a malformed header line", function()
     for _, line in ipairs { "no colon", ": no name", "Name : x", " folded: x", "X: a\r\n b", "X: a\0b", "X: a\rb", "N\195: x" } do
       refused("protocol", "the answer has a header line that is none", "HTTP/1.1 200 OK\r\n" .. line .. "\r\n\r\n")
     end
   end)
 
-  it("is refused for a length that is none, or differs from another", function()
+  it("is refused for an invalid length, or two different ones", function()
     local head = "HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n"
     for _, length in ipairs { "", "-1", "+1", "1x", "0x1", "1.5", "1 1", "1,", ",1", "1;1" } do
       refused("protocol", "the answer's Content-Length is no number", head:format(length))
@@ -149,10 +149,10 @@ describe("an answer", function()
     refused("protocol", "the answer has two lengths that differ", head:format "1, 2")
     refused("protocol", "the answer has two lengths that differ",
       "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
-    assert.equal("x", (answer "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\nContent-Length: 1\r\n\r\nx").body)
+    assert.equal("x", (parse "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\nContent-Length: 1\r\n\r\nx").body)
   end)
 
-  it("is refused with a length and chunks, and in codings that were not asked for", function()
+  it("is refused with both a length and chunks, and in codings that were not requested", function()
     refused("protocol", "the answer has a length, and chunks too",
       "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     for _, coding in ipairs { "gzip, chunked", "chunked, chunked", "identity", "" } do
@@ -161,7 +161,7 @@ describe("an answer", function()
     end
   end)
 
-  it("is refused for chunks without a length, or longer than it", function()
+  it("is refused for a chunk without a length, or one longer than its length", function()
     local head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     for _, line in ipairs { "", "x", "-1", "0x1", "1 1", " 1" } do
       refused("protocol", "the answer has a chunk without a length", head .. line .. "\r\nx\r\n0\r\n\r\n")
@@ -170,7 +170,7 @@ describe("an answer", function()
     refused("protocol", "the answer has a chunk whose first line is too long", head .. "1;" .. ("x"):rep(5000) .. "\r\nx\r\n")
   end)
 
-  it("has at most 64 KiB of headers, informing answers and trailers included, and no more are taken", function()
+  it("has at most 64 KiB of headers, including 1xx responses and trailers, and no more is read", function()
     local refusal = "the answer's headers are larger than 64 KiB"
     local kilobyte = "X-A: " .. ("a"):rep(1017) .. "\r\n"
     refused("protocol", refusal, "HTTP/1.1 200 OK\r\n" .. kilobyte:rep(65) .. "\r\n")
@@ -180,10 +180,10 @@ describe("an answer", function()
     local endless = { "HTTP/1.1 200 OK\r\nX-Endless: " }
     for i = 2, 100 do endless[i] = kilobyte:gsub("\r\n", "") end
     assert.is_true(select(4, read((table.unpack or unpack)(endless))) < 70) -- luacheck: ignore 143 113
-    assert.equal(200, (answer("HTTP/1.1 200 OK\r\n" .. kilobyte:rep(3) .. "Content-Length: 0\r\n\r\n")).status)
+    assert.equal(200, (parse("HTTP/1.1 200 OK\r\n" .. kilobyte:rep(3) .. "Content-Length: 0\r\n\r\n")).status)
   end)
 
-  it("has at most 8 MiB of body, and no more are taken", function()
+  it("has a body of at most 8 MiB, and no more is read", function()
     local refusal = "the answer's body is larger than 8 MiB"
     refused("protocol", refusal, "HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n")
     refused("protocol", refusal, "HTTP/1.1 200 OK\r\nContent-Length: " .. ("9"):rep(400) .. "\r\n\r\n")
@@ -204,24 +204,24 @@ describe("an answer", function()
       chunks)
   end)
 
-  it("passes on what the connection's own reader says of a failure", function()
+  it("passes on the error of the function that reads from the connection", function()
     local response, kind, message = http1.read(function() return nil, "timeout", "too late" end)
     assert.same({ nil, "timeout", "too late" }, { response, kind, message })
     assert.error_matches(function() http1.read(function() error("mine", 0) end) end, "^mine$")
   end)
 
-  it("loses the spaces and tabs around a header's value, and keeps those inside", function()
+  it("is stripped of spaces and tabs around a header's value, but not inside", function()
     for value, expected in pairs { ["a b"] = "a b", [" \t a \t b\t "] = "a \t b", [""] = "", [" \t "] = "", [":"] = ":" } do
-      assert.same({ expected }, answer("HTTP/1.1 204 X\r\nX-A:" .. value .. "\r\n\r\n").headers["x-a"])
+      assert.same({ expected }, parse("HTTP/1.1 204 X\r\nX-A:" .. value .. "\r\n\r\n").headers["x-a"])
     end
-    assert.equal("x", (answer "HTTP/1.1 200 OK\r\nContent-Length: \t 1 , 01\t\r\n\r\nx").body)
+    assert.equal("x", (parse "HTTP/1.1 200 OK\r\nContent-Length: \t 1 , 01\t\r\n\r\nx").body)
   end)
 end)
 
 describe("reading", function()
   local LENGTH = 60000
 
-  -- Seconds of this process that reading an answer takes.
+  -- Returns the CPU seconds that reading a response takes.
   local function time_of(text)
     collectgarbage()
     local began = os.clock()
@@ -229,13 +229,13 @@ describe("reading", function()
     return os.clock() - began
   end
 
-  -- An answer with so many bytes that nothing is to be done about.
+  -- Returns a response of this many bytes that need no work.
   local function plain(length)
     return "HTTP/1.1 204 No Content\r\nX-A: " .. ("a"):rep(length) .. "\r\n\r\n"
   end
 
-  -- What takes time with the square of the length takes more than 10,000 times as long as the plain answer.
-  it("takes no longer for a line that is made to be slow to match than for another of its length", function()
+  -- Code whose time is quadratic in the length would take more than 10,000 times as long as for the plain response.
+  it("takes no longer for a line crafted to match slowly than for another of the same length", function()
     local head = "HTTP/1.1 200 OK\r\n"
     local spaces, zeros = (" "):rep(LENGTH), ("0"):rep(LENGTH)
     local slow = {
@@ -270,7 +270,7 @@ describe("reading", function()
     end
   end)
 
-  -- Kilobytes of memory that reading the bytes one by one takes, that which is free again included.
+  -- Returns how many kilobytes reading the bytes one by one allocates, including freed memory.
   local function memory_of(text)
     local bytes, taken = bytes_of(text), 0
     collectgarbage()
@@ -285,7 +285,7 @@ describe("reading", function()
     return after - before
   end
 
-  it("takes memory in proportion to what comes, however small its pieces are", function()
+  it("allocates memory in proportion to the input, however small its pieces are", function()
     for _, text in ipairs {
       plain(16000),
       "HTTP/1.1 200 OK\r\n" .. ("X:\n"):rep(5000) .. "\n",
@@ -293,11 +293,11 @@ describe("reading", function()
       "HTTP/1.1 200 OK\r\n\r\n" .. ("x"):rep(16000),
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. ("1;" .. ("x"):rep(1000) .. "\r\nx\r\n"):rep(16) .. "0\r\n\r\n",
     } do
-      assert.is_true(memory_of(text) < 8000) -- where all is joined at each byte, it is 128,000
+      assert.is_true(memory_of(text) < 8000) -- 128,000 if everything were concatenated at each byte
     end
   end)
 
-  it("pauses now and then, however much comes in", function()
+  it("pauses now and then, however much input is there", function()
     local small = ("1\r\nx\r\n"):rep(10000)
     local _, _, _, _, pauses = read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. small .. "0\r\n\r\n")
     assert.is_true(pauses >= 15)

@@ -1,4 +1,4 @@
--- What the specs' snippets have at hand inside nginx.
+-- Functions for the specs' snippets inside nginx.
 
 local cjson = require "cjson"
 local socket = require "socket"
@@ -6,7 +6,7 @@ local auth0perm = require "auth0perm.openresty"
 
 local inside = { auth0perm = auth0perm, user = "auth0|5f7c8ec7c33c6c004bbafe82", api = "https://api.example.com/" }
 
--- Options for a client of the tenant. nginx has no resolver here, so it is told where to connect.
+-- Returns options for a client of the tenant, with an address, because nginx has no resolver here.
 function inside.options(changes)
   local options = {
     domain = os.getenv "TENANT_DOMAIN",
@@ -21,14 +21,14 @@ end
 
 local client
 
--- The worker's client of the tenant; with changes, a new one.
+-- Returns the worker's client of the tenant or, with changes, a new one.
 function inside.client(changes)
   if changes then return assert(auth0perm.new(inside.options(changes))) end
   client = client or assert(auth0perm.new(inside.options()))
   return client
 end
 
--- Options for a client of the server that `host:answer_with` tells what to answer.
+-- Returns options for a client of the server that `host:respond_with` controls.
 function inside.raw_options(changes)
   local port = os.getenv "RAW_PORT"
   local options = inside.options { domain = "localhost:" .. port, connect_to = "127.0.0.1:" .. port, max_retries = 0 }
@@ -38,20 +38,20 @@ function inside.raw_options(changes)
   return options
 end
 
--- A new client of that server.
+-- Returns a new client of that server.
 function inside.raw_client(changes)
   return assert(auth0perm.new(inside.raw_options(changes)))
 end
 
--- Calls get_role of a new client of that server.
+-- Calls get_role with a new client of that server.
 function inside.ask_raw(changes)
   return inside.raw_client(changes):get_role "rol_x"
 end
 
--- Answers a connection as it was told.
-function inside.answer()
+-- Handles a connection as `host:respond_with` says.
+function inside.respond()
   local connection = assert(ngx.req.socket(true))
-  for _, step in ipairs(cjson.decode(ngx.shared.results:get "answer")) do
+  for _, step in ipairs(cjson.decode(ngx.shared.results:get "response")) do
     if type(step) == "number" then
       ngx.sleep(step)
     elseif not step then
@@ -65,7 +65,7 @@ end
 
 local shared = {}
 
--- The worker's client with these credentials, which shares tokens with the other workers.
+-- Returns the worker's client with these credentials, which shares tokens with the other workers.
 function inside.shared(client_id, changes)
   if not shared[client_id] then
     local options = { token = false, client_id = client_id, client_secret = "s3cr3t-of-" .. client_id, token_dict = "auth0perm" }
@@ -75,7 +75,7 @@ function inside.shared(client_id, changes)
   return shared[client_id]
 end
 
--- How many descriptors this worker has open. (This blocks.)
+-- Returns how many descriptors this worker has open. (Blocks.)
 function inside.descriptors()
   local pipe = io.popen(("ls /proc/%d/fd | wc -l"):format(ngx.worker.pid()))
   local number = tonumber(pipe:read "*a")
@@ -87,7 +87,7 @@ function inside.permissions(...)
   return { [inside.api] = { ... } }
 end
 
--- Keeps the worker busy until `host:while_busy` has done what it is to do meanwhile.
+-- Blocks the worker until the function of `host:while_busy` has returned.
 function inside.be_busy()
   local mark = ngx.config.prefix() .. "busy"
   io.open(mark, "w"):close()
@@ -98,7 +98,7 @@ function inside.be_busy()
   until not file
 end
 
--- Calls a function, and returns the longest that the worker served nobody else meanwhile, in seconds of its processor
+-- Calls a function. Returns the longest time in which the worker served no other request meanwhile, in seconds of CPU
 -- time, and what the function returned.
 function inside.longest_turn(call)
   local longest, last, over = 0, os.clock(), false
@@ -119,7 +119,7 @@ function inside.longest_turn(call)
   return longest, first, second
 end
 
--- What of a value JSON can hold: an error becomes a table with its text.
+-- Returns the part of a value that JSON can represent; an error becomes a table with its text.
 local function plain(value)
   local kind = type(value)
   if kind == "table" then
@@ -135,7 +135,7 @@ local function plain(value)
   return tostring(value)
 end
 
--- Runs Lua and returns what it returned, or "raised" and the error, as JSON.
+-- Runs Lua code; returns its results, or "raised" and the error, as JSON.
 local function evaluate(code)
   local chunk = assert(loadstring(code, "=snippet"))
   setfenv(chunk, setmetatable({ inside = inside }, { __index = _G }))
@@ -148,13 +148,13 @@ local function evaluate(code)
   return cjson.encode(list)
 end
 
--- Serves a snippet that came as the request's body.
+-- Runs the snippet in the request's body, and responds with its results.
 function inside.run()
   ngx.req.read_body()
   ngx.print(evaluate(ngx.req.get_body_data()))
 end
 
--- For phases without an answer of their own: leaves what a snippet returns in the dictionary of results.
+-- For phases that cannot respond: stores the results of a snippet in the dictionary of results.
 function inside.note(name, code)
   ngx.shared.results:set(name, evaluate(code))
 end

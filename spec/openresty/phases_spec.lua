@@ -131,7 +131,7 @@ describe("auth0perm.openresty, in a request that goes on,", function()
   setup(function() nginx = host.start() end)
   teardown(function() nginx:stop() end)
 
-  it("reuses what ties a call to the request, so that a timer that loops does not grow", function()
+  it("reuses the record that ties a call to its request, so that a timer with a loop does not grow", function()
     local records, ties = nginx:run [[
       local nginx = require "auth0perm.openresty.nginx"
       local seen, records, ties, leash = {}, 0, 0, nginx.leash

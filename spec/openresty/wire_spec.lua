@@ -30,8 +30,8 @@ describe("auth0perm.openresty on the wire", function()
   end
 
   -- Returns the error of get_role when the server sends this.
-  local function failure_of_answer(list, changes)
-    nginx:answer_with(list)
+  local function failure_of_response(list, changes)
+    nginx:respond_with(list)
     local role, err = nginx:run(("return inside.ask_raw {%s}"):format(changes or ""))
     assert.is_nil(role)
     return err
@@ -177,16 +177,16 @@ describe("auth0perm.openresty on the wire", function()
       { CHUNKED .. "7\r\n{\"id\":\"", 0.02, "\r\n7;x=y\r\nrol_x\"}\r\n0\r", 0.02, "\nA: b\r\n\r\n" },
       { "HTTP/1.0 200 OK\r\n\r\n", 0.02, '{"id":"rol_x"}' },
     } do
-      nginx:answer_with(list)
+      nginx:respond_with(list)
       local role, err = nginx:run "return inside.ask_raw()"
       assert.same({ "rol_x" }, { role and role.id or err.text })
     end
-    assert.equal("protocol", failure_of_answer({ "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n" }).kind)
-    assert.equal("transport", failure_of_answer({ "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"id\":\"rol_x\"}" }).kind)
+    assert.equal("protocol", failure_of_response({ "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n" }).kind)
+    assert.equal("transport", failure_of_response({ "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"id\":\"rol_x\"}" }).kind)
   end)
 
   it("does not wait for the end of a line that never ends", function()
-    local err = failure_of_answer { "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(70000), 20 }
+    local err = failure_of_response { "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(70000), 20 }
     assert.equal("the answer's headers are larger than 64 KiB", err.message)
   end)
 
@@ -206,12 +206,12 @@ describe("auth0perm.openresty on the wire", function()
       for _ = 1, 3 do assert(client:list_user_permissions(inside.user)) end
     ]]
     assert.equal(3, tenant.connections() - before)
-    nginx:answer_with { (OK:gsub("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)), 1 }
+    nginx:respond_with { (OK:gsub("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)), 1 }
     assert.equal("rol_x", (nginx:run "inside.ask_raw() return inside.ask_raw().id"))
   end)
 
   -- Returns a response of `size` bytes in all.
-  local function answer_of(size)
+  local function response_of(size)
     local head = "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
     local length = size - #head:format(size)
     return head:format(length) .. ('{"id":"rol_x","name":"%s"}'):format(("n"):rep(length - #'{"id":"rol_x","name":""}'))
@@ -220,7 +220,7 @@ describe("auth0perm.openresty on the wire", function()
   it("does not reuse a connection that may hold an unrequested response after the one that was read", function()
     local evil = 'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"id":"evil"}'
     for _, size in ipairs { 4000, 4096, 8192, 16384 } do
-      nginx:answer_with { answer_of(size) .. evil, false, OK }
+      nginx:respond_with { response_of(size) .. evil, false, OK }
       local ids = nginx:run [[
         local client, ids = inside.raw_client(), {}
         for i = 1, 3 do ids[i] = client:get_role("rol_x").id end
@@ -231,7 +231,7 @@ describe("auth0perm.openresty on the wire", function()
   end)
 
   it("retries when a reused connection turns out to be dead", function()
-    nginx:answer_with { OK, 0.01, false }
+    nginx:respond_with { OK, 0.01, false }
     local name, attempts = nginx:run [[
       local client = inside.auth0perm.new(inside.raw_options { max_retries = 3 })
       assert(client:get_role "rol_x")

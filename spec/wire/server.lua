@@ -1,5 +1,6 @@
--- A TLS server that plays scripts byte by byte: server.lua DIRECTORY, with server.pem and server.key in there. Lua 5.4.
--- It prints its port and the port of its control side, and ends with the first connection to the latter. See README.md.
+-- A TLS server that plays scripts byte by byte: server.lua DIRECTORY, which has server.pem and server.key. For Lua 5.4.
+-- Prints its port and the port of its control side, and ends when the first connection to the control side ends. See
+-- README.md.
 
 local condition = require "cqueues.condition"
 local cqueues = require "cqueues"
@@ -9,7 +10,7 @@ local socket = require "cqueues.socket"
 local ssl = require "ssl"
 
 local PATIENCE = 60     -- seconds: nothing on the wire or at the control side takes longer
-local FIRST_WORD = 20   -- seconds until the control side has to be used, or nobody will
+local FIRST_WORD = 20   -- seconds until the first connection to the control side must come
 local SETTLE_LIMIT = 10 -- seconds that the steps between two cues may take
 
 local CHUNK = 65536     -- bytes read at a time
@@ -45,7 +46,7 @@ local function set_state(connection, state)
   changed:signal()
 end
 
--- Calls a method of the connection's socket until it need not wait; returns what it returned.
+-- Calls a method of the connection's socket until it does not have to wait; returns its results.
 local function persist(connection, method, ...)
   while true do
     local result, reason, partial = connection.socket[method](connection.socket, ...)
@@ -57,7 +58,7 @@ local function persist(connection, method, ...)
   end
 end
 
--- Reads more of what comes; false when nothing will.
+-- Reads more input; returns false if there will be none.
 local function read_more(connection)
   local some = persist(connection, "receive", CHUNK)
   if not some or some == "" then return false end
@@ -65,7 +66,7 @@ local function read_more(connection)
   return true
 end
 
--- Reads a request, head and body, and keeps it; false when the connection ends first.
+-- Reads a request, head and body, and records it; returns false if the connection ends first.
 local function read_request(connection)
   local head, rest
   repeat
@@ -120,8 +121,8 @@ local function over(connection)
   set_state(connection, "over")
 end
 
--- LuaSocket's handle of the connection's descriptor: of a connection without TLS, for all it knows. LuaSec's own handle
--- must not be collected, for then it would say goodbye on whatever has the descriptor by that time.
+-- Returns a LuaSocket handle for the connection's descriptor, without TLS. LuaSec's own handle must not be collected:
+-- it would send a close_notify on whatever has the descriptor by then.
 local function without_tls(connection)
   local handle = luasocket.tcp4()
   handle:close()
@@ -130,14 +131,14 @@ local function without_tls(connection)
   return handle
 end
 
--- The end of the connection alone, as when a process dies: TLS's goodbye is missing.
+-- Closes the connection without close_notify, as when a process dies.
 function steps.fin(connection)
   cqueues.cancel(connection.socket:getfd())
   without_tls(connection):close()
   over(connection)
 end
 
--- Closed without lingering, a socket sends a RST.
+-- A socket that is closed with a linger time of 0 sends a RST.
 function steps.reset(connection)
   cqueues.cancel(connection.socket:getfd())
   local handle = without_tls(connection)
@@ -146,14 +147,14 @@ function steps.reset(connection)
   over(connection)
 end
 
--- TLS's goodbye, then the end of the connection: LuaSec's close is both.
+-- Sends close_notify, then a FIN; LuaSec's close does both.
 function steps.goodbye(connection)
   cqueues.cancel(connection.socket:getfd())
   connection.socket:close()
   over(connection)
 end
 
--- Performs a step; false when the script can't go on.
+-- Performs a step; returns false if the script cannot continue.
 local function perform(connection, step)
   if type(step) == "number" then
     cqueues.sleep(step)
@@ -164,7 +165,7 @@ local function perform(connection, step)
   return steps[step.step](connection)
 end
 
--- Puts TLS on the connection; false when the client does not like it.
+-- Starts TLS on the connection; returns false if the handshake fails.
 local function shake_hands(connection, protocol)
   local plain = connection.socket
   connection.socket = assert(ssl.wrap(plain, tls_context(protocol)))
@@ -212,14 +213,14 @@ end
 
 local commands = {}
 
--- The scripts of the connections to come: the last one is that of all further ones.
+-- Sets the scripts of the next connections; the last one is for all later ones, too.
 function commands.play(wanted)
   forget()
   scripts = wanted
   return true
 end
 
--- Has the connections that wait for a cue go on; returns whether they wait again.
+-- Makes the connections that wait for a cue continue; returns whether they then wait again.
 function commands.cue()
   if not settle() then return false end
   for _, connection in ipairs(connections) do
@@ -236,7 +237,7 @@ function commands.seen()
   return { connections = #connections, requests = requests }
 end
 
--- Serves the one who started this, then ends.
+-- Serves the process that started this, then ends.
 local function obey(server)
   local control = server:accept(FIRST_WORD)
   if not control then os.exit(1) end

@@ -1,11 +1,11 @@
--- Starts a TLS server that plays scripts byte by byte, and tells it what to play: for Lua 5.1 to 5.5 and LuaJIT, with
--- LuaSocket and lua-cjson. README.md beside this file says how to write a script.
+-- Starts and controls a TLS server that plays scripts byte by byte. For Lua 5.1 to 5.5 and LuaJIT, with LuaSocket and
+-- lua-cjson. README.md describes the scripts.
 
 local cjson = require "cjson"
 local socket = require "socket"
 local tenant = require "spec.tenant.control"
 
-local PATIENCE = 60 -- seconds that the server may take to do what it is told
+local PATIENCE = 60 -- seconds for the server to execute a command
 
 local wire = {
   REQUEST = { step = "request" },
@@ -20,7 +20,7 @@ local wire = {
 local server = {}
 server.__index = server
 
--- Starts a server with the tenant's certificate. It ends with `stop`, and with this process at the latest.
+-- Starts a server with the tenant's certificate. It ends with `stop`, or with this process at the latest.
 function wire.start()
   local pipe = assert(io.popen("exec env -u LD_PRELOAD lua5.4 spec/wire/server.lua " .. tenant.directory))
   local port, control_port = (pipe:read "*l" or ""):match "(%d+)%s(%d+)"
@@ -47,14 +47,13 @@ local function tell(self, name, argument)
   return cjson.decode(reply)[1]
 end
 
--- Sets the scripts of the connections to come, one each; the last one is that of all further ones. What was seen so far
--- is forgotten.
+-- Sets the scripts of the next connections, one each; the last one is for all later ones, too. Clears the record.
 function server:play(...)
   tell(self, "play", { ... })
 end
 
--- Makes all connections that wait for a cue go on. Returns once they wait for something again, or have ended: what they
--- had to send is with the client's kernel then.
+-- Makes all connections that wait for a cue continue. Returns once they wait for something again or have ended: the
+-- client's kernel has received everything that they sent.
 function server:cue()
   assert(tell(self, "cue"), "the steps behind a cue take too long")
 end
@@ -64,13 +63,14 @@ function server:settle()
   assert(tell(self, "settle"), "the steps of a script take too long")
 end
 
--- The requests that came, oldest first: { connection = its number, head = , body = }, and how many connections did.
+-- Returns the recorded requests, oldest first: { connection = its number, head = , body = }, and the number of
+-- connections.
 function server:requests()
   local seen = tell(self, "seen")
   return seen.requests, seen.connections
 end
 
--- A response with this status line and body, and these header lines (without line ends) besides.
+-- Returns a response with this status line, body and additional header lines (without line ends).
 function wire.response(status, body, ...)
   local lines = { "HTTP/1.1 " .. status, ... }
   if body then
