@@ -13,7 +13,7 @@ local BACKLOG = 2 ^ 31 - 1   -- with a bound to connections, all others may wait
 local MILLISECONDS = 1000
 local TIME_MOST = 2 ^ 31 - 1 -- milliseconds that a time limit can have
 local NO_HOST = ""           -- connects to nowhere; but nginx looks for a connection that was kept first
-local PAUSE = 0.001          -- seconds that others get while a large answer is read
+local PAUSE = 0.001          -- seconds that others get
 local PEEK_TIME = 1          -- milliseconds for what has come on an idle connection to be read
 
 -- A handshake keeps the worker busy for about a millisecond. Many that begin together would do so one right after the
@@ -53,6 +53,11 @@ end
 -- Milliseconds that are left until a time; at least 1, for 0 would be the default of nginx's configuration.
 local function left_until(time)
   return math.max(1, math.min(math.floor((time - nginx.now()) * MILLISECONDS), TIME_MOST))
+end
+
+-- Lets other light threads and requests run.
+local function pause()
+  ngx.sleep(PAUSE)
 end
 
 -- Gives every operation of the socket until then.
@@ -130,7 +135,7 @@ end
 -- nginx closes idle connections on which something comes, but only once it handles the event, and a worker that is busy
 -- has not. What has come may also be TLS's own (session tickets): then reading gives nothing, and leaves nothing.
 local function is_quiet(socket)
-  if nginx.readable(socket) == false then return true end
+  if not nginx.readable(socket) then return true end
   socket:settimeouts(PEEK_TIME, PEEK_TIME, PEEK_TIME)
   local _, problem, partial = socket:receiveany(1)
   return problem == "timeout" and (partial or "") == "" and not nginx.readable(socket)
@@ -151,6 +156,7 @@ local function connect(socket, route, request, start, held)
   local deadline = start + request.connect_timeout
   -- With a bound to connections this also waits for one to become free, and that is no fault of the tenant's.
   local last = route.pool.backlog and start + request.timeout or deadline
+  if not nginx.shows_descriptors then pause() end -- then nginx has handled the events of idle connections
   local connected, problem = connect_or_reuse(socket, route, last, held)
   while connected and socket:getreusedtimes() > 0 do
     if is_quiet(socket) then return true end
@@ -191,11 +197,6 @@ local function receiver(socket, deadline)
     if problem == "closed" then return nil, "closed" end
     return nil, failure_of(problem)
   end
-end
-
--- Lets other light threads and requests run.
-local function pause()
-  ngx.sleep(PAUSE)
 end
 
 -- Keeps a connection for the next request, or closes it.

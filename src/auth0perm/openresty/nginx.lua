@@ -38,8 +38,9 @@ end
 
 local has_clock = has "auth0perm_milliseconds"
 local can_clean_up = has_base and has("auth0perm_cleanup_add", "auth0perm_cleanup_free")
-local has_descriptors = has "auth0perm_descriptor" -- ngx_lua 0.10.18
-local can_poll = has "auth0perm_poll"
+
+-- Whether `readable` can tell: since ngx_lua 0.10.18.
+nginx.shows_descriptors = has("auth0perm_descriptor", "auth0perm_poll")
 
 -- The time of nginx's timers, in seconds: monotonic, and as old as the event that nginx is at.
 function nginx.now()
@@ -80,7 +81,6 @@ local message = has_ffi and ffi.new("char[?]", MESSAGE_SIZE)
 -- The descriptor of a cosocket; nil where ngx_lua does not tell.
 local function descriptor_of(socket)
   if socket.getfd then return socket:getfd() end
-  if not has_descriptors then return nil end
   local length = ffi.new("size_t[1]", MESSAGE_SIZE)
   local descriptor = ffi.C.auth0perm_descriptor(socket[1], NO_DESCRIPTOR, message, length)
   return descriptor >= 0 and descriptor or nil
@@ -88,7 +88,7 @@ end
 
 -- Whether something has come on a cosocket, its end included, that nginx has not read yet; nil where nobody can tell.
 function nginx.readable(socket)
-  local descriptor = can_poll and descriptor_of(socket)
+  local descriptor = nginx.shows_descriptors and descriptor_of(socket)
   if not descriptor then return nil end
   local list = ffi.new("struct auth0perm_pollfd", descriptor, POLLIN)
   return ffi.C.auth0perm_poll(list, 1, AT_ONCE) > 0
