@@ -168,7 +168,8 @@ TEST(a_reservation_beyond_the_limit_fails) {
 }
 
 TEST(a_failed_buffer_reserves_nothing) {
-  buffer_append(&buffer, "", LIMIT + 1);
+  static const char zeros[LIMIT + 1];
+  buffer_append(&buffer, zeros, sizeof zeros);
   assert_int_equal(buffer.state, BUFFER_FULL);
   buffer_reserve(&buffer, 10);
   assert_int_equal(buffer.state, BUFFER_FULL);

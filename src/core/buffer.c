@@ -37,7 +37,7 @@ void buffer_reserve(struct buffer *buffer, size_t length) {
   if (!grow(buffer, length)) buffer->state = BUFFER_NO_MEMORY;
 }
 
-void buffer_append(struct buffer *buffer, const char *data, size_t length) {
+void buffer_append_slowly(struct buffer *buffer, const char *data, size_t length) {
   if (buffer->state != BUFFER_GOOD) return;
   if (length > buffer->limit - buffer->length) {
     buffer->state = BUFFER_FULL;
@@ -48,10 +48,6 @@ void buffer_append(struct buffer *buffer, const char *data, size_t length) {
     buffer->length += length;
     buffer->data[buffer->length] = '\0';
   }
-}
-
-void buffer_append_string(struct buffer *buffer, const char *string) {
-  buffer_append(buffer, string, strlen(string));
 }
 
 void buffer_append_unsigned(struct buffer *buffer, unsigned long long number) {

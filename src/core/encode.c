@@ -1,5 +1,7 @@
 #include "encode.h"
 
+#include <string.h>
+
 static const char HEXADECIMAL[] = "0123456789ABCDEF";
 
 /* The length of the UTF-8 sequence that begins here, 0 when there is no valid one (RFC 3629, section 4). */
@@ -19,9 +21,20 @@ static size_t sequence_length(const unsigned char *bytes, size_t available) {
   return length;
 }
 
-long long encode_utf8_length(struct text text) {
-  long long characters = 0;
+/* How many bytes at the beginning are ASCII, eight at a time. */
+static size_t ascii_length(struct text text) {
+  uint64_t eight;
   size_t place = 0;
+  for (; text.length - place >= sizeof eight; place += sizeof eight) {
+    memcpy(&eight, text.data + place, sizeof eight);
+    if (eight & 0x8080808080808080U) break;
+  }
+  return place;
+}
+
+long long encode_utf8_length(struct text text) {
+  size_t place = ascii_length(text);
+  long long characters = (long long)place;
   while (place < text.length) {
     size_t length = sequence_length((const unsigned char *)text.data + place, text.length - place);
     if (length == 0) return -1;

@@ -17,7 +17,7 @@ enum {
 };
 
 enum {
-  FIRST_SLOTS = 16,
+  FIRST_SLOTS = 32,
   REST_GUESS = 256 /* bytes of scheme, query and names of headers: a guess that spares allocations, no bound */
 };
 
@@ -142,20 +142,45 @@ static void free_items(struct request *request) {
   *items = (struct request_items){0};
 }
 
-/* Keeps the table at most half full. */
+/* Where one of the first items stands: each but the last ends before the comma of the next, the last at `end`. */
+static struct text_range first_range(const struct request_items *items, size_t index, size_t end) {
+  size_t start = items->first[index];
+  return (struct text_range){start, (index + 1 < items->used ? items->first[index + 1] - 1 : end) - start};
+}
+
+/* Makes room for one more item among the few that are compared one by one, or in a hash table that is at most half full. */
 static bool reserve_slot(struct request *request) {
   struct request_items old = request->items;
-  if (2 * (old.used + 1) <= old.slot_count) return true;
-  struct request_items grown = {.slot_count = old.slot_count ? 2 * old.slot_count : FIRST_SLOTS, .used = old.used};
+  if (old.slot_count == 0 ? old.used < REQUEST_FEW_ITEMS : 2 * (old.used + 1) <= old.slot_count) return true;
+  struct request_items grown = old;
+  grown.slot_count = old.slot_count ? 2 * old.slot_count : FIRST_SLOTS;
   grown.slots = allocator_take(&request->content.allocator, grown.slot_count * sizeof *grown.slots);
   if (!grown.slots) return false;
   memset(grown.slots, 0, grown.slot_count * sizeof *grown.slots);
   request->items = grown;
-  for (size_t i = 0; i < old.slot_count; i++) {
-    struct text_range range = old.slots[i];
+  size_t count = old.slot_count ? old.slot_count : old.used;
+  for (size_t i = 0; i < count; i++) {
+    struct text_range range = old.slot_count ? old.slots[i] : first_range(&old, i, request->content.length);
     if (range.length) *find_slot(request, at_range(request, range)) = range;
   }
   allocator_give_back(&request->content.allocator, old.slots, old.slot_count * sizeof *old.slots);
+  return true;
+}
+
+/* Takes note of an item that follows `before` bytes of body; false when it is there already. */
+static bool note_item(struct request *request, size_t before, struct text_range range) {
+  struct request_items *items = &request->items;
+  if (items->slot_count > 0) {
+    struct text_range *slot = find_slot(request, at_range(request, range));
+    if (slot->length) return false;
+    *slot = range;
+  } else {
+    for (size_t i = 0; i < items->used; i++) {
+      if (text_same(at_range(request, first_range(items, i, before)), at_range(request, range))) return false;
+    }
+    items->first[items->used] = (uint32_t)range.start;
+  }
+  items->used++;
   return true;
 }
 
@@ -177,13 +202,7 @@ static bool end_item(struct request *request, size_t before, size_t start, struc
   struct buffer *content = &request->content;
   if (content->state != BUFFER_GOOD) return buffer_error(content, "the request body", error);
   struct text_range range = {.start = start, .length = content->length - start};
-  struct text_range *slot = find_slot(request, at_range(request, range));
-  if (slot->length) {
-    buffer_cut(content, before);
-  } else {
-    *slot = range;
-    request->items.used++;
-  }
+  if (!note_item(request, before, range)) buffer_cut(content, before);
   return true;
 }
 

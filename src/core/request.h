@@ -8,10 +8,13 @@
 
 enum { REQUEST_HEADERS = 6 };
 
+enum { REQUEST_FEW_ITEMS = 8 }; /* so many are compared one by one: no hash, no memory */
+
 /* A set of the items that the body already holds, kept as places in the body. */
 struct request_items {
-  struct text_range *slots; /* a hash table, at most half full; NULL until the first item */
-  size_t slot_count;        /* a power of two */
+  uint32_t first[REQUEST_FEW_ITEMS]; /* where they begin, while there are few */
+  struct text_range *slots;          /* a hash table, at most half full; NULL while there are few */
+  size_t slot_count;                 /* a power of two */
   size_t used;
 };
 

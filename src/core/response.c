@@ -1,6 +1,5 @@
 #include "response.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* The longest wait that a Retry-After is believed to mean, in seconds: a day. */
@@ -43,9 +42,8 @@ static bool begins_with(struct text text, const char *prefix) {
   return true;
 }
 
-static bool is_named(struct text name, const char *wanted) {
-  return name.length == strlen(wanted) && begins_with(name, wanted);
-}
+/* Whether the name is this literal, in any case of its letters. Lengths tell nearly all names apart. */
+#define IS_NAMED(name, literal) ((name).length == sizeof(literal) - 1 && begins_with(name, literal))
 
 /* A whole number that fills the text; -1 for anything else. */
 static double read_number(struct text value) {
@@ -74,20 +72,32 @@ static long month_number(const char *name) {
   return 0;
 }
 
+/* The number that `count` digits make; -1 where one is not a digit. */
+static long digits(const char *text, size_t count) {
+  long number = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (text[i] < '0' || text[i] > '9') return -1;
+    number = number * 10 + (text[i] - '0');
+  }
+  return number;
+}
+
 /* A date as servers send it today, "Sun, 06 Nov 1994 08:49:37 GMT" (IMF-fixdate: RFC 9110, section 5.6.7), as seconds
- * since 1970; -1 for anything else. */
+ * since 1970; -1 for anything else. Read by hand: sscanf takes 5,000 instructions of the 250,000 of a removal. */
 static double read_date(struct text value) {
-  char copy[DATE_LENGTH + 1];
-  char name[4] = "";
-  int day, year, hour, minute, second, end = 0;
+  static const char form[] = "---, -- --- ---- --:--:-- GMT"; /* what stands at a dash differs from date to date */
   if (value.length != DATE_LENGTH) return -1;
-  memcpy(copy, value.data, DATE_LENGTH);
-  copy[DATE_LENGTH] = '\0';
-  int fields = sscanf(copy, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &day, name, &year, &hour, &minute,
-                      &second, &end);
-  long month = fields == 6 && end == DATE_LENGTH ? month_number(name) : 0;
-  if (month == 0 || year < 1970) return -1;
-  return (double)days_since_1970(year, month, day) * 86400 + hour * 3600.0 + minute * 60.0 + second;
+  for (size_t i = 0; i < DATE_LENGTH; i++) {
+    if (form[i] != '-' && form[i] != value.data[i]) return -1;
+  }
+  long day = digits(value.data + 5, 2);
+  long month = month_number(value.data + 8);
+  long year = digits(value.data + 12, 4);
+  long hour = digits(value.data + 17, 2);
+  long minute = digits(value.data + 20, 2);
+  long second = digits(value.data + 23, 2);
+  if (day < 0 || month == 0 || year < 1970 || hour < 0 || minute < 0 || second < 0) return -1;
+  return (double)days_since_1970(year, month, day) * 86400 + (double)(hour * 3600 + minute * 60 + second);
 }
 
 /* The text up to the next `separator`, which is taken off `rest`. */
@@ -121,20 +131,20 @@ static void read_quota(struct quota *quota, struct text value) {
 }
 
 void response_header(struct response *response, struct text name, struct text value) {
-  if (is_named(name, "retry-after")) {
+  if (IS_NAMED(name, "retry-after")) {
     response->retry_seconds = read_number(value);
     response->retry_date = read_date(value);
-  } else if (is_named(name, "date")) {
+  } else if (IS_NAMED(name, "date")) {
     response->date = read_date(value);
-  } else if (is_named(name, "x-ratelimit-limit")) {
+  } else if (IS_NAMED(name, "x-ratelimit-limit")) {
     response->limit_size = read_number(value);
-  } else if (is_named(name, "x-ratelimit-remaining")) {
+  } else if (IS_NAMED(name, "x-ratelimit-remaining")) {
     response->limit_remaining = read_number(value);
-  } else if (is_named(name, "x-ratelimit-reset")) {
+  } else if (IS_NAMED(name, "x-ratelimit-reset")) {
     response->limit_reset = read_number(value);
-  } else if (is_named(name, "auth0-client-quota-limit")) {
+  } else if (IS_NAMED(name, "auth0-client-quota-limit")) {
     read_quota(&response->quota, value);
-  } else if (is_named(name, "content-type")) {
+  } else if (IS_NAMED(name, "content-type")) {
     response->html = begins_with(value, "text/html");
   }
 }

@@ -17,11 +17,10 @@ static void describe_list(char *place, struct text identifier) {
   snprintf(place, CHECKS_PLACE_SIZE, "permissions[\"%s\"]", shown);
 }
 
-/* Adds one permission to the body; a refusal gets its place in front. */
-static bool add_permission(const struct reading *reading, const char *place, const char *separator,
-                           struct text identifier, struct text name) {
-  if (request_add_permission(&reading->call->request, identifier, name, reading->error)) return true;
-  if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, place, separator);
+/* Puts the item before a message about a wrong value. */
+static bool refuse(const struct reading *reading, const struct checks_item *item, const char *separator) {
+  char place[CHECKS_PLACE_SIZE];
+  if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, checks_describe(item, place), separator);
   return false;
 }
 
@@ -42,28 +41,27 @@ static bool add_permission(const struct reading *reading, const char *place, con
  * that what list_user_permissions returns can be handed on as it is. */
 static bool read_item(const struct reading *reading, lua_Integer index) {
   lua_State *L = reading->L;
-  char place[CHECKS_PLACE_SIZE];
-  snprintf(place, sizeof place, "permissions[%lld]", (long long)index);
+  struct checks_item item = {.list = "permissions", .index = index};
   if (!lua_istable(L, -1)) {
-    checks_raise_for(L, &reading->caller, reading->position, "%s: table expected, got %s", place,
-                     checks_typename(L, -1));
+    char place[CHECKS_PLACE_SIZE];
+    checks_raise_for(L, &reading->caller, reading->position, "%s: table expected, got %s",
+                     checks_describe(&item, place), checks_typename(L, -1));
   }
   checks_push_member(L, "resource_server_identifier");
-  struct text identifier = checks_member(reading, place, "resource_server_identifier");
+  struct text identifier = checks_member(reading, &item, "resource_server_identifier");
   lua_insert(L, -2);
   checks_push_member(L, "permission_name");
-  struct text name = checks_member(reading, place, "permission_name");
-  bool added = add_permission(reading, place, ".", identifier, name);
+  struct text name = checks_member(reading, &item, "permission_name");
+  bool added = request_add_permission(&reading->call->request, identifier, name, reading->error);
   lua_pop(L, 1);
   lua_remove(L, -2);
-  return added;
+  return added || refuse(reading, &item, ".");
 }
 
 /* Reads { "read:reports", ... }, on top of the stack, the permissions of one resource server. */
 static bool read_names(const struct reading *reading, struct text identifier) {
   lua_State *L = reading->L;
   char list[CHECKS_PLACE_SIZE];
-  char place[CHECKS_PLACE_SIZE + 24]; /* and the digits of an index */
   describe_list(list, identifier);
   if (!lua_istable(L, -1)) {
     checks_raise_for(L, &reading->caller, reading->position, "%s: a list of permission names expected, got %s", list,
@@ -74,11 +72,12 @@ static bool read_names(const struct reading *reading, struct text identifier) {
     return error_set(reading->error, ERROR_INVALID, "%s: at least 1 permission name expected, got none", list);
   }
   for (lua_Integer i = 1; i <= count; i++) {
-    snprintf(place, sizeof place, "%s[%lld]", list, (long long)i);
+    struct checks_item item = {.list = list, .index = i};
     lua_rawgeti(L, -1, (int)i);
-    bool added = add_permission(reading, place, ": ", identifier, checks_member(reading, place, NULL));
+    struct text name = checks_member(reading, &item, NULL);
+    bool added = request_add_permission(&reading->call->request, identifier, name, reading->error);
     lua_pop(L, 1);
-    if (!added) return false;
+    if (!added) return refuse(reading, &item, ": ");
   }
   return true;
 }
@@ -146,18 +145,14 @@ static bool read_permissions(const struct reading *reading) {
 static bool read_ids(const struct reading *reading) {
   lua_State *L = reading->L;
   const char *name = operation_body_name(reading->call->operation);
-  char place[CHECKS_PLACE_SIZE];
   lua_Integer count = checks_count(reading, name);
   for (lua_Integer i = 1; i <= count; i++) {
-    snprintf(place, sizeof place, "%s[%lld]", name, (long long)i);
+    struct checks_item item = {.list = name, .index = i};
     lua_rawgeti(L, -1, (int)i);
-    struct text id = checks_member(reading, place, NULL);
+    struct text id = checks_member(reading, &item, NULL);
     bool added = request_add_id(&reading->call->request, id, reading->error);
     lua_pop(L, 1);
-    if (!added) {
-      if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, place, ": ");
-      return false;
-    }
+    if (!added) return refuse(reading, &item, ": ");
   }
   return request_end_list(&reading->call->request, reading->error);
 }

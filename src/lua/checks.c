@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "compat.h"
@@ -76,11 +77,17 @@ void checks_table(const struct reading *reading, const char *place) {
                    checks_typename(reading->L, -1));
 }
 
-struct text checks_member(const struct reading *reading, const char *place, const char *field) {
+const char *checks_describe(const struct checks_item *item, char *text) {
+  snprintf(text, CHECKS_PLACE_SIZE, "%s[%lld]", item->list, (long long)item->index);
+  return text;
+}
+
+struct text checks_member(const struct reading *reading, const struct checks_item *item, const char *field) {
   lua_State *L = reading->L;
   if (lua_type(L, -1) != LUA_TSTRING) {
-    checks_raise_for(L, &reading->caller, reading->position, "%s%s%s: string expected, got %s", place, field ? "." : "",
-                     field ? field : "", checks_typename(L, -1));
+    char place[CHECKS_PLACE_SIZE];
+    checks_raise_for(L, &reading->caller, reading->position, "%s%s%s: string expected, got %s",
+                     checks_describe(item, place), field ? "." : "", field ? field : "", checks_typename(L, -1));
   }
   return checks_text(L, -1);
 }

@@ -62,8 +62,17 @@ struct reading {
 /* Raises where the value on top of the stack is no table. */
 void checks_table(const struct reading *reading, const char *place);
 
-/* The string on top of the stack, which stays there; anything else raises. `field` is a member of the place, or NULL. */
-struct text checks_member(const struct reading *reading, const char *place, const char *field);
+/* An item of a list, put into words only where a message needs them. */
+struct checks_item {
+  const char *list;  /* its place, such as "permissions" */
+  lua_Integer index; /* counted from 1 */
+};
+
+/* Writes "permissions[3]" into CHECKS_PLACE_SIZE bytes; what is too long is cut. Returns the text. */
+const char *checks_describe(const struct checks_item *item, char *text);
+
+/* The string on top of the stack, which stays there; anything else raises. `field` is a member of the item, or NULL. */
+struct text checks_member(const struct reading *reading, const struct checks_item *item, const char *field);
 
 /* Pushes a member of the table on top of the stack. */
 void checks_push_member(lua_State *L, const char *name);

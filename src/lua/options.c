@@ -165,9 +165,9 @@ static bool read_texts(const struct reading *reading, const struct operation_opt
     return refuse(reading);
   }
   for (lua_Integer i = 1; i <= count; i++) {
-    snprintf(place, sizeof place, "options.%s[%lld]", option->name, (long long)i);
+    struct checks_item item = {.list = place, .index = i};
     lua_rawgeti(L, -1, (int)i);
-    bool added = add_query(reading, option->name, checks_member(reading, place, NULL));
+    bool added = add_query(reading, option->name, checks_member(reading, &item, NULL));
     lua_pop(L, 1);
     if (!added) return false;
   }
@@ -179,7 +179,7 @@ static bool read_own(const struct reading *reading, const struct operation_optio
   switch (option->kind) {
     case OPTION_TEXT:
       check_type(reading, option->name, LUA_TSTRING);
-      return add_query(reading, option->name, checks_member(reading, option->name, NULL));
+      return add_query(reading, option->name, checks_text(reading->L, -1));
     case OPTION_TEXTS: return read_texts(reading, option);
     case OPTION_BOOLEAN: {
       check_type(reading, option->name, LUA_TBOOLEAN);
