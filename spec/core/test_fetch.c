@@ -18,7 +18,7 @@ TEST(a_token_request_is_a_post_to_the_token_endpoint) {
   assert_text(request->body,
               "{\"grant_type\":\"client_credentials\",\"client_id\":\"me\","
               "\"audience\":\"https://acme.eu.auth0.com/api/v2/\",\"client_secret\":\"s3cr3t-0f-the-client\"}");
-  assert_text(request->secret, "");
+  assert_text(request->secret, "s3cr3t-0f-the-client");
   for (const char *const *header = request->headers; *header; header++) assert_lacks(*header, "Authorization");
   assert_seconds(request->time_limit, 30);
   assert_seconds(request->connect_limit, 10);

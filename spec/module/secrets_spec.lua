@@ -132,3 +132,78 @@ describe("a secret", function()
     assert_clean(trace)
   end)
 end)
+
+describe("a client assertion that comes back in a refusal", function()
+  it("does not show", function()
+    local key = support.run "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null"
+    local client = assert(auth0perm.new { domain = "acme.test", client_id = "me", private_key = key, driver = "none" })
+    local call = assert(client:get_role "rol_x")
+    local _, request = call:next()
+    local assertion = request.body:match '"client_assertion":"([^"]+)"'
+    call:feed { status = 401, body = ('{"error":"invalid_client","error_description":"not %s"}'):format(assertion) }
+    assert.equal("done", call:next())
+    local _, err = call:result()
+    assert.equal("token", err.kind)
+    assert.equal("access token: not [secret]", err.message)
+  end)
+end)
+
+describe("a proxy's user and password", function()
+  local USER, PASSWORD, DECODED = "r00tus3r", "hunt%65r2%40x", "hunter2@x"
+  -- What the URL of a proxy must not look like; USER:PASSWORD stands for %s.
+  local MALFORMED = {
+    "http://%s@", "http://%s@:8080", "http://%s@ho st:80", "http://%s@127.0.0.1:x", "http://%s@127.0.0.1:99999", "http://%s@[::1",
+    "http://%s@[zz]:80", "http://%s", "http://%s@127.0.0.1:80:80", "http://%s/@127.0.0.1:1", "http://%s?@127.0.0.1:1",
+    "http://%s#@127.0.0.1:1", "%s@127.0.0.1:x", "socks9://%s@127.0.0.1:1", "ftp://%s@127.0.0.1:1", "http:/%s@127.0.0.1:1",
+    "http//%s@127.0.0.1:1", "://%s@127.0.0.1:1", "http://%s@nowhere.invalid:1", "http://%s@127.0.0.1:1", "https://%s@127.0.0.1:1",
+    "http://%s@@127.0.0.1:1", "http://%s@%%zz:1", "http://%s@\\127.0.0.1:1", "http://1:1/%s@127.0.0.1:1", "http://x@%s",
+  }
+
+  -- The error says what happened, and neither.
+  local function assert_hidden(err, proxy)
+    local text = tostring(err):lower()
+    for _, secret in ipairs { USER, PASSWORD, DECODED, "hunter2", "hunt%65r2" } do
+      assert(not text:find(secret, 1, true), proxy .. ": " .. text)
+    end
+  end
+
+  it("show in no error, however malformed the option is", function()
+    for _, form in ipairs(MALFORMED) do
+      local proxy = form:format(USER .. ":" .. PASSWORD)
+      local client, err = auth0perm.new(support.options { proxy = proxy, max_retries = 0, connect_timeout = 2 })
+      if client then
+        err = select(2, client:list_user_permissions(support.user))
+        client:close()
+      end
+      assert.is_truthy(err, proxy)
+      assert_hidden(err, proxy)
+    end
+  end)
+
+  it("show in no error where the environment names the proxy", function()
+    local program = [[
+      local support = require "spec.support"
+      local client = support.client { proxy = "env", max_retries = 0, connect_timeout = 2 }
+      print(select(2, client:list_user_permissions(support.user)))
+    ]]
+    for i, form in ipairs(MALFORMED) do
+      local proxy = form:format(USER .. ":" .. PASSWORD)
+      local variable = ({ "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" })[i % 4 + 1]
+      local output = support.run_lua(program, ("%s='%s'"):format(variable, proxy))
+      assert.matches("list_user_permissions: ", output)
+      assert_hidden(output, proxy)
+    end
+  end)
+
+  it("are taken out of what is told of the proxy, and no more than that", function()
+    local client = support.client { proxy = "http://user:pass@127.0.0.1:1", max_retries = 0 }
+    local _, err = client:list_user_permissions(support.user)
+    client:close()
+    assert.equal("transport", err.kind)
+    assert.matches("127.0.0.1", err.message)
+    local none, refusal = auth0perm.new(support.options { proxy = "http://user:pass@127.0.0.1:x" })
+    assert.is_nil(none)
+    assert.equal("invalid", refusal.kind)
+    assert.equal('proxy: "http://host:port", "https://host:port" or "env" expected', refusal.message)
+  end)
+end)

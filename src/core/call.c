@@ -106,7 +106,7 @@ static enum call_step finish_late(struct call *call) {
 
 /* What must not show up in a message: the token that was sent, or the one that would be; the client's own secret. */
 static struct text secret_of(const struct call *call) {
-  if (call->token_request) return credentials_secret(&call->client->credentials);
+  if (call->token_request) return call->token_request->secret;
   return call->request.secret.length > 0 ? call->request.secret : token_value(&call->client->token);
 }
 

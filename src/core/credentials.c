@@ -64,6 +64,7 @@ static void write_member(struct buffer *body, const char *name, const struct buf
 bool credentials_write(const struct credentials *credentials, struct request *request, double epoch,
                        struct error *error) {
   struct buffer *body = &request->content;
+  size_t assertion = 0, assertion_length = 0;
   buffer_append_string(body, "{\"grant_type\":\"client_credentials\"");
   write_member(body, "client_id", &credentials->client_id);
   write_member(body, "audience", &credentials->audience);
@@ -72,21 +73,22 @@ bool credentials_write(const struct credentials *credentials, struct request *re
     buffer_append_string(body,
                          ",\"client_assertion_type\":\"urn:ietf:params:oauth:client-assertion-type:jwt-bearer\""
                          ",\"client_assertion\":\"");
+    assertion = body->length;
     if (!assertion_append(body, credentials->key, buffer_text(&credentials->client_id),
                           buffer_text(&credentials->issuer), epoch, error)) {
       return false;
     }
+    assertion_length = body->length - assertion;
     buffer_append_string(body, "\"");
   } else {
     write_member(body, "client_secret", &credentials->client_secret);
   }
   buffer_append_string(body, "}");
+  if (body->state != BUFFER_GOOD) return error_set_memory(error);
   request->body = buffer_text(body);
-  return body->state == BUFFER_GOOD || error_set_memory(error);
-}
-
-struct text credentials_secret(const struct credentials *credentials) {
-  return buffer_text(&credentials->client_secret);
+  request->secret = credentials->key ? (struct text){.data = request->body.data + assertion, .length = assertion_length}
+                                     : buffer_text(&credentials->client_secret);
+  return true;
 }
 
 void credentials_close(struct credentials *credentials) {

@@ -32,9 +32,6 @@ bool credentials_open(struct credentials *credentials, const struct credentials_
 bool credentials_write(const struct credentials *credentials, struct request *request, double epoch,
                        struct error *error);
 
-/* What must not show up in a message. */
-struct text credentials_secret(const struct credentials *credentials);
-
 /* Wipes and frees; zeroed credentials are let be. */
 void credentials_close(struct credentials *credentials);
 

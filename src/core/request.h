@@ -24,7 +24,7 @@ struct request {
   const char *url;                          /* absolute, https */
   const char *headers[REQUEST_HEADERS + 1]; /* "Name: value" lines, NULL at the end */
   struct text body;                         /* `data` is NULL where there is none */
-  struct text secret;                       /* the token in it, to be kept out of messages */
+  struct text secret;                       /* the token, or the secret, in it: to be kept out of messages */
   double connect_limit;                     /* seconds, name resolution and TLS handshake included */
   double time_limit;                        /* seconds for everything, the body of the answer included */
 

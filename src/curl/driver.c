@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "kept.h"
+#include "proxy.h"
 #include "sigpipe.h"
 #include "watcher.h"
 
@@ -455,11 +456,14 @@ static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code)
 }
 
 /* What to tell people. */
-static const char *describe(const struct transfer *transfer, CURLcode code) {
+static const char *describe(struct transfer *transfer, CURLcode code) {
   if (transfer->refusal) return transfer->refusal;
   if (transfer->sends > 1) return "the connection was closed before an answer came";
   if (code == CURLE_OUT_OF_MEMORY) return "out of memory, or a header of more than 100 KiB: libcurl reports both alike";
-  return transfer->detail[0] ? transfer->detail : curl_easy_strerror(code);
+  if (!transfer->detail[0]) return curl_easy_strerror(code);
+  const struct driver_settings *settings = &transfer->driver->settings;
+  if (settings->proxy.data) proxy_hide(settings->system_proxy ? NULL : settings->proxy.data, transfer->detail);
+  return transfer->detail;
 }
 
 /* Writes down what became of a transfer. */

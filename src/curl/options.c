@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proxy.h"
+
 enum {
   CONNECTIONS = 16,        /* by default */
   CONNECTIONS_MOST = 1024, /* that may be asked for */
@@ -32,13 +34,6 @@ static bool keep_option(struct buffer *buffer, struct text value, const char *na
   if (buffer->state == BUFFER_GOOD) return true;
   if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
   return error_set(error, ERROR_INVALID, "%s: at most %d bytes expected", name, (int)OPTION_MOST);
-}
-
-/* A proxy's URL may hold a password: it is not repeated. */
-static bool check_proxy(const char *proxy, struct error *error) {
-  const char *scheme = strstr(proxy, "://");
-  if (!scheme || strncmp(proxy, "http://", 7) == 0 || strncmp(proxy, "https://", 8) == 0) return true;
-  return error_set(error, ERROR_INVALID, "proxy: \"http://host:port\", \"https://host:port\" or \"env\" expected");
 }
 
 /* "::host:port" makes libcurl connect there, whatever host and port it was going to. */
@@ -71,7 +66,7 @@ bool driver_settings_open(struct driver_settings *settings, const struct driver_
       !keep_connect_to(settings, options->connect_to, error)) {
     return false;
   }
-  if (settings->proxy.data && !settings->system_proxy && !check_proxy(settings->proxy.data, error)) return false;
+  if (settings->proxy.data && !settings->system_proxy && !proxy_check(settings->proxy.data, error)) return false;
   /* libcurl reads it at the first handshake; what is wrong with it is to show up now. */
   if (settings->ca_file.data && !driver_options_can_read(settings->ca_file.data)) {
     return error_set(error, ERROR_INVALID, "ca_file: a readable PEM file expected, got \"%s\"", settings->ca_file.data);
