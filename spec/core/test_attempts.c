@@ -235,7 +235,7 @@ TEST(a_429_with_a_time_after_the_deadline_ends_the_call_at_once) {
   assert_false(call.error.maybe_applied);
 }
 
-/* A call is refused: the tenant takes nothing for so many seconds from BEGIN on. */
+/* A call gets a 429: the tenant refuses everything for this many seconds from BEGIN on. */
 static void shut(double seconds) {
   struct response response;
   response_open(&response, 429);

@@ -1,15 +1,15 @@
--- The pages of documentation, and what is in them: fenced blocks and the rows of tables.
+-- Reads the pages of the documentation: their fenced blocks and tables.
 
 local support = require "spec.support"
 
 local pages = {}
 
--- What a shell command prints.
+-- Returns the output of a shell command.
 function pages.output_of(command)
   return (support.run(command):gsub("\n$", ""))
 end
 
--- The paths of all pages.
+-- Returns the paths of all pages.
 function pages.paths()
   local list = {}
   for path in pages.output_of("ls *.md doc/*.md examples/*/*.md spec/*.md spec/*/*.md 2>/dev/null"):gmatch "[^\n]+" do
@@ -18,7 +18,7 @@ function pages.paths()
   return list
 end
 
--- The fenced blocks of a page, in order: { language, text, line }, and the lines of the text.
+-- Returns the fenced blocks of a page, in order: { language, text, line }, and the lines of the text.
 function pages.blocks(page)
   local blocks, block, number = {}, nil, 0
   for line in io.lines(page) do
@@ -34,11 +34,11 @@ function pages.blocks(page)
       block[#block + 1] = line
     end
   end
-  assert(not block, page .. ": a block that does not end")
+  assert(not block, page .. ": unterminated block")
   return blocks
 end
 
--- The rows of the table whose first column has this title, without the title's: each a list of cells.
+-- Returns the rows of the table whose first column has this title, without the title row, each as a list of cells.
 function pages.rows(page, title)
   local rows, inside = {}, false
   for line in io.lines(page) do
@@ -58,7 +58,7 @@ function pages.rows(page, title)
   return rows
 end
 
--- The words between backticks in a text, in order.
+-- Returns the words between backticks in a text, in order.
 function pages.quoted(text)
   local words = {}
   for word in text:gmatch "`([^`]+)`" do words[#words + 1] = word end

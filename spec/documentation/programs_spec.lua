@@ -1,4 +1,4 @@
--- The pages of documentation are true: their programs run and print what the pages say; doc/README.md tells the rules.
+-- The programs in the documentation run, and print what the pages say. doc/README.md has the rules.
 
 local pages = require "spec.documentation.pages"
 local support = require "spec.support"
@@ -6,7 +6,7 @@ local output_of, tenant = pages.output_of, support.tenant
 
 local MARKER = "#!/usr/bin/env lua5.4"
 local LATENCY = 0.05 -- seconds
--- Folders whose files have to be there when a page names them.
+-- Folders whose files must exist if a page names them.
 local TOP = { spec = true, examples = true, doc = true, bench = true, src = true, tools = true, types = true }
 local load = rawget(_G, "loadstring") or load
 
@@ -107,7 +107,7 @@ describe("the documentation's", function()
       end
     end
 
-    it("links in " .. page .. " lead somewhere", function()
+    it("links in " .. page .. " lead to existing files", function()
       local text = support.read_file(page):gsub("```.-\n```", ""):gsub("`[^`\n]*`", "")
       for target in text:gmatch "%]%(([^)]+)%)" do
         if not target:match "^%a+://" then
@@ -128,7 +128,7 @@ describe("the documentation's", function()
     end
   end)
 
-  it("files that the pages name are there", function()
+  it("files that the pages name exist", function()
     for _, page in ipairs(pages.paths()) do
       for path in support.read_file(page):gmatch "`([%w_%-/.]+)`" do
         local top = path:match "^(%a+)/"

@@ -1,4 +1,4 @@
--- The reference and the types for editors are what the sources say, and describe every function that Lua sees.
+-- The reference and the types for editors match the sources, and describe every function that Lua programs can call.
 
 local pages = require "spec.documentation.pages"
 local support = require "spec.support"
@@ -8,7 +8,7 @@ local GENERATED = { "doc/reference.md", "types/auth0perm.d.lua", "types/auth0per
 describe("the reference", function()
   local types = support.read_file "types/auth0perm.d.lua"
 
-  it("and the types are those that the sources yield: `make reference` writes them", function()
+  it("and the types match the sources: `make reference` writes them", function()
     local folder = pages.output_of "mktemp -d"
     local lua = support.run_lua("io.write(arg[-1])"):match "[^/]+$"
     local output, status = support.run(("env -u MAKEFLAGS LD_PRELOAD= make -s reference LUA=%s REFERENCE=%s")
@@ -20,7 +20,7 @@ describe("the reference", function()
     support.run("rm -r " .. folder)
   end)
 
-  it("has pictures that the text beside them yields: `make pictures` draws them", function()
+  it("has pictures that match the text beside them: `make pictures` draws them", function()
     for source in pages.output_of "ls doc/pictures/*.txt":gmatch "[^\n]+" do
       local lua = support.run_lua "io.write(arg[-1])"
       local picture = support.run(("%s tools/picture.lua %s"):format(lua, source))
@@ -28,7 +28,7 @@ describe("the reference", function()
     end
   end)
 
-  -- Asserts that the types describe a function of one of the classes.
+  -- Checks that the types describe a function of one of the classes.
   local function expect_described(name, ...)
     for _, class in ipairs { ... } do
       if types:find(("\nfunction %s%s("):format(class, name), 1, true) then return end
@@ -44,7 +44,7 @@ describe("the reference", function()
     end
   end)
 
-  -- The comment above an operation's method, in one line.
+  -- Returns the comment above an operation's method, as one line.
   local function comment_of(operation)
     local signature = ("function Operations:%s(%s)"):format(operation.name, table.concat(operation.arguments, ", ")
       .. (#operation.arguments > 0 and ", " or "") .. "options")

@@ -1,4 +1,4 @@
--- The tables of the pages list what there is: each operation, option, scope and kind of error, and nothing else.
+-- The pages' tables list each operation, option, scope and kind of error, and nothing else.
 
 local pages = require "spec.documentation.pages"
 local support = require "spec.support"
@@ -6,7 +6,7 @@ local support = require "spec.support"
 local operations = support.auth0perm.operations()
 local types = support.read_file "types/auth0perm.d.lua"
 
--- How a table of operations begins what it says of a result.
+-- How a table of operations begins its description of a result.
 local RETURNS = { ["true"] = "`true`", list = "a list", object = "an object" }
 
 local ALL_DRIVERS = "curl, none, openresty"
@@ -30,7 +30,7 @@ local function set_of(list)
   return set
 end
 
--- The names in the first column of a page's table, as a set. None stands there twice.
+-- Returns the names in the first column of a page's table as a set, and checks that none occurs twice.
 local function names_in(page, title)
   local names = {}
   for _, row in ipairs(pages.rows(page, title)) do
@@ -132,7 +132,7 @@ describe("the pages'", function()
     assert.same(expected, found)
   end)
 
-  it("options of new are those that the types describe", function()
+  it("options of new match the types", function()
     local found = {}
     for _, option in ipairs(support.auth0perm.options()) do found[option.name] = true end
     assert.same(fields_of "auth0perm.Options", found)
@@ -172,7 +172,7 @@ describe("the pages'", function()
     if page ~= "doc/reference.md" then describe("page " .. page, function()
       local text = support.read_file(page)
 
-      it("names operations that there are", function()
+      it("names only operations that exist", function()
         local known = operation_names()
         for _, verb in ipairs(VERBS) do
           for name in text:gmatch("[`:\"](" .. verb .. "_[%l_]+)[`(\"]") do
@@ -181,7 +181,7 @@ describe("the pages'", function()
         end
       end)
 
-      it("names scopes that there are", function()
+      it("names only scopes that exist", function()
         local known = scope_names()
         for scope in text:gmatch "%f[%w](%l+:[%l_]+)" do
           local verb = scope:match "^%l+"
@@ -191,7 +191,7 @@ describe("the pages'", function()
         end
       end)
 
-      it("names kinds of errors, or of failures that drivers report, that there are", function()
+      it("names only kinds of errors, or of drivers' failures, that exist", function()
         local known = failure_names(kind_names())
         for _, pattern in ipairs { 'kind == "(%l+)"', 'kind ~= "(%l+)"', "kind `(%l+)`" } do
           for kind in text:gmatch(pattern) do assert.is_truthy(known[kind], page .. ": " .. kind) end

@@ -1,10 +1,12 @@
-/* sigpipe: a host that leaves SIGPIPE as it is, and a libcurl that raises it. Before 7.87 libcurl lets OpenSSL write on connections
- * that were reset; here a stand-in for some of its functions writes into a broken pipe first, and says that it is 7.81.
+/* sigpipe: a host that does not handle SIGPIPE, and a libcurl that raises it. Before 7.87, libcurl lets OpenSSL write
+ * to connections that were reset. Here, replacements for some of its functions first write into a broken pipe, and
+ * the version is reported as 7.81.
  *
  *   spec/tenant/run -- sigpipe default|blocked|pending|new
  *
- * The first three say how the host has SIGPIPE; after calls, and the end of its state, that must not have changed. With the last,
- * libcurl says a version that raises nothing, and signals must not be touched. */
+ * The first three are the host's state of SIGPIPE, which must be unchanged after calls and after the end of the Lua
+ * state. With the last, libcurl reports a version that does not raise SIGPIPE, and the module must not touch
+ * signals. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <curl/curl.h>
 #include <dlfcn.h>
@@ -19,13 +21,13 @@
 enum {
   VERSION_THAT_RAISES = 0x075100,   /* 7.81 */
   VERSION_THAT_DOES_NOT = 0x075700, /* 7.87 */
-  SECONDS_MAX = 60                  /* that the process may take */
+  SECONDS_MAX = 60                  /* for the process */
 };
 
 static bool raises;
-static int raised, touched; /* times that SIGPIPE was raised, and that the thread's signals were looked at or changed */
+static int raised, touched; /* how often SIGPIPE was raised, and the thread's signals were read or changed */
 
-/* The next definition of a function after this program's own. */
+/* Returns the next definition of a function after this program's own. */
 static void *next(const char *name) {
   void *found = dlsym(RTLD_NEXT, name);
   if (!found) abort();
@@ -96,7 +98,7 @@ static void set_up(const char *how) {
   if (strcmp(how, "pending") == 0) raise(SIGPIPE);
 }
 
-/* Whether the host has SIGPIPE as `set_up` left it; says so otherwise. */
+/* Returns whether SIGPIPE is as `set_up` left it; otherwise prints how it is. */
 static bool is_as_before(const char *how) {
   struct sigaction action;
   sigset_t mask, waiting;
@@ -114,7 +116,7 @@ static bool is_as_before(const char *how) {
   return false;
 }
 
-/* Whether what was to be tried was tried. */
+/* Returns whether the run tested what it should: a raised signal, or none touched. */
 static bool is_proven(void) {
   bool good = raises ? raised > 0 : touched == 0;
   if (!good) fprintf(stderr, "sigpipe: raised %d times, signals touched %d times\n", raised, touched);

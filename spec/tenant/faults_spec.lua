@@ -501,13 +501,14 @@ describe("spec/tenant/run", function()
     shell("kill " .. command)
   end)
 
-  -- Starts `make tenant` in the background, in a session of its own that a shell leads; returns the process ids of make, of
-  -- that shell and of `run`, and the directory.
+  -- Starts `make tenant` in the background, in a new session whose leader is a shell. Returns the process ids of make,
+  -- of that shell and of `run`, and the directory.
   local function start_make(before)
     local output = notes .. ".make"
     shell("rm -f " .. output)
-    shell(([[env --default-signal=HUP setsid sh -c '%s make -s tenant >"$1" 2>&1 </dev/null & echo "$! $$" >"$1.ids"; wait' sh '%s' >/dev/null 2>&1 &]])
-      :format(before or "", output))
+    shell(([[env --default-signal=HUP setsid sh -c '
+      %s make -s tenant >"$1" 2>&1 </dev/null & echo "$! $$" >"$1.ids"; wait
+    ' sh '%s' >/dev/null 2>&1 &]]):format(before or "", output))
     local function read(path) return (shell("cat " .. path)) end
     local directory
     assert.is_true(becomes(function()
@@ -519,7 +520,7 @@ describe("spec/tenant/run", function()
     return make, leader, run, directory
   end
 
-  for title, signal in pairs { ["make is told to end"] = "TERM", ["make is hung up"] = "HUP" } do
+  for title, signal in pairs { ["make receives SIGTERM"] = "TERM", ["make receives SIGHUP"] = "HUP" } do
     it("leaves nothing behind when " .. title, function()
       local make, _, run, directory = start_make()
       shell(("kill -%s %s"):format(signal, make))
@@ -535,11 +536,11 @@ describe("spec/tenant/run", function()
     assert.is_true(becomes(function() return nothing_left(directory) end))
   end)
 
-  it("outlives its session under nohup, until it is told to end", function()
+  it("outlives its session under nohup, until it receives SIGTERM", function()
     local make, leader, run, directory = start_make "nohup"
     shell("kill -HUP " .. leader)
     assert.is_true(becomes(function() return not is_running(leader) end))
-    shell "sleep 2.5" -- the session is looked at once a second
+    shell "sleep 2.5" -- the session is checked once a second
     assert.is_true(is_running(run))
     shell("kill " .. make)
     assert.is_true(becomes(function() return not is_running(run) and nothing_left(directory) end))

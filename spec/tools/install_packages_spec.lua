@@ -1,4 +1,4 @@
--- tools/install-packages, on a machine whose apt is a script of this spec's: no package is installed here.
+-- tools/install-packages, with a fake apt: these specs install no packages.
 
 local support = require "spec.support"
 
@@ -10,8 +10,8 @@ describe("tools/install-packages", function()
     support.run(("chmod +x %s/%s"):format(directory, name))
   end
 
-  -- Makes a machine with the packages that `installed` names, whose apt knows those of `known`. What is done as root is
-  -- written to `log`; apt-get is the caller's.
+  -- Creates a fake machine where the packages `installed` are installed and apt knows the packages `known`. Logs the
+  -- commands that run as root; the caller defines apt-get.
   local function machine(installed, known, apt_get)
     write_command("id", "echo 1000")
     write_command("dpkg-query", ('case " %s " in *" $3 "*) echo installed ;; esac'):format(installed))
@@ -22,7 +22,7 @@ describe("tools/install-packages", function()
       :format(directory))
   end
 
-  -- Runs the script; returns what it printed, its status, and what was done as root.
+  -- Runs the script; returns its output, its status, and the commands that ran as root.
   local function install(packages, environment)
     local output, status = support.run(("LD_PRELOAD= PATH=%s:$PATH %s tools/install-packages %s </dev/null")
       :format(directory, environment or "", packages))
@@ -33,12 +33,12 @@ describe("tools/install-packages", function()
 
   after_each(function() support.run("rm -r " .. directory) end)
 
-  it("does nothing where every package is there", function()
+  it("does nothing if all packages are installed", function()
     machine("a b", "a b", "exit 1")
     assert.same({ "", 0, "" }, { install "a c/b b" })
   end)
 
-  it("installs what is missing, and nothing else", function()
+  it("installs only the missing packages", function()
     machine("a", "a b c", "exit 0")
     local output, status, log = install "a b c"
     assert.equal(0, status)
@@ -47,14 +47,14 @@ describe("tools/install-packages", function()
   end)
 
   for known, chosen in pairs { ["new old"] = "new", old = "old" } do
-    it("takes the first of two names that apt knows: knowing " .. known, function()
+    it("installs the first alternative that apt knows: " .. known, function()
       machine("", known, "exit 0")
       assert.matches(" install " .. chosen .. "\n", (select(3, install "new/old")), 1, true)
     end)
   end
 
   for _, lock in ipairs { "lists/lock", "archives/lock", "lock-frontend" } do
-    it("waits while another apt holds " .. lock, function()
+    it("waits while another apt process holds " .. lock, function()
       machine("", "a", ([[
         [ ! -e %s/unlocked ] || exit 0
         : >%s/unlocked
@@ -68,14 +68,14 @@ describe("tools/install-packages", function()
     end)
   end
 
-  it("does not wait forever for another apt", function()
+  it("does not wait forever for another apt process", function()
     machine("", "a", "echo 'E: Could not get lock /var/lib/apt/lists/lock' >&2; exit 100")
     local output, status = install("a", "LOCK_SECONDS=1")
     assert.equal(100, status)
     assert.matches("E: Could not get lock", output, 1, true)
   end)
 
-  it("names what is installed and conflicts", function()
+  it("names an installed package that conflicts", function()
     machine("old", "a old", [[
       case $* in
         *-s*) echo "Remv old [1.0]"; echo "Inst a (1.0)" ;;
@@ -86,7 +86,7 @@ describe("tools/install-packages", function()
     assert.matches("conflict with them. Remove them first: apt-get remove old\n", output, 1, true)
   end)
 
-  it("shows nothing of apt and its services while all goes well, and all but the services when it fails", function()
+  it("hides the output of apt on success, and shows it, without that of services, on failure", function()
     local noise = "echo 'invoke-rc.d: policy-rc.d denied execution of start.' >&2; echo 'E: broken' >&2; exit "
     machine("", "a", noise .. "0")
     assert.equal("Installing: a\n", (install "a"))
