@@ -13,6 +13,13 @@ local function replace(text, old, new)
   return text:sub(1, first - 1) .. new .. text:sub(last + 1)
 end
 
+-- Loads a chunk that sees this environment, on any Lua.
+local function load_in(environment, text)
+  local setfenv = rawget(_G, "setfenv")
+  if setfenv then return setfenv(assert(rawget(_G, "loadstring")(text, "=example")), environment) end
+  return assert(load(text, "=example", "t", environment))
+end
+
 describe("doc/openresty.md", function()
   local page = read_file "doc/openresty.md"
 
@@ -65,8 +72,7 @@ describe("doc/openresty.md", function()
           auth0perm = { new = function(options) return options end },
         }
         setmetatable(environment, { __index = _G })
-        local chunk = assert(loadstring(snippet .. " return client", "=example"))
-        return setfenv(chunk, environment)().exchange
+        return load_in(environment, snippet .. " return client")().exchange
       end
     end
   end
