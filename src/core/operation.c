@@ -31,7 +31,7 @@ static const struct operation OPERATIONS[] = {
     ---@param permissions auth0perm.Permissions
     ---@param options? auth0perm.CallOptions
     ---@return true? assigned
-    ---@return auth0perm.Error? err  of any kind; `api` with status 404 where a permission does not exist
+    ---@return auth0perm.Error? err  of any kind; `api` with status 404 if a permission does not exist
     function Operations:assign_user_permissions(user_id, permissions, options) end
     */
     {
@@ -45,7 +45,7 @@ static const struct operation OPERATIONS[] = {
         .success = 201,
     },
     /*---
-    --- Lists all permissions of a user, page after page: those assigned directly and those that roles give.
+    --- Lists all permissions of a user: those assigned directly and those that roles grant.
     --- `GET /api/v2/users/{user_id}/permissions`, scope `read:users` (OpenAPI, `get_permissions`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param options? auth0perm.ListOptions
@@ -64,8 +64,8 @@ static const struct operation OPERATIONS[] = {
         .success = 200,
     },
     /*---
-    --- Lists what a user may do at one API in the end: assigned directly, or given by roles and groups. New in 2026; a
-    --- tenant that does not have it yet answers 404.
+    --- Lists a user's effective permissions at one API: those assigned directly and those that roles and groups grant.
+    --- New in 2026; a tenant that does not have it yet responds with 404.
     --- `GET /api/v2/users/{user_id}/effective-permissions`, scope `read:user_effective_permissions` (OpenAPI,
     --- `get_user_effective_permissions`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
@@ -87,7 +87,7 @@ static const struct operation OPERATIONS[] = {
         .success = 200,
     },
     /*---
-    --- Lists all roles of a user, in the tenant as a whole (those of organizations are others).
+    --- Lists all roles that a user has in the tenant as a whole. Roles within organizations are not among them.
     --- `GET /api/v2/users/{user_id}/roles`, scope `read:users` (OpenAPI, `get_user_roles`; it names `read:roles` and
     --- `read:role_members` too).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
@@ -111,7 +111,7 @@ static const struct operation OPERATIONS[] = {
     --- `POST /api/v2/users/{user_id}/roles`, scopes `update:users` and `create:role_members`
     --- (OpenAPI, `post_user_roles`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
-    ---@param roles string[]  ids of roles: at least one; duplicates are sent once
+    ---@param roles string[]  ids of roles, at least one; duplicates are sent once
     ---@param options? auth0perm.CallOptions
     ---@return true? assigned
     ---@return auth0perm.Error? err  of any kind
@@ -128,11 +128,11 @@ static const struct operation OPERATIONS[] = {
         .success = 204,
     },
     /*---
-    --- Removes roles from a user, and with them what they permit.
+    --- Removes roles from a user, and with them the permissions that they grant. Roles within organizations stay.
     --- `DELETE /api/v2/users/{user_id}/roles`, scopes `update:users` and `delete:role_members` (OpenAPI,
     --- `delete_user_roles`).
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
-    ---@param roles string[]  ids of roles: at least one; duplicates are sent once
+    ---@param roles string[]  ids of roles, at least one; duplicates are sent once
     ---@param options? auth0perm.CallOptions
     ---@return true? removed
     ---@return auth0perm.Error? err  of any kind
@@ -149,7 +149,7 @@ static const struct operation OPERATIONS[] = {
         .success = 204,
     },
     /*---
-    --- Lists all permissions that a role gives.
+    --- Lists all permissions that a role grants.
     --- `GET /api/v2/roles/{role_id}/permissions`, scope `read:roles` (OpenAPI, `get_role_permission`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param options? auth0perm.ListOptions
@@ -168,13 +168,13 @@ static const struct operation OPERATIONS[] = {
         .success = 200,
     },
     /*---
-    --- Adds permissions to a role. Adding what the role already gives succeeds.
+    --- Adds permissions to a role. Adding what the role already grants succeeds.
     --- `POST /api/v2/roles/{role_id}/permissions`, scope `update:roles` (OpenAPI, `post_role_permission_assignment`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param permissions auth0perm.Permissions
     ---@param options? auth0perm.CallOptions
     ---@return true? added
-    ---@return auth0perm.Error? err  of any kind; `api` with status 404 where a permission, or the role, does not exist
+    ---@return auth0perm.Error? err  of any kind; `api` with status 404 if a permission or the role does not exist
     function Operations:add_role_permissions(role_id, permissions, options) end
     */
     {
@@ -211,7 +211,7 @@ static const struct operation OPERATIONS[] = {
         .also_success = 200, /* the OpenAPI says 200 */
     },
     /*---
-    --- Lists all users that have a role, however many they are.
+    --- Lists all users who have a role.
     --- `GET /api/v2/roles/{role_id}/users`, scopes `read:users` and `read:roles` (OpenAPI, `get_role_user`; it names
     --- `read:role_members` too).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
@@ -232,11 +232,11 @@ static const struct operation OPERATIONS[] = {
         .success = 200,
     },
     /*---
-    --- Assigns a role to users. There is no counterpart: `remove_user_roles` takes it from one user at a time.
+    --- Assigns a role to users. To remove it, call `remove_user_roles` for each user.
     --- `POST /api/v2/roles/{role_id}/users`, scopes `update:roles` and `create:role_members`
     --- (OpenAPI, `post_role_users`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
-    ---@param users string[]  ids of users: at least one; duplicates are sent once
+    ---@param users string[]  ids of users, at least one; duplicates are sent once
     ---@param options? auth0perm.CallOptions
     ---@return true? assigned
     ---@return auth0perm.Error? err  of any kind
@@ -291,10 +291,10 @@ static const struct operation OPERATIONS[] = {
     /*---
     --- Creates a role without permissions.
     --- `POST /api/v2/roles`, scope `create:roles` (OpenAPI, `post_roles`).
-    ---@param fields auth0perm.RoleFields  the API wants a name
+    ---@param fields auth0perm.RoleFields  Auth0 requires a name
     ---@param options? auth0perm.CallOptions
     ---@return auth0perm.Role? role  with its new id
-    ---@return auth0perm.Error? err  of any kind; `api` with status 409 where the name is taken
+    ---@return auth0perm.Error? err  of any kind; `api` with status 409 if the name is taken
     function Operations:create_role(fields, options) end
     */
     {
@@ -312,7 +312,7 @@ static const struct operation OPERATIONS[] = {
     --- Changes a role's name or description.
     --- `PATCH /api/v2/roles/{role_id}`, scope `update:roles` (OpenAPI, `patch_roles_by_id`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
-    ---@param fields auth0perm.RoleFields  those that are to change
+    ---@param fields auth0perm.RoleFields  those to change
     ---@param options? auth0perm.CallOptions
     ---@return auth0perm.Role? role  as it is now
     ---@return auth0perm.Error? err  of any kind
@@ -329,7 +329,7 @@ static const struct operation OPERATIONS[] = {
         .success = 200,
     },
     /*---
-    --- Deletes a role. Users that had it lose what it gave. There is no way back.
+    --- Deletes a role. Its users lose the permissions that it granted. This cannot be undone.
     --- `DELETE /api/v2/roles/{role_id}`, scope `delete:roles` (OpenAPI, `delete_roles_by_id`).
     ---@param role_id string  such as `"rol_n1z6LFTpIHVtfM8R"`
     ---@param options? auth0perm.CallOptions
@@ -367,12 +367,12 @@ static const struct operation OPERATIONS[] = {
         .success = 200,
     },
     /*---
-    --- Lists the users that have an e-mail address. Auth0 compares it case-sensitively; its own databases store
+    --- Lists the users who have an e-mail address. Auth0 compares it case-sensitively; its own databases store
     --- addresses in lower case.
     --- `GET /api/v2/users-by-email`, scope `read:users` (OpenAPI, `get_users-by-email`).
     ---@param email string
     ---@param options? auth0perm.UserOptions
-    ---@return auth0perm.User[]? users  empty where there is none
+    ---@return auth0perm.User[]? users  empty if there is none
     ---@return auth0perm.Error? err  of any kind
     function Operations:list_users_by_email(email, options) end
     */
@@ -432,7 +432,7 @@ static const struct operation OPERATIONS[] = {
     --- `PATCH /api/v2/resource-servers/{resource_server}`, scope `update:resource_servers` (OpenAPI,
     --- `patch_resource-servers_by_id`).
     ---@param resource_server string  its id, or its identifier (audience)
-    ---@param fields auth0perm.ResourceServerFields  those that are to change
+    ---@param fields auth0perm.ResourceServerFields  those to change
     ---@param options? auth0perm.CallOptions
     ---@return auth0perm.ResourceServer? resource_server  as it is now
     ---@return auth0perm.Error? err  of any kind

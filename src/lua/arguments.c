@@ -26,14 +26,15 @@ static bool refuse(const struct reading *reading, const struct checks_item *item
 
 /*---
 ---@class auth0perm.Permission
---- The API's identifier, its audience: 1 to 600 characters of UTF-8. Not the 24 digits of its id.
+--- The API's identifier (audience): 1 to 600 characters of UTF-8. Not its id, which has 24 digits.
 ---@field resource_server_identifier string
 --- 1 to 280 characters of UTF-8.
 ---@field permission_name string
 
 --- A list of permissions, or the permission names of each API: `{ ["https://api.example.com/"] = { "read:reports" } }`.
---- At least one; duplicates are sent once; 1 MB of JSON at most. Other members of a permission are not looked at, so that
---- what `list_user_permissions` returns can be handed on as it is.
+--- At least one, and at most 1 MB as JSON. Duplicates are sent once. Other members of a permission are ignored, so you
+--- can hand back a list that `list_user_permissions` returned; but see doc/permissions.md about those that only a role
+--- grants.
 ---@alias auth0perm.Permissions auth0perm.Permission[]|table<string, string[]>
 */
 

@@ -83,13 +83,13 @@ void held_push_item(lua_State *L, int index, int place) {
 }
 
 /*---
---- One operation under way.
+--- An operation under way.
 ---@class auth0perm.Call
 local Call = {}
 */
 
 /*---
---- Whether the result is there.
+--- Returns whether the call is done.
 ---@return boolean done
 function Call:done() end
 */
@@ -99,8 +99,8 @@ static int m_done(lua_State *L) {
 }
 
 /*---
---- What the operation's method would have returned. Raises while the call is not done.
----@return any result  `true`, a list or an object; `nil` where the operation failed
+--- Returns what the operation's method would have returned. Raises an error if the call is not done.
+---@return any result  `true`, a list or an object; `nil` if the operation failed
 ---@return auth0perm.Error? err
 function Call:result() end
 */
@@ -112,9 +112,9 @@ static int m_result(lua_State *L) {
 }
 
 /*---
---- Ends the call at once: its result is an error of kind `canceled`, whose `maybe_applied` tells whether the tenant may have
---- read a request that changes something.
----@return boolean canceled  false where the call was done already
+--- Ends the call at once. Its result is an error of kind `canceled`, whose `maybe_applied` says whether a change may
+--- have reached the tenant.
+---@return boolean canceled  false if the call was done already
 function Call:cancel() end
 */
 static int m_cancel(lua_State *L) {
@@ -182,12 +182,12 @@ bool held_conclude(lua_State *L, struct held *held) {
 }
 
 /*---
---- Has a function called when the call is done, from the `step` (or blocking method, or `close`) that finds it done; at once
---- where it is done already. It may do anything but yield: start calls, cancel them, close the client. What it raises is
---- reported on the standard error stream, and stops nothing else. Several functions are called in the order in which they
---- came. Only for calls of `start`.
+--- Registers a callback for when the call is done. The `step` (or blocking method, or `close`) that finds it done runs
+--- the callback; if the call is done already, `on_done` runs it at once. The callback may do anything except yield:
+--- start calls, cancel them, close the client. An error in it is reported on standard error, and stops nothing else.
+--- Several callbacks run in the order in which they were registered. Only for calls of `start`.
 ---@param listener fun(result: any, err: auth0perm.Error?)  gets what `result` returns
----@return auth0perm.Call call  itself
+---@return auth0perm.Call call  the call itself
 function Call:on_done(listener) end
 */
 static int m_on_done(lua_State *L) {
@@ -220,16 +220,16 @@ static void set_known(lua_State *L, const char *name, double number) {
 }
 
 /*---
---- What is known of the requests of this call so far, for logs and tools.
+--- What is known about a call's requests so far, for logs and tools.
 ---@class auth0perm.CallInfo
---- Requests that left; for a list, for its newest page.
+--- Requests sent; for a list, for its newest page.
 ---@field attempts integer
---- HTTP status of the newest answer.
+--- HTTP status of the newest response.
 ---@field status? integer
---- Whether the newest request left on a connection that was there already; only for calls that the client drives.
+--- Whether the newest request reused a connection. Only for calls that the client drives.
 ---@field reused? boolean
---- The rate limit as the newest answer told it: the bucket's size, what is left in it (requests), and when it is full (seconds
---- since 1970, by the tenant's clock).
+--- The rate limit, as the newest response told it: the size of its bucket and what is left in it (requests), and when
+--- it will be full (seconds since 1970, by the tenant's clock).
 ---@field limit? integer
 ---@field remaining? integer
 ---@field reset? integer

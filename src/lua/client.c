@@ -90,18 +90,18 @@ static void close_client(struct client_userdata *client) {
 }
 
 /*---
---- What calls to one tenant share: connections, token, rate limit. The operations are its methods.
+--- Holds what all calls to one tenant share: connections, token, rate limit. Its methods are the operations.
 ---@class auth0perm.Client: auth0perm.Operations
 local Client = {}
 
---- The operations of the Management API, which every client has.
+--- The operations of the Management API, as methods of every client.
 ---@class auth0perm.Operations
 local Operations = {}
 */
 
 /*---
---- Makes a client for one tenant. It connects when it is first used, and keeps its connections.
---- Raises for wrong types and unknown options; returns an error of kind `invalid` for values that cannot be right.
+--- Makes a client for one tenant. The client connects when it is first used, and reuses its connections.
+--- Raises an error for wrong types and unknown options. Returns an error of kind `invalid` for impossible values.
 ---@param options auth0perm.Options
 ---@param host? auth0perm.Host  only for drivers written in Lua
 ---@return auth0perm.Client? client
@@ -346,16 +346,16 @@ static int next_item(lua_State *L) {
 }
 
 /*---
---- Goes through a list without ever holding more than one page of it:
---- `for permission in client:each("list_user_permissions", user_id) do ... end`. The next page is fetched, blocking, when
---- the last item of the one before is used up; leaving the loop early costs nothing more.
+--- Iterates over a list while holding only one page of it:
+--- `for permission in client:each("list_user_permissions", user_id) do ... end`. It fetches the next page, and blocks
+--- meanwhile, after the last item of a page. If you leave the loop early, no further page is fetched.
 ---
---- The generic `for` has no place for `nil, err`. So what the method would have returned as an error is raised, as the
---- same error object, here or in the loop; `pcall` catches it. `timeout` bounds each page by itself, and not what the
---- loop does between them. A list that changes meanwhile may show some of the change.
+--- A generic `for` has no place for `nil, err`. So instead of returning an error, `each` and its iterator raise the
+--- error object; `pcall` catches it. `timeout` limits the time for each page, not the time that the loop takes in
+--- between. If the list changes in the meantime, the loop may see part of the change.
 ---@param operation string  a method that returns a list, such as `"list_user_permissions"`
 ---@param ... any  the method's arguments
----@return fun(): any iterator  the next item, or nil behind the last
+---@return fun(): any iterator  the next item, or nil after the last
 function Client:each(operation, ...) end
 */
 static int m_each(lua_State *L) {
@@ -377,11 +377,11 @@ static int m_each(lua_State *L) {
 }
 
 /*---
---- Starts an operation without waiting for it. `step` moves it on; its deadline runs from now on.
+--- Starts an operation without waiting for it. `step` moves it on. Its deadline runs from now.
 ---@param operation string  a method's name, such as `"remove_user_permissions"`
 ---@param ... any  the method's arguments
 ---@return auth0perm.Call? call
----@return auth0perm.Error? err  of kind `invalid`, `closed` or `memory`, where the method would have refused
+---@return auth0perm.Error? err  of kind `invalid`, `closed` or `memory`, if the method would refuse its arguments
 function Client:start(operation, ...) end
 */
 static int m_start(lua_State *L) {
@@ -398,7 +398,8 @@ static int m_start(lua_State *L) {
 }
 
 /*---
---- Makes a call for a driver of your own, one that has HTTP of its own: see `Call:next`. Its deadline runs from the first `next`.
+--- Makes a call for a driver of your own, which has its own HTTP client: see `Call:next`. The deadline runs from the
+--- first `next`.
 ---@param operation string  a method's name
 ---@param ... any  the method's arguments
 ---@return auth0perm.Call? call
@@ -415,8 +416,8 @@ static int m_prepare(lua_State *L) {
 }
 
 /*---
---- Moves all started calls on, after waiting at most `seconds` for something to happen.
----@param seconds? number  default 0: does not wait
+--- Waits at most `seconds` for something to happen, and moves all started calls on.
+---@param seconds? number  default 0: do not wait
 ---@return integer? in_flight  calls that are not done yet
 ---@return auth0perm.Error? err  of kind `closed`
 function Client:step(seconds) end
@@ -438,11 +439,11 @@ static int m_step(lua_State *L) {
 }
 
 /*---
---- A descriptor that is readable when `step` would find something to do: an event loop can wait for it. It is the client's own:
---- neither read from it nor close it. It stays the same until the client is closed (or the process forks).
+--- Returns a descriptor for an event loop to poll. It is readable when `step` has something to do. It belongs to the
+--- client: do not read from it and do not close it. It stays the same until the client is closed or the process forks.
 ---
---- `pollfd`, `events` and `timeout` are cqueues' protocol; `cqueues.poll(client)` waits for a client.
----@return integer? descriptor  of an epoll or kqueue; nil where the system has neither, and where the client is closed
+--- `pollfd`, `events` and `timeout` are the methods that cqueues looks for, so `cqueues.poll(client)` works.
+---@return integer? descriptor  of epoll or kqueue; nil if the system has neither, or if the client is closed
 function Client:pollfd() end
 */
 static int m_pollfd(lua_State *L) {
@@ -457,7 +458,7 @@ static int m_pollfd(lua_State *L) {
 }
 
 /*---
---- What to wait for on the descriptor: that it can be read.
+--- Returns what to wait for on the descriptor: that it is readable.
 ---@return "r" events
 function Client:events() end
 */
@@ -468,8 +469,9 @@ static int m_events(lua_State *L) {
 }
 
 /*---
---- When to call `step` even if the descriptor has nothing to read. Each `start`, `step` and `cancel` may change it.
----@return number? seconds  0: at once; nil: there is nothing to do until the next `start`
+--- Returns when to call `step` even if the descriptor is not readable. Every `start`, `step` and `cancel` may change
+--- this.
+---@return number? seconds  0: at once; nil: not before the next `start`
 function Client:timeout() end
 */
 static int m_timeout(lua_State *L) {
@@ -484,7 +486,8 @@ static int m_timeout(lua_State *L) {
 }
 
 /*---
---- Ends all calls in flight with an error of kind `closed`, closes the connections and wipes the token. May be called again.
+--- Ends all calls in flight with an error of kind `closed`, closes the connections and wipes the token. You may call it
+--- more than once.
 function Client:close() end
 */
 static int m_close(lua_State *L) {

@@ -72,64 +72,66 @@ enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
 
 /*---
 ---@class auth0perm.Options
---- The tenant's domain (or its custom domain), such as `"acme.eu.auth0.com"`: `host` or `host:port`, never a URL.
+--- The tenant's domain (or its custom domain), such as `"acme.eu.auth0.com"`: `host` or `host:port`, not a URL.
 ---@field domain string
---- An access token for the Management API (audience `https://{tenant}/api/v2/`), or a function that returns one and, if that
---- is known, the seconds until it expires; or nil and why there is none. It is called when a token is needed, from the method
---- or step that needs it, and must not yield. Without a token and without `client_id`, calls of `start` and of the methods fail
---- with kind `token`, and calls of `prepare` ask to authorize.
+--- An access token for the Management API (audience `https://{tenant}/api/v2/`); or a function that returns a token
+--- and, if known, the seconds until it expires, or nil and the reason. The method or step that needs a token calls the
+--- function, which must not yield. Without `token` and `client_id`, methods and calls of `start` fail with kind
+--- `token`, and calls of `prepare` say `"authorize"`.
 ---@field token? string|fun(): string?, number|string|nil
---- The id of a machine-to-machine application; tokens are then fetched, kept and renewed. With `client_secret` or `private_key`.
+--- The id of a machine-to-machine application. The client then fetches, keeps and renews tokens. Needs `client_secret`
+--- or `private_key`.
 ---@field client_id? string
 ---@field client_secret? string
---- An unencrypted RSA key of 2048 bits or more as PEM, for `private_key_jwt` (RFC 7523).
+--- An unencrypted RSA key of 2048 bits or more, in PEM, for `private_key_jwt` (RFC 7523).
 ---@field private_key? string
---- What to sign with it: `"RS256"` (default), `"RS384"` or `"PS256"`.
+--- What to sign with that key: `"RS256"` (default), `"RS384"` or `"PS256"`.
 ---@field signing_algorithm? "RS256"|"RS384"|"PS256"
---- What the token is for. Default `https://{domain}/api/v2/`; on a custom domain it is still the tenant's own domain.
+--- What tokens are for. Default `https://{domain}/api/v2/`. On a custom domain, set it to that of the tenant's own
+--- domain.
 ---@field audience? string
---- A PEM file with the certificates to trust, for a private CA. Default: the system's.
+--- A PEM file with the certificates to trust, and no others; for a private CA. Default: the system's.
 ---@field ca_file? string
---- A proxy, as `"http://host:port"`, also for tokens; `"env"` takes what the environment says (`https_proxy`, `no_proxy`).
---- Default: none.
+--- A proxy, as `"http://host:port"`, used for tokens too; `"env"` obeys `https_proxy` and `no_proxy`. Default: none.
 ---@field proxy? string
---- Where to connect instead of the domain's own address, as `"host:port"`; name and certificate stay those of the domain.
+--- Where to connect instead of the domain's own address, as `"host:port"`. Name and certificate stay the domain's.
 ---@field connect_to? string
---- Connections at once, and kept. Default 16.
+--- How many connections may be open at once, and are kept. Default 16.
 ---@field max_connections? integer
---- Many requests at once on one connection. Default false.
+--- Whether to send many requests at once over one connection. Default false.
 ---@field http2? boolean
---- Seconds for a whole call: waits and all pages of a list. Default 60.
+--- Seconds for a whole call: token, waits, retries and all pages of a list. Default 60.
 ---@field timeout? number
---- Seconds for a connection: name, address, TLS handshake. Default 10.
+--- Seconds to connect: name lookup, connection, TLS handshake. Default 10.
 ---@field connect_timeout? number
---- Seconds for one request and its answer, the body included. Default 30.
+--- Seconds for one request and its whole response. Default 30.
 ---@field request_timeout? number
---- How often a request is sent again after a failure that may pass: no connection, a reset, a time limit, 408, 5xx. Default 4.
+--- How often to retry a request after a failure that may pass: no connection, a reset, a timeout, 408, 5xx. Default 4.
 ---@field max_retries? integer
---- Requests per second at the most, beside what the tenant's rate limit allows. Default: no such bound.
+--- Requests per second at most, in addition to the tenant's rate limit. Default 0: no limit.
 ---@field max_rate? number
---- The share of the tenant's rate-limit bucket that is left to other applications. Default 0.2.
+--- The share of the tenant's rate limit that is left to other applications. Default 0.2.
 ---@field reserve? number
---- Who performs the requests: `"curl"` (default), or `"none"` for a host that does it itself. Such a client has no libcurl, its
---- methods and `each` return what `prepare` would, a call for your own driver; `start` and `step` raise.
+--- What performs the requests: `"curl"` (default), or `"none"` for a driver of your own. A client with `"none"` does
+--- not use libcurl. Its methods and `each` return calls for your driver, as `prepare` does; `start` and `step` raise an
+--- error.
 ---@field driver? "curl"|"none"
---- With `driver = "none"` and `client_id`: calls ask for a token that was fetched elsewhere, by another worker, before they
---- fetch one; see `Call:next`. Default false.
+--- With `driver = "none"` and `client_id`: before a call fetches a token, it asks for one that another process has
+--- fetched; see `Call:next`. Default false.
 ---@field share_tokens? boolean
 */
 
 /*---
---- What a driver written in Lua tells `new` of itself, so that messages speak of what its user called and gave.
+--- What a driver written in Lua tells `new` about itself, so that messages name the functions and options of its user.
 ---@class auth0perm.Host
---- Where its user's code stands on the stack, seen from a function of this module: 2 where a function of the driver, which
---- the user calls, calls that directly (no tail call). Default 1.
+--- The level of its user's code on the stack, seen from a function of this module: 2 if the user calls a function of
+--- the driver, and that calls this module directly, without a tail call. Default 1.
 ---@field level? integer
---- The name of its function that calls `prepare`. Default `"prepare"`.
+--- The name of the driver's function that calls `prepare`. Default `"prepare"`.
 ---@field prepare? string
---- The name of its option that stands behind `share_tokens`. Default `"share_tokens"`.
+--- The name of the driver's option for which it sets `share_tokens`. Default `"share_tokens"`.
 ---@field share_tokens? string
---- The names of all options that it has, for the message about one that it does not have. Default: those of this module.
+--- The names of all the driver's options, for the message about an unknown one. Default: those of this module.
 ---@field options? string[]
 */
 
@@ -309,18 +311,18 @@ static void set_text(lua_State *L, const char *name, const char *value) {
 
 /*---
 ---@class auth0perm.Option
---- The option of `auth0perm.new`.
+--- The option's name.
 ---@field name string
 ---@field type "string"|"string or function"|"number"|"integer"|"boolean"|"function"
---- Absent where there is none.
+--- Absent if there is none.
 ---@field default? string|number|boolean
---- Of a number, where it has one, such as `"seconds"`.
+--- The unit of a number, such as `"seconds"`, if it has one.
 ---@field unit? string
---- Which drivers obey it: the one that is built in, `"none"` for one of your own, and the one for nginx.
+--- Which drivers obey it: `"curl"` is built in, `"none"` is one of your own, `"openresty"` is the one for nginx.
 ---@field drivers ("curl"|"none"|"openresty")[]
 ---@field meaning string
 
---- Lists the options of `new`, for tools. `auth0perm.openresty` has its own `options`.
+--- Returns a list of the options of `new`, for tools. `auth0perm.openresty` has its own.
 ---@return auth0perm.Option[] options  a new table each time
 function auth0perm.options() end
 */

@@ -34,29 +34,28 @@ static void push_quota(lua_State *L, const struct quota *quota) {
 }
 
 /*---
---- What went wrong. `tostring(err)` is a line for people. No field ever holds a secret.
+--- What went wrong. `tostring(err)` is one line for people. No member ever contains a secret.
 ---@class auth0perm.Error
---- `invalid` (a value that the API could never accept; nothing was sent), `token` (no access token, or the tenant does not take
---- it: 401, and the 400 for what is no JWT), `api` (the tenant answered with an error status), `limit` (429), `timeout`,
---- `transport` (no connection, or it broke), `protocol` (an answer that is not what the API answers), `memory`, `canceled`,
---- `closed`.
+--- `invalid` (a value that the API could never accept; nothing was sent), `token` (no access token, or the tenant
+--- rejects it: 401, or 400 if it is not a JWT), `api` (any other error status), `limit` (429), `timeout`, `transport`
+--- (no connection, or it broke), `protocol` (a response that the API does not send), `memory`, `canceled`, `closed`.
 ---@field kind "invalid"|"token"|"api"|"limit"|"timeout"|"transport"|"protocol"|"memory"|"canceled"|"closed"
 --- The operation's name, or `"new"`, `"start"`, `"prepare"`, `"step"`.
 ---@field operation string
---- The HTTP status, where there was an answer.
+--- The HTTP status, if there was a response.
 ---@field status? integer
---- Auth0's `errorCode`, where the answer has one.
+--- Auth0's `errorCode`, if the response has one.
 ---@field code? string
---- For people; what the tenant said, where it said something.
+--- For people: the tenant's own message, if it sent one.
 ---@field message string
---- Requests that left; for a list, for the page that failed.
+--- Requests sent; for a list, for the page that failed.
 ---@field attempts integer
---- Seconds to wait before trying again, where the tenant said so (RFC 9110, section 10.2.3).
+--- Seconds to wait before the next attempt, if the tenant said so (RFC 9110, section 10.2.3).
 ---@field retry_after? number
---- Whether an operation that changes something may have reached the tenant all the same.
+--- Whether a change may have reached the tenant all the same.
 ---@field maybe_applied boolean
---- How many tokens the client may still fetch, where the token endpoint said so: `quota` and `remaining` tokens, `reset` in
---- seconds, for `per_hour` and `per_day`.
+--- If the token endpoint said so, how many tokens the application may still fetch: for `per_hour` and `per_day`, the
+--- tokens allowed (`quota`) and left (`remaining`), and the seconds until the count starts again (`reset`).
 ---@field quota? table<"per_hour"|"per_day", { quota: integer, remaining: integer, reset: integer }>
 */
 

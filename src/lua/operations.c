@@ -5,20 +5,20 @@
 
 /*---
 ---@class auth0perm.Operation
---- The method of the client.
+--- The client's method.
 ---@field name string
---- HTTP.
+--- The HTTP method.
 ---@field method "GET"|"POST"|"PATCH"|"DELETE"
---- With the name of each argument that is part of it in braces: `/api/v2/users/{user_id}/permissions`.
+--- With the arguments that are part of it in braces: `/api/v2/users/{user_id}/permissions`.
 ---@field path string
---- What the access token must hold; where it is several, with spaces between.
+--- The scopes that the access token needs, separated by spaces.
 ---@field scope string
---- The names of the arguments, in order; options come behind them.
+--- The names of the arguments, in order; options come after them.
 ---@field arguments string[]
---- The names of the options that its calls have.
+--- The names of its options.
 ---@field options string[]
 ---@field returns "true"|"list"|"object"
---- Whether it changes something at the tenant.
+--- Whether it changes anything at the tenant.
 ---@field writes boolean
 
 ---@class auth0perm.RolePermission: auth0perm.Permission
@@ -26,7 +26,7 @@
 ---@field resource_server_name string
 
 ---@class auth0perm.UserPermission: auth0perm.RolePermission
---- How the user holds it: `source_type` is `"DIRECT"`, or `"ROLE"` with the role's id and name.
+--- How the user holds it. `source_type` is `"DIRECT"`, or `"ROLE"` with the role's id and name.
 ---@field sources { source_id: string, source_name: string, source_type: string }[]
 
 ---@class auth0perm.EffectivePermission: auth0perm.RolePermission
@@ -48,7 +48,7 @@
 ---@field email? string
 ---@field picture? string
 
---- As far as it is always the same; there are more members, and connections add their own.
+--- The usual members. There are more, and connections add their own.
 ---@class auth0perm.User
 ---@field user_id string
 ---@field email? string
@@ -71,13 +71,13 @@
 ---@field value string
 ---@field description? string
 
---- What can be changed of an API; the API knows more, and refuses what it does not know. `cjson.null` unsets what can be
---- unset.
+--- What can be changed about an API. Auth0 accepts further members, and refuses unknown ones. `cjson.null` unsets a
+--- member that can be unset.
 ---@class auth0perm.ResourceServerFields
 ---@field name? string
---- All permissions that there are; those that are left out are lost to everyone.
+--- All permissions of the API. A permission that is left out is lost to every user and role.
 ---@field scopes? auth0perm.Scope[]
---- Whether RBAC is on: without it permissions are not looked at.
+--- Whether RBAC is on. Without it, Auth0 ignores permissions.
 ---@field enforce_policies? boolean
 --- `"access_token_authz"` and `"rfc9068_profile_authz"` put permissions into access tokens.
 ---@field token_dialect? "access_token"|"access_token_authz"|"rfc9068_profile"|"rfc9068_profile_authz"
@@ -136,7 +136,7 @@ static void push_operation(lua_State *L, const struct operation *operation) {
 }
 
 /*---
---- Lists the operations that there are, for tools: to ask for the right scopes, say, or to make a command of each.
+--- Returns a list of all operations, for tools: to request the right scopes, for example, or to make a command of each.
 ---@return auth0perm.Operation[] operations  a new table each time
 function auth0perm.operations() end
 */

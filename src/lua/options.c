@@ -8,36 +8,37 @@
 #include "compat.h"
 
 /*---
---- What every call may be given, as its last argument.
+--- The options of every call, as its last argument.
 ---@class auth0perm.CallOptions
 --- Seconds for this call, instead of the client's.
 ---@field timeout? number
---- Sent as `X-Correlation-ID`: Auth0 writes it into its log beside what the call changed. 1 to 128 printable ASCII
---- characters without spaces; tenants in the public cloud keep the first 64.
+--- Sent as `X-Correlation-ID`, which Auth0 logs with the change. 1 to 128 printable ASCII characters without spaces;
+--- tenants in the public cloud keep the first 64.
 ---@field correlation_id? string
 
 ---@class auth0perm.ListOptions: auth0perm.CallOptions
---- Items to ask for at a time, 1 to 100. Default 100. A tenant may give fewer; the list is whole all the same.
+--- How many items to ask for at a time, 1 to 100. Default 100. A tenant may send fewer; the list is complete all the
+--- same.
 ---@field per_page? integer
 
 ---@class auth0perm.RoleListOptions: auth0perm.ListOptions
---- Only roles with this in their name, in any case of its letters.
+--- Only roles with this text anywhere in their name. Case is ignored.
 ---@field name_filter? string
 
 ---@class auth0perm.UserOptions: auth0perm.CallOptions
---- Names of members, with commas between: only these, or all but these.
+--- Names of members, separated by commas: return only these, or all but these.
 ---@field fields? string
---- Whether `fields` are those to include (the default) or to leave out.
+--- Whether `fields` names the members to return (the default) or those to leave out.
 ---@field include_fields? boolean
 
 ---@class auth0perm.ResourceServerOptions: auth0perm.CallOptions
---- As the API has it: whether fields that are named are to be included.
+--- Passed on to Auth0.
 ---@field include_fields? boolean
 
 ---@class auth0perm.ResourceServerListOptions: auth0perm.ListOptions
 --- Only the APIs with these identifiers, 1 to 10.
 ---@field identifiers? string[]
---- As the API has it: whether fields that are named are to be included.
+--- Passed on to Auth0.
 ---@field include_fields? boolean
 */
 

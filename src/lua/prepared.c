@@ -37,15 +37,15 @@ static void set_header(lua_State *L, const char *line) {
 }
 
 /*---
---- What `Call:next` asks a driver to send. Certificates are to be verified, and redirects not to be followed.
+--- What `Call:next` asks a driver to send. The driver must verify certificates and must not follow redirects.
 ---@class auth0perm.Request
 ---@field method string
 ---@field url string
 ---@field headers table<string, string>
 ---@field body? string
---- Seconds for the connection.
+--- Seconds to connect.
 ---@field connect_timeout number
---- Seconds for the request and its answer.
+--- Seconds for the request and its whole response.
 ---@field timeout number
 */
 
@@ -81,15 +81,15 @@ static int push_shared(lua_State *L, const struct held *held, double now) {
 }
 
 /*---
---- For a driver of your own: asks what to do next. `"send", request`: perform it, then `feed` or `fail`. `"wait", seconds`:
---- ask again then, or earlier. `"authorize"`: supply a token, or `fail`. `"done"`: see `result`. Raises while a request
---- that it gave out has not come back.
+--- For a driver of your own: returns what to do next. `"send", request`: perform it, then call `feed` or `fail`.
+--- `"wait", seconds`: call `next` again then, or earlier. `"authorize"`: supply a token, or call `fail`. `"done"`: see
+--- `result`. Raises an error if you have not replied to the last `"send"` yet.
 ---
---- Where tokens are shared (`share_tokens`), `"authorize"` asks for one that somebody else has fetched, of one call at a time:
---- answer `authorize`, or `fetch` where nobody has one and nobody fetches it, or `defer` where somebody does. After a fetch comes
---- `"share", token, expires_in`: pass the token on (there is none where the fetch failed, and no time where it is not known),
---- and ask again.
----@param now? number  seconds on a monotonic clock of your own; the same one each time. Default: the system's.
+--- With `share_tokens`, `"authorize"` asks for a token that another process has fetched; only one call at a time asks.
+--- Reply with `authorize`; with `fetch` if nobody has a token and nobody is fetching one; or with `defer` if somebody
+--- is. After a fetch, the call says `"share", token, expires_in`. Store the token for the others (it is nil if the
+--- fetch failed, and `expires_in` is nil if unknown), and call `next` again.
+---@param now? number  seconds on a monotonic clock of your own, always the same one. Default: the system's.
 ---@return "send"|"wait"|"authorize"|"share"|"done" step
 ---@return auth0perm.Request|number|string|nil detail
 ---@return number? expires_in  seconds
@@ -162,7 +162,8 @@ static void check_sending(lua_State *L, const struct held *held, const char *met
 }
 
 /*---
---- For a driver of your own: the answer to the request that `next` gave out. A call that was canceled meanwhile ignores it.
+--- For a driver of your own: hands over the response to the request that `next` returned. A call that was canceled in
+--- the meantime ignores it.
 ---@param response { status: integer, headers: table<string, string|string[]>?, body: string? }
 ---@param now? number  see `next`
 function Call:feed(response, now) end
@@ -193,10 +194,10 @@ static const struct {
 };
 
 /*---
---- For a driver of your own: the request that `next` gave out brought no answer, or there is no token to authorize with.
---- Kinds: `connect` (no connection; nothing was sent), `tls` (the certificate is not to be trusted; nothing was sent),
---- `connect_timeout` (the same, for want of time), `timeout`, `transport` (the connection broke), `protocol` (the answer is no
---- HTTP, or too large), `token`, `canceled`, `closed` (the client is).
+--- For a driver of your own: says that the request that `next` returned got no response, or that there is no token.
+--- Kinds: `connect` (no connection; nothing was sent), `connect_timeout` (the same, because of a timeout), `tls` (the
+--- certificate cannot be trusted; nothing was sent), `timeout`, `transport` (the connection broke), `protocol` (the
+--- response is not HTTP, or is too large), `token`, `canceled`, `closed` (the client is closed).
 ---@param kind "connect"|"tls"|"timeout"|"transport"|"protocol"|"token"|"canceled"|"connect_timeout"|"closed"
 ---@param message? string  for people, without secrets
 ---@param now? number  see `next`
@@ -222,12 +223,12 @@ static int m_fail(lua_State *L) {
 }
 
 /*---
---- For a driver of your own: supplies an access token, for this call and all others of its client. A token that no header
---- can hold ends the call with an error of kind `token`.
+--- For a driver of your own: supplies an access token, for this call and all others of its client. A token that cannot
+--- stand in a header ends the call with an error of kind `token`.
 ---@param token string
----@param expires_in? number  seconds; default: it is not known to expire
+---@param expires_in? number  seconds; default: unknown
 ---@param now? number  see `next`
----@return boolean taken  false, only where tokens are shared: the client has it already, or the tenant did not take it
+---@return boolean taken  false, only with `share_tokens`: the client has this token already, or the tenant rejected it
 function Call:authorize(token, expires_in, now) end
 */
 static int m_authorize(lua_State *L) {
@@ -246,7 +247,7 @@ static int m_authorize(lua_State *L) {
 }
 
 /*---
---- For a driver of your own where tokens are shared: nobody else fetches one, so this call does.
+--- For a driver of your own, with `share_tokens`: nobody else is fetching a token, so this call does.
 function Call:fetch() end
 */
 static int m_fetch(lua_State *L) {
@@ -255,8 +256,8 @@ static int m_fetch(lua_State *L) {
 }
 
 /*---
---- For a driver of your own where tokens are shared: somebody else fetches one. The client asks again in so many seconds, and
---- goes on meanwhile with the token that it has.
+--- For a driver of your own, with `share_tokens`: somebody else is fetching a token. The client asks again after
+--- `seconds`. In the meantime it uses the token that it has.
 ---@param seconds number  more than 0
 ---@param now? number  see `next`
 function Call:defer(seconds, now) end
@@ -272,8 +273,8 @@ static int m_defer(lua_State *L) {
 }
 
 /*---
---- For a driver of your own: goes on with the next page of a list. A call that `each` of a client without a driver returned is
---- done after each page, and its result is that page.
+--- For a driver of your own: continues with the next page of a list. A call that `each` returned, with
+--- `driver = "none"`, is done after each page, and its result is that page.
 ---@return boolean more  false: that page was the last, or the call failed
 function Call:resume() end
 */
@@ -297,9 +298,9 @@ static void on_request_end(void *context) {
 }
 
 /*---
---- For a driver inside nginx, through LuaJIT's FFI: ties the call to a request. What nginx calls when the request ends cancels
---- the call, so that nothing waits for one that nobody drives any more. Without an address, unties it.
----@param address? number  of a null pointer that lasts as long as the request. A wrong address is fatal.
+--- For a driver inside nginx, through LuaJIT's FFI: ties the call to a request. When the request ends, nginx calls the
+--- handler, which cancels the call, so that nothing waits for a call that nobody drives. Without an address, unties it.
+---@param address? number  of a null pointer that lives as long as the request. A wrong address is fatal.
 ---@return lightuserdata|boolean handler  `void (*)(void *)`, to be called with that pointer when the request ends;
 --- without an address: whether the call was tied
 function Call:leash(address) end

@@ -11,24 +11,24 @@ local LONG = 3600  -- seconds; the wait is then begun again
 local TURN = 0.001 -- seconds that a light thread sleeps for others to run
 
 --[[---
---- A call that `start` of a client in nginx returned. It belongs to the request that started it, and ends with it.
+--- A call that `start` returned in nginx. It belongs to the request that started it, and ends with that request.
 ---@class auth0perm.openresty.Call
 local LightCall = {}
 
---- Whether the result is there.
+--- Returns whether the call is done.
 ---@return boolean done
 function LightCall:done() end
 
---- What the operation's method would have returned. Raises while the call is not done.
+--- Returns what the operation's method would have returned. Raises an error if the call is not done.
 ---@return any result
 ---@return auth0perm.Error? err
 function LightCall:result() end
 
---- Ends the call, and its connection, at once: its result is an error of kind `canceled`.
----@return boolean canceled  false where the call was done already
+--- Ends the call and its connection at once. Its result is an error of kind `canceled`.
+---@return boolean canceled  false if the call was done already
 function LightCall:cancel() end
 
---- What is known of its requests so far.
+--- Returns what is known about its requests so far.
 ---@return auth0perm.CallInfo info
 function LightCall:info() end
 ]]
