@@ -28,6 +28,15 @@ describe("the reference", function()
     end
   end)
 
+  it("has every room of the sources in the picture of the floors, and on the page about them", function()
+    local picture, page = support.read_file "doc/pictures/floors.txt", support.read_file "doc/architecture.md"
+    for path in pages.output_of "ls src/*/*.c":gmatch "[^\n]+" do
+      local room = path:match "([%w_]+)%.c$"
+      assert.is_truthy(picture:find("%f[%w_]" .. room .. "%f[^%w_]"), path)
+      assert.is_truthy(page:find("`" .. room .. "`", 1, true), path)
+    end
+  end)
+
   -- Checks that the types describe a function of one of the classes.
   local function expect_described(name, ...)
     for _, class in ipairs { ... } do
