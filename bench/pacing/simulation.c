@@ -145,6 +145,7 @@ static void arrive(struct run *run, struct event event) {
   const struct setting *setting = run->setting;
   double now = event.time;
   event.verdict = tenant_take(&run->tenant, &run->network, now);
+  if (setting->stray > 0 && random_unit(&run->network) < setting->stray) event.verdict.refused = true;
   double median = (1 - WAY_THERE) * setting->round_trip;
   event.time += random_lognormal(&run->network, median, DEVIATION_BACK * setting->jitter);
   event.kind = EVENT_RESPONSE;
@@ -158,7 +159,7 @@ static void arrive(struct run *run, struct event event) {
 static void tell_bucket(struct run *run, const struct event *event) {
   const struct verdict *verdict = &event->verdict;
   struct bucket_answer answer = {.ticket = event->ticket, .refused = verdict->refused, .retry_after = -1};
-  bool bare = verdict->refused && run->setting->bare_refusals;
+  bool bare = run->setting->no_headers || (verdict->refused && run->setting->bare_refusals);
   answer.limit = bare ? -1 : run->setting->bucket;
   answer.remaining = bare ? -1 : verdict->remaining;
   bucket_answered(&run->bucket, &answer, CLIENT_CLOCK + event->time);

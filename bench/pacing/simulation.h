@@ -23,6 +23,8 @@ struct setting {
   double staleness;     /* share of the responses with an old `remaining` */
   double lost;          /* share of the responses that never arrive */
   bool bare_refusals;   /* a 429 has no rate limit headers */
+  bool no_headers;      /* no response has rate limit headers */
+  double stray;         /* share of the requests that are refused although there is room */
   int connections;      /* requests in flight at most */
   long long operations; /* to perform */
   uint64_t seed;

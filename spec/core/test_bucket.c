@@ -82,15 +82,54 @@ TEST(without_headers_requests_are_not_paced_until_a_429) {
   }
 }
 
-TEST(without_headers_a_429_cuts_the_rate_to_seven_tenths_and_it_grows_again) {
-  open_default();
+/* Without headers: so many requests per second leave for 20 seconds, then one is refused. Returns when. */
+static double refuse_after(double rate) {
   double now = NOW;
-  for (int i = 0; i < 200; i++, now += 0.1) exchange(NO_HEADER, NO_HEADER, now);
+  open_default();
+  for (int i = 0; i < 20 * rate; i++, now += 1 / rate) exchange(NO_HEADER, NO_HEADER, now);
   refuse(bucket_sent(&bucket, now), -1, now);
-  double pause = bucket_wait(&bucket, now);
-  assert_near(pause, 1 / 7.7, 0.02); /* 10 requests per second, plus the refused one */
-  bucket_sent(&bucket, now + 100);
-  assert_near(bucket_wait(&bucket, now + 100), 1 / (1 / pause + 25), 0.005);
+  return now;
+}
+
+/* Requests per second that may leave at this time. */
+static double rate_at(double now) {
+  bucket_sent(&bucket, now);
+  bucket.flying = 0;
+  return 1 / bucket_wait(&bucket, now);
+}
+
+TEST(without_headers_a_429_cuts_the_rate_to_seven_tenths_and_it_grows_again) {
+  double now = refuse_after(100);
+  assert_near(rate_at(now), 70, 1);
+  assert_near(rate_at(now + 1), 100, 2);
+  assert_near(rate_at(now + 1.5), 100, 1);
+  assert_near(rate_at(now + 2), 100, 2);
+  assert_true(rate_at(now + 10) > 400);
+}
+
+TEST(without_headers_a_slow_client_probes_no_sooner_than_after_some_requests) {
+  double now = refuse_after(5);
+  double before = rate_at(now) / 0.7;
+  assert_true(rate_at(now + 1.5) < 0.95 * before);
+  assert_near(rate_at(now + 25 / before), before, 0.1);
+}
+
+TEST(without_headers_a_few_429s_do_not_slow_a_client_for_long) {
+  double now = refuse_after(400);
+  for (int i = 0; i < 9; i++) {
+    for (double end = now + 3; now < end; now += fmax(0.0025, bucket_wait(&bucket, now))) {
+      exchange(NO_HEADER, NO_HEADER, now);
+    }
+    refuse(bucket_sent(&bucket, now), -1, now);
+  }
+  assert_true(rate_at(now + 3) > 300);
+}
+
+TEST(without_headers_a_pause_does_not_make_the_next_429_count_for_less) {
+  double now = refuse_after(100) + 1000;
+  for (int i = 0; i < 100; i++, now += 0.05) exchange(NO_HEADER, NO_HEADER, now);
+  refuse(bucket_sent(&bucket, now), -1, now);
+  assert_near(rate_at(now), 0.7 * 21, 2);
 }
 
 /* --- the model of the tenant's bucket */
@@ -397,6 +436,9 @@ int test_bucket(void) {
       cmocka_unit_test(without_headers_each_response_allows_one_more_request_in_flight),
       cmocka_unit_test(without_headers_requests_are_not_paced_until_a_429),
       cmocka_unit_test(without_headers_a_429_cuts_the_rate_to_seven_tenths_and_it_grows_again),
+      cmocka_unit_test(without_headers_a_slow_client_probes_no_sooner_than_after_some_requests),
+      cmocka_unit_test(without_headers_a_few_429s_do_not_slow_a_client_for_long),
+      cmocka_unit_test(without_headers_a_pause_does_not_make_the_next_429_count_for_less),
       cmocka_unit_test(after_the_first_response_all_but_the_reserve_may_be_sent_at_once),
       cmocka_unit_test(the_reserve_is_an_option_and_a_small_bucket_has_none),
       cmocka_unit_test(responses_without_headers_do_not_change_what_is_known),

@@ -54,7 +54,8 @@ static const double HOLD_MOST = 1;       /* seconds: after a window's length the
 static const double HOLD_DOUBLINGS = 10; /* more make no difference */
 static const double SHUT_MAX = 300;      /* seconds: asking once in a while costs nothing, as refusals are free */
 static const double CUT = 0.7;           /* of the rate, at a refusal, when the tenant sends no headers */
-static const double INCREASE = 0.25;     /* requests per second, each second after it */
+static const double RECOVERY_MIN = 1.5;  /* seconds after it until the rate is what it was; then it grows beyond */
+static const double RECOVERY_SENT = 25;  /* requests until then: with few of them, refusals would be many */
 static const double RATE_LEAST = 0.5;    /* requests per second */
 
 struct bucket_options bucket_defaults(void) {
@@ -285,9 +286,13 @@ static double shadow_wait(const struct bucket *bucket, double now) {
   return fmin(patience, bucket->best == 0 ? drip_wait(bucket, now) : window_wait(bucket, now));
 }
 
-/* Requests per second, without headers, since a refusal. */
+/* Requests per second, without headers, since a refusal: quickly back to what it was, for the tenant may have had a bad moment,
+ * slowly past that, for it may have been the limit, and then quicker and quicker (as CUBIC does it: RFC 9438). */
 static double rate_at(const struct bucket *bucket, double now) {
-  return bucket->rate + INCREASE * fmax(0, now - bucket->refused_at);
+  double before = bucket->rate / CUT;
+  double recovery = fmax(RECOVERY_MIN, RECOVERY_SENT / before); /* seconds */
+  double course = fmax(0, now - bucket->refused_at) / recovery - 1;
+  return before * (1 + (1 - CUT) * course * course * course);
 }
 
 /* Without headers: one probe, then two requests in flight for each answer, without bounds until a refusal. */
@@ -334,7 +339,7 @@ static void be_refused(struct bucket *bucket, const struct bucket_answer *answer
   if (answer->ticket.sent_at < bucket->refused_at) return;
   double rate = bucket->refill;
   if (bucket->limit == 0) {
-    rate = bucket->rate > 0 ? rate_at(bucket, now) : bucket->recent;
+    rate = bucket->rate > 0 ? fmin(rate_at(bucket, now), bucket->recent) : bucket->recent;
     bucket->rate = rate = fmax(RATE_LEAST, CUT * rate);
   }
   double hold = fmin(HOLD_MOST, pow(2, bucket->refusals) / rate);
