@@ -87,6 +87,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(WARNINGS) $(WERROR) $(CFLAGS) $(CPPFLAGS) $(ROOM_CFLAGS) -MMD -MP -c -o $@ $<
 
+# What differs from Lua to Lua, compiled alone: see spec/suites.lua.
+lua-objects: found $(LUA_OBJECTS)
+
 # --- unit tests of the core, torture
 
 CORE_TESTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/core/*.c))
@@ -126,7 +129,7 @@ $(HOST_PROGRAMS): $(BUILD)/%: $(BUILD)/spec/embed/%.o $(BUILD)/spec/embed/state.
 # What the specs in spec/embed run.
 hosts: found $(HOST_PROGRAMS) $(EMBED)
 
-# To be built with -fsanitize=thread, see spec/run.
+# To be built with -fsanitize=thread, see spec/suites.lua.
 $(THREADS): $(BUILD)/spec/threads/threads.o $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
@@ -145,6 +148,8 @@ help:
 	@echo 'make test            installs what is missing, then tests module, OpenResty driver, installation and demo'
 	@echo 'make test-all        tests everything: all Luas, sanitizers, a browser, and more'
 	@echo 'make check           runs the specs of one Lua: make LUA=luajit check SPECS=spec/module/list_spec.lua'
+	@echo 'make style           checks style: what folders may include, names, lines, clang-format, luacheck'
+	@echo 'make format          formats the C sources'
 	@echo 'make static          builds build/LUA/libauth0perm.a, for hosts that link the module in'
 	@echo 'make embed           runs such a host: two Lua states in a frame loop, against a mock tenant'
 	@echo 'make threads         runs states on threads of their own, for a build with -fsanitize=thread'
@@ -170,20 +175,32 @@ demo-openresty:
 	@$(MAKE) --no-print-directory -s LUA=luajit all
 	@spec/tenant/run --serve -- examples/openresty/run
 
+# Suites run side by side; spec/README.md tells what there is.
 test:
 	@tools/install-packages $(TEST_PACKAGES)
-	@spec/run core specs install demo
+	@exec spec/run test
 
 test-all:
 	@tools/install-packages $(TEST_PACKAGES) $(ALL_TEST_PACKAGES)
-	@spec/run
+	@exec spec/run test more
 
+# What test-all adds to test, for .ci/run.
+test-more:
+	@tools/install-packages $(TEST_PACKAGES) $(ALL_TEST_PACKAGES)
+	@exec spec/run more
+
+# The specs of one Lua: folders or files in SPECS.
 SPECS ?= spec
 # A sanitizer's library, for the Lua that loads a module built with it: other programs would have their own leaks reported.
 PRELOAD ?=
-PRELOADED = $(if $(PRELOAD),env LD_PRELOAD='$(PRELOAD)')
 check: all hosts
-	LUA_PATH='./?.lua;;' LUA_CPATH='$(BUILD)/?.so;;' exec spec/tenant/run -- $(PRELOADED) $(LUA) /usr/bin/busted -o plainTerminal $(SPECS)
+	@LUA='$(LUA)' BUILD='$(BUILD)' PRELOAD='$(PRELOAD)' exec spec/run specs $(SPECS)
+
+style:
+	@tools/style
+
+format:
+	@clang-format -i $$(find src spec bench examples lua_auth0perm.c -name '*.[ch]')
 
 # Pacing, simulated: holds the figures of bench/pacing/results.md, with a margin.
 PACING := $(BUILD)/pacing
@@ -260,4 +277,4 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all found static hosts embed threads help demo demo-openresty test test-all check torture pacing bench tenant reference pictures rock install uninstall dist clean
+.PHONY: all found static hosts lua-objects embed threads help demo demo-openresty test test-all test-more check style format torture pacing bench tenant reference pictures rock install uninstall dist clean

@@ -127,7 +127,7 @@ static void account(struct supply *supply, long blocks, long long bytes) {
 }
 
 /* A lua_Alloc. Lua assumes that shrinking a block never fails; without a block, `old_size` is a kind of object. */
-static void *lua_reallocate(void *context, void *block, size_t old_size, size_t new_size) {
+static void *allocate_for_lua(void *context, void *block, size_t old_size, size_t new_size) {
   struct supply *supply = context;
   if (!block) old_size = 0;
   if (new_size == 0) {
@@ -144,35 +144,35 @@ static void *lua_reallocate(void *context, void *block, size_t old_size, size_t 
 }
 
 /* Counts a new block of libcurl's. */
-static void *curl_took(void *block) {
+static void *took_for_curl(void *block) {
   if (!block) abort();
   account(&curl_supply, 1, 0);
   return block;
 }
 
-static void *curl_malloc(size_t size) {
+static void *malloc_for_curl(size_t size) {
   if (!grant(&curl_supply, (struct demand){.new_size = size})) return NULL;
-  return curl_took(malloc(size ? size : 1));
+  return took_for_curl(malloc(size ? size : 1));
 }
 
-static void *curl_calloc(size_t count, size_t size) {
+static void *calloc_for_curl(size_t count, size_t size) {
   if (!grant(&curl_supply, (struct demand){.new_size = count * size})) return NULL;
-  return curl_took(calloc(count ? count : 1, size ? size : 1));
+  return took_for_curl(calloc(count ? count : 1, size ? size : 1));
 }
 
-static char *curl_strdup(const char *string) {
+static char *strdup_for_curl(const char *string) {
   size_t size = strlen(string) + 1;
   if (!grant(&curl_supply, (struct demand){.new_size = size})) return NULL;
-  return memcpy(curl_took(malloc(size)), string, size);
+  return memcpy(took_for_curl(malloc(size)), string, size);
 }
 
-static void curl_free_block(void *block) {
+static void free_for_curl(void *block) {
   if (block) account(&curl_supply, -1, 0);
   free(block);
 }
 
-static void *curl_realloc(void *block, size_t size) {
-  if (!block) return curl_malloc(size);
+static void *realloc_for_curl(void *block, size_t size) {
+  if (!block) return malloc_for_curl(size);
   if (!grant(&curl_supply, (struct demand){.block = block, .new_size = size})) return NULL;
   void *moved = realloc(block, size ? size : 1);
   if (!moved) abort();
@@ -383,9 +383,9 @@ static void begin(const struct supply *supply, enum mode mode, long fail_at) {
 /* Lua 5.5 takes a seed; a fixed one makes all runs equal. */
 static lua_State *new_state(void) {
 #if LUA_VERSION_NUM >= 505
-  return lua_newstate(lua_reallocate, &lua_supply, 0);
+  return lua_newstate(allocate_for_lua, &lua_supply, 0);
 #else
-  return lua_newstate(lua_reallocate, &lua_supply);
+  return lua_newstate(allocate_for_lua, &lua_supply);
 #endif
 }
 
@@ -537,8 +537,8 @@ int main(int count, char **arguments) {
   (void)count;
   struct options options = read_options(arguments + 1);
   double start = seconds();
-  CURLcode failed =
-      curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc, curl_free_block, curl_realloc, curl_strdup, curl_calloc);
+  CURLcode failed = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc_for_curl, free_for_curl, realloc_for_curl,
+                                         strdup_for_curl, calloc_for_curl);
   if (failed) abort();
   lua_State *judge = open_judge();
   watch();
