@@ -12,8 +12,9 @@ local POLL = "build/poll/lua5.4"
 
 -- Folders of specs that show the same on every Lua: it is nginx's Lua, the C or a script that does the work.
 local ON_ONE_LUA = { openresty = true, pacing = true, tenant = true, tools = true }
-local WITHOUT_EPOLL = { "event_loops", "embed", "module" }
-local FIRST_FOLDERS = { "pacing", "embed", "event_loops" } -- those that take longest
+-- Without epoll a client has no descriptor to poll. These specs wait in `step` and in methods that block.
+local WITHOUT_EPOLL = { "embed", "module" }
+local LONG = { "pacing", "embed", "event_loops" } -- the folders that take longest, which stand first
 
 -- The lines that a command prints.
 local function lines(command)
@@ -29,7 +30,7 @@ local function folders(without)
   local function add(name)
     if not seen[name] and not without[name] then list[#list + 1], seen[name] = name, true end
   end
-  for _, name in ipairs(FIRST_FOLDERS) do add(name) end
+  for _, name in ipairs(LONG) do add(name) end
   for _, path in ipairs(lines "ls -d spec/*/*_spec.lua") do add(path:match "spec/([^/]+)/") end
   return list
 end
@@ -180,7 +181,7 @@ local function specs(list, paths)
     local folder = path:match "([^/]+)/[^/]+$" or "."
     if not suites[folder] then
       suites[folder] = { name = ("check, %s, %s"):format(settings.lua, folder), jobs = {} }
-      local is_long = table.concat(FIRST_FOLDERS, " "):find(folder, 1, true)
+      local is_long = table.concat(LONG, " "):find(folder, 1, true)
       table.insert(list, is_long and 1 or #list + 1, suites[folder])
     end
     table.insert(suites[folder].jobs, spec_jobs({ path }, settings)[1])
