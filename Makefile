@@ -270,8 +270,9 @@ dist:
 	@mkdir -p build
 	@sed -e 's/^version = .*/version = "$(VERSION)-1"/' -e 's|^source = .*|source = { url = "$(DIST_URL)" }|' \
 	  -e '/^-- .luarocks make/d' auth0perm-scm-1.rockspec >'build/auth0perm-$(VERSION)-1.rockspec'
-	@git archive --format=tar --prefix='auth0perm-$(VERSION)/' --add-file='build/auth0perm-$(VERSION)-1.rockspec' HEAD | \
-	  gzip -9n >'build/auth0perm-$(VERSION).tar.gz'
+	@git archive --prefix='auth0perm-$(VERSION)/' --add-file='build/auth0perm-$(VERSION)-1.rockspec' \
+	  --output='build/auth0perm-$(VERSION).tar' HEAD
+	@gzip -9nf 'build/auth0perm-$(VERSION).tar'
 	@echo 'build/auth0perm-$(VERSION).tar.gz'
 
 clean:
