@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -94,6 +95,26 @@ TEST(a_socket_without_wanted_events_is_not_reported) {
     assert_only(lasting, true, false);
     hear(lasting);
   }
+}
+
+/* Whether an event loop that waits for the watcher would be woken. */
+static bool wakes_loops(void) {
+  struct pollfd polled = {.fd = watcher.descriptor, .events = POLLIN};
+  return poll(&polled, 1, 0) != 0; /* a negative descriptor is ignored */
+}
+
+TEST(a_kept_socket_wakes_no_event_loop_while_nobody_wants_it) {
+  for (int read = 0; read < 2; read++) {
+    assert_true(watcher_add(&watcher, watched[read]));
+    assert_true(watcher_want(&watcher, watched[read], read, true));
+    assert_only(read, false, true);
+    assert_true(watcher_want(&watcher, watched[read], false, false));
+    assert_false(wakes_loops());
+    assert_quiet();
+  }
+  assert_true(watcher_want(&watcher, watched[0], true, false));
+  say(0);
+  assert_only(0, true, false);
 }
 
 TEST(a_removed_socket_is_not_reported_and_its_descriptor_can_be_reused) {
@@ -251,6 +272,7 @@ int test_watcher(void) {
       WATCHER(a_wait_ends_as_soon_as_an_event_occurs),
       WATCHER(sockets_within_the_reserved_capacity_need_no_memory),
       WATCHER(a_failed_allocation_is_reported),
+      WATCHER(a_kept_socket_wakes_no_event_loop_while_nobody_wants_it),
       WATCHER(a_readable_socket_is_found_by_its_port),
       WATCHER(a_port_without_a_socket_counts_as_readable),
       WATCHER(sockets_that_a_child_abandons_are_still_watched_by_its_parent),

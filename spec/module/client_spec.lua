@@ -240,13 +240,11 @@ describe("started calls", function()
 
     tenant.fault { kind = "delay", seconds = 5 }
     local late = start(client)
-    for _ = 1, 200 do
+    support.wait_until(function() -- libcurl 8.14 takes another step between the handshake and the request
       client:step(0.02)
-      if #tenant.requests() > 0 or select(2, tenant.connections()) > 1 then break end
-    end
+      return #tenant.requests() > 0
+    end)
     assert.is_false(late:done())
-    require "socket".sleep(0.1)
-    client:step(0)
     assert.is_true(late:cancel())
     _, err = late:result()
     assert.equal("canceled", err.kind)

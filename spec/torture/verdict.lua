@@ -28,13 +28,16 @@ local EXPECTED = {
   ["closed"] = { "closed" },
 }
 
--- Failed allocations that are reported as something else, mostly because libcurl 7.88 does so. Each: `what`, the
+-- Failed allocations that are reported as something else, mostly because libcurl 7.88 or 8.14 does so. Each: `what`, the
 -- beginning of the message and, if it is only one, the operation.
 local LIBCURL_BLAMES = {
   -- libcurl lost track of its sockets, so the driver closed its connections; a call with retries left would retry.
   { what = "transport", message = "the connection was closed for lack of memory" },
   -- Curl_resolv returns "not resolved" for a failed allocation, too.
   { what = "transport", message = "Could not resolve host: " },
+  -- libcurl 8.14, of a connection that it had no memory for, and of a certificate that it could not read.
+  { what = "transport", message = "Failed to connect to " },
+  { what = "transport", message = "SSL: could not get X509-" },
   -- parseurlandfillconn does not check that the URL's query could be copied, and sends the request without one; the
   -- tenant then responds with a list without totals, which the module refuses, or with a refusal of its own.
   { what = "protocol", message = "the answer is not a JSON object", operation = "list" },

@@ -179,12 +179,12 @@ static void drop_record(struct watcher *watcher, struct watched *watched) {
   *watched = watcher->sockets[--watcher->count];
 }
 
-/* Brings what the kernel was asked for up to date; false when it has no room for it. */
-static bool update(struct watcher *watcher, struct watched *watched) {
-  if (watched->read == watched->asked_read && watched->write == watched->asked_write) return true;
-  bool good = ask(watcher, watched, watched->read, watched->write);
-  watched->asked_read = watched->read;
-  watched->asked_write = watched->write;
+/* Asks the kernel for this and no more; false when it has no room for it. */
+static bool update(struct watcher *watcher, struct watched *watched, bool read, bool write) {
+  if (read == watched->asked_read && write == watched->asked_write) return true;
+  bool good = ask(watcher, watched, read, write);
+  watched->asked_read = read;
+  watched->asked_write = write;
   return good;
 }
 
@@ -201,12 +201,12 @@ bool watcher_add(struct watcher *watcher, int socket) {
 void watcher_remove(struct watcher *watcher, int socket) {
   struct watched *watched = find(watcher, socket);
   if (!watched) return;
-  watched->read = watched->write = false;
-  update(watcher, watched);
+  update(watcher, watched, false, false);
   drop_record(watcher, watched);
 }
 
-/* A lasting socket that is not wanted stays with the kernel as it is: most are wanted again at once, by the next request. */
+/* A lasting socket that is not wanted stays with the kernel for reading, if it was: most are wanted again at once, by the next
+ * request. It can nearly always be written, and would keep the descriptor readable. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   struct watched *watched = find(watcher, socket);
   if (!watched && !read && !write) return true;
@@ -214,11 +214,9 @@ bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   if (!watched) return false;
   watched->read = read;
   watched->write = write;
-  if (read || write) return update(watcher, watched);
-  if (!watched->lasting) {
-    update(watcher, watched);
-    drop_record(watcher, watched);
-  }
+  if (read || write) return update(watcher, watched, read, write);
+  update(watcher, watched, watched->lasting && watched->asked_read, false);
+  if (!watched->lasting) drop_record(watcher, watched);
   return true;
 }
 
@@ -248,7 +246,7 @@ bool watcher_can_read(struct watcher *watcher, int port) {
 static bool check_wanted(struct watcher *watcher, int socket) {
   struct watched *watched = find(watcher, socket);
   if (watched && (watched->read || watched->write)) return true;
-  if (watched) update(watcher, watched);
+  if (watched) update(watcher, watched, false, false);
   return false;
 }
 
