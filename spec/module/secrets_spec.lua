@@ -133,6 +133,19 @@ describe("a secret", function()
   end)
 end)
 
+describe("a token", function()
+  it("is not reached through what Lua keeps with the client, and a function that supplies one is", function()
+    local look = debug.getuservalue or debug.getfenv
+    local client = support.client { token = CANARY }
+    for _, kept in pairs(look(client)) do assert.not_equal(CANARY, kept) end
+    client:close()
+    local function supply() return support.tenant.token end
+    client = support.client { token = supply }
+    assert.equal(supply, look(client)[1])
+    client:close()
+  end)
+end)
+
 describe("a client assertion that comes back in a refusal", function()
   it("does not show", function()
     local key = support.run "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null"

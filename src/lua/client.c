@@ -129,7 +129,11 @@ int client_new(lua_State *L) {
   lua_newtable(L);
   lua_pushliteral(L, "token");
   lua_rawget(L, 1);
-  lua_rawseti(L, -2, TURN_TOKEN); /* used where it is a function */
+  if (!lua_isfunction(L, -1)) { /* a token itself is not for those who look into userdata */
+    lua_pop(L, 1);
+    lua_pushnil(L);
+  }
+  lua_rawseti(L, -2, TURN_TOKEN);
   compat_setuservalue(L, -2);
   /* Options are read last: from here on no memory is Lua's, so no finalizer runs that could change their table. */
   configuration_read(L, 1, 2, &client->host, &given);
