@@ -323,8 +323,52 @@ TEST(a_token_serves_every_call_of_its_client) {
   call_close(&other);
 }
 
+/* Opens calls that want a token, which the first asks for. */
+static void open_asking(int count) {
+  for (int i = 0; i < count; i++) {
+    open_another(&crowd[i], operation_find("list_user_permissions"), "auth0|1");
+    assert_int_equal(call_next(&crowd[i], BEGIN), i == 0 ? CALL_AUTHORIZE : CALL_WAIT);
+  }
+}
+
+TEST(one_call_asks_for_a_token_and_the_others_wait_for_it) {
+  open_asking(3);
+  assert_int_equal(crowd[1].waits_for, CALL_WAITS_FOR_TOKEN);
+  call_authorize(&crowd[0], TEXT("s3cr3t"), HUGE_VAL, BEGIN);
+  send_with(&crowd[0], "s3cr3t", BEGIN);
+  assert_int_equal(call_next(&crowd[1], BEGIN), CALL_WAIT);
+  assert_int_equal(crowd[1].waits_for, CALL_WAITS_FOR_RATE);
+}
+
+TEST(calls_that_waited_for_a_token_that_did_not_come_end_with_the_reason) {
+  open_asking(3);
+  fail_at(&crowd[0], FAILURE_TOKEN, false, BEGIN);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(call_next(&crowd[i], BEGIN), CALL_DONE);
+    assert_ended(&crowd[i], ERROR_TOKEN);
+    assert_string_equal(crowd[i].error.message, crowd[0].error.message);
+  }
+  assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
+}
+
+TEST(another_call_asks_for_the_token_when_the_one_that_asked_is_canceled) {
+  open_asking(2);
+  fail_at(&crowd[0], FAILURE_CANCELED, false, BEGIN);
+  assert_int_equal(call_next(&crowd[1], BEGIN), CALL_AUTHORIZE);
+}
+
+TEST(a_token_that_is_gone_as_soon_as_it_was_given_ends_the_call) {
+  assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
+  call_authorize(&call, TEXT("s3cr3t"), MILLISECOND, BEGIN);
+  assert_int_equal(call_next(&call, BEGIN + MILLISECOND), CALL_DONE);
+  assert_done(ERROR_TOKEN);
+  assert_string_equal(call.error.message, "the token had expired at once");
+}
+
 TEST(a_call_asks_for_a_new_token_when_the_old_one_has_expired) {
-  call_authorize(&call, TEXT("s3cr3t"), 10, BEGIN);
+  open_asking(1);
+  call_authorize(&crowd[0], TEXT("s3cr3t"), 10, BEGIN);
+  send_with(&crowd[0], "s3cr3t", BEGIN);
   assert_int_equal(call_next(&call, BEGIN + 10), CALL_AUTHORIZE);
   call_authorize(&call, TEXT("newer"), 10, BEGIN + 10);
   send_at(BEGIN + 10);
@@ -568,6 +612,10 @@ int test_call(void) {
       REMOVAL(a_done_call_whose_result_is_lost_can_be_aborted),
       TOKENLESS(a_call_without_a_token_asks_for_one_and_then_sends),
       TOKENLESS(a_token_serves_every_call_of_its_client),
+      TOKENLESS(one_call_asks_for_a_token_and_the_others_wait_for_it),
+      TOKENLESS(calls_that_waited_for_a_token_that_did_not_come_end_with_the_reason),
+      TOKENLESS(another_call_asks_for_the_token_when_the_one_that_asked_is_canceled),
+      TOKENLESS(a_token_that_is_gone_as_soon_as_it_was_given_ends_the_call),
       TOKENLESS(a_call_asks_for_a_new_token_when_the_old_one_has_expired),
       TOKENLESS(a_token_is_used_until_it_expires),
       TOKENLESS(a_token_that_does_not_fit_a_header_ends_the_call_as_a_token_error),

@@ -419,16 +419,21 @@ TEST(a_given_token_cannot_be_dropped) {
   assert_step(0, BORN, TOKEN_READY);
 }
 
-TEST(every_caller_asks_the_host_until_it_gives_a_token_and_again_when_that_expires) {
+TEST(one_caller_asks_the_host_for_a_token_and_again_when_that_expires_while_others_wait) {
   token_open(&token, TOKEN_HOST, memory_allocator(&memory));
-  assert_step(0, BORN, TOKEN_ASK);
-  assert_step(1, BORN, TOKEN_ASK);
+  assert_step(0, BORN, TOKEN_FETCH);
+  assert_step(1, BORN, TOKEN_WAIT);
+  assert_step(0, BORN, TOKEN_FETCH);
   give(100);
+  assert_true(token_release(&token, &callers[0]));
   assert_step(0, BORN + 99.999, TOKEN_READY);
-  assert_step(1, BORN + 100, TOKEN_ASK);
+  assert_step(1, BORN + 99.999, TOKEN_READY);
+  assert_step(1, BORN + 100, TOKEN_FETCH);
+  assert_step(0, BORN + 100, TOKEN_WAIT);
   give(100);
+  assert_true(token_release(&token, &callers[1]));
   assert_true(token_drop(&token, TEXT("s3cr3t"), 0));
-  assert_step(1, BORN, TOKEN_ASK);
+  assert_step(1, BORN, TOKEN_FETCH);
 }
 
 TEST(a_closed_token_has_no_fetcher) {
@@ -517,7 +522,7 @@ int test_token(void) {
       WITH_TOKEN(a_token_that_was_accepted_is_dropped_at_once),
       WITH_TOKEN(only_the_token_that_the_tenant_refused_is_dropped),
       WITH_TOKEN(a_given_token_cannot_be_dropped),
-      WITH_TOKEN(every_caller_asks_the_host_until_it_gives_a_token_and_again_when_that_expires),
+      WITH_TOKEN(one_caller_asks_the_host_for_a_token_and_again_when_that_expires_while_others_wait),
       WITH_TOKEN(a_closed_token_has_no_fetcher),
       WITH_TOKEN(a_failed_renewal_does_not_affect_the_next_one),
       WITH_TOKEN(callers_that_waited_for_a_postponed_fetch_fetch_when_it_is_due),

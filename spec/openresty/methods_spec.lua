@@ -435,7 +435,7 @@ describe("auth0perm.openresty.new", function()
     for code, message in pairs {
       ["return nil, 'vault is sealed'"] = "vault is sealed",
       ["error('no vault', 0)"] = "no vault",
-      ["error {}"] = "the token function returned no string",
+      ["error {}"] = "the token function raised",
       ["return 1"] = "the token function returned no string",
       ["return 'x', 0"] = "the token has expired already",
       ["return 'x', 'soon'"] = "the token has expired already",

@@ -14,7 +14,6 @@ local CONNECTIONS_MOST = 1024
 local LOOK = 0.1                -- seconds after which those who wait for a token look again
 local STEP_MOST = 3600          -- seconds that a step waits
 local WAIT_LEAST = 0.001        -- seconds: a wait that is no shorter yields
-local SUPPLIER_MOST = 60        -- seconds after which a token function that has not returned is called for another call
 
 --[[---
 --- The module for nginx: `local auth0perm = require "auth0perm.openresty"`.
@@ -201,8 +200,6 @@ function openresty.new(options)
     route = route,
     tokens = tokens,
     supply = own.supply,
-    supplier = setmetatable({}, { __mode = "v" }), -- the call for which the token function runs, as `call`
-    supplier_until = 0,
     exchange = own.exchange,
     started = setmetatable({}, { __mode = "k" }),  -- calls that may be under way
   }, Client)
@@ -222,7 +219,6 @@ end
 function STEPS.send(run, request)
   local client = run.client
   local response, kind, message
-  run.supplied = nil
   if run.lease then run.lease:hold(request.timeout) end
   if client.exchange then
     response, kind, message = client.exchange(request)
@@ -242,39 +238,9 @@ end
 -- Sleeps, unless the bell rings.
 function STEPS.wait(run, seconds)
   local client = run.client
-  run.supplied = nil
   if run.lease then run.lease:hold(seconds) end
   client.bell = client.bell or semaphore.new()
   run.rung = client.bell:wait(math.max(seconds, WAIT_LEAST))
-end
-
--- Gives a call what the token function returns.
-local function supply(run)
-  local returned, token, expires_in = pcall(run.client.supply)
-  if not returned or type(token) ~= "string" then
-    local why = returned and expires_in or token
-    run.call:fail("token", type(why) == "string" and why or "the token function returned no string")
-  elseif expires_in ~= nil and not (type(expires_in) == "number" and expires_in > 0) then
-    run.call:fail("token", "the token has expired already")
-  else
-    run.supplied = true
-    run.call:authorize(token, expires_in)
-  end
-end
-
--- Has the token function called, once for all calls that want a token.
-local function supply_once(run)
-  local client = run.client
-  local supplier = client.supplier.call
-  if run.supplied then
-    run.call:fail("token", "the token had expired at once")
-  elseif supplier and not supplier:done() and nginx.now() < client.supplier_until then
-    STEPS.wait(run, LOOK)
-  else
-    client.supplier.call, client.supplier_until = run.call, nginx.now() + SUPPLIER_MOST
-    supply(run)
-    if client.supplier.call == run.call then client.supplier.call = nil end
-  end
 end
 
 -- Gives a call the token that another worker has fetched; false where there is none, or it is no news.
@@ -307,7 +273,8 @@ function STEPS.authorize(run)
   if run.client.tokens then
     share(run)
   elseif run.client.supply then
-    supply_once(run)
+    run.call:supply(pcall(run.client.supply))
+    ring(run.client)
   else
     run.call:fail("token", "the client was made without a token")
   end

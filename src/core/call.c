@@ -112,6 +112,7 @@ static struct text secret_of(const struct call *call) {
 
 static enum call_step wait(struct call *call, enum call_waits_for what, double seconds, double now) {
   double left = call->deadline - now;
+  call->supplied = false;
   call->waits_for = what;
   call->wait = seconds < left ? seconds : left;
   return CALL_WAIT;
@@ -145,7 +146,7 @@ static enum call_step send_request(struct call *call, double now) {
   if (!request_address(&call->request, &frame, asked, &call->error)) return finish(call);
   call->ticket = bucket_sent(&client->bucket, now);
   call->attempts++;
-  call->fetched = call->may_fetch = false;
+  call->fetched = call->supplied = call->may_fetch = false;
   return send(call, &call->request, client->request_timeout, now);
 }
 
@@ -176,8 +177,17 @@ static enum call_step send_token_request(struct call *call, double now) {
   return send(call, call->token_request, limit, now);
 }
 
+/* Asks the host program for a token. One that it has just supplied, and that is gone already, ends the call: the next would
+ * go the same way. */
+static enum call_step ask_host(struct call *call) {
+  if (!call->supplied) return CALL_AUTHORIZE;
+  error_set(&call->error, ERROR_TOKEN, "the token had expired at once");
+  return finish(call);
+}
+
 /* A token is to be fetched, by this call. Where tokens are shared somebody else may have one. */
 static enum call_step fetch(struct call *call, double now) {
+  if (call->client->token.source != TOKEN_FETCHED) return ask_host(call);
   if (call->client->share_tokens && !call->may_fetch) return CALL_AUTHORIZE;
   return send_token_request(call, now);
 }
@@ -230,7 +240,6 @@ enum call_step call_next(struct call *call, double now) {
     case TOKEN_WAIT:
       if (!client->token.fetcher && now + seconds >= call->deadline) return refuse_token(call);
       return wait(call, CALL_WAITS_FOR_TOKEN, seconds, now);
-    case TOKEN_ASK: return CALL_AUTHORIZE;
     case TOKEN_REFUSED: return refuse_token(call);
     case TOKEN_READY: break;
   }
@@ -450,6 +459,16 @@ static bool is_late(const struct call *call, const struct failure *failure, doub
   return failure->kind == FAILURE_TIMEOUT && call->begun && now >= call->deadline - CLOCK_DIFFERENCE;
 }
 
+/* Ends a call that the host program could not supply with a token, and those that wait for the same. */
+static void fail_supply(struct call *call, double now) {
+  struct client *client = call->client;
+  if (client->token.source != TOKEN_FETCHED && client->token.fetcher == call) {
+    token_fetch_failed(&client->token, call, &call->error, false, -1, now);
+    client->changes++;
+  }
+  finish(call);
+}
+
 /* What a failure means for a call that is under way. */
 static void fail(struct call *call, const struct failure *failure, double now) {
   bool sending = call->state == CALL_SENDING;
@@ -469,6 +488,8 @@ static void fail(struct call *call, const struct failure *failure, double now) {
     fail_fetch(call, verdict, now);
   } else if (sending && verdict == RETRY_AGAIN) {
     again(call, pause_of(call), now);
+  } else if (failure->kind == FAILURE_TOKEN) {
+    fail_supply(call, now);
   } else {
     finish(call);
   }
@@ -494,13 +515,18 @@ bool call_authorize(struct call *call, struct text token, double expires_in, dou
   if (shared && !token_is_news(mine, token)) return false;
   if (!(expires_in > 0)) {
     error_set(&call->error, ERROR_TOKEN, "the token has expired already");
-    finish(call);
+    fail_supply(call, now);
   } else if (!token_give(mine, token, now, expires_in, &call->error)) {
     if (shared && call->error.kind == ERROR_INVALID) return false; /* whoever put it there */
-    if (call->error.kind == ERROR_INVALID) call->error.kind = ERROR_TOKEN;
-    finish(call);
+    if (call->error.kind == ERROR_MEMORY) {
+      finish(call);
+    } else {
+      call->error.kind = ERROR_TOKEN;
+      fail_supply(call, now);
+    }
   } else {
     token_release(mine, call);
+    call->supplied = true;
     call->client->changes++;
   }
   return true;

@@ -11,7 +11,8 @@
 enum call_step {
   CALL_SEND,      /* send what call_request names, then call_feed or call_fail */
   CALL_WAIT,      /* nothing to do for `call->wait` seconds; then, or earlier, call_next again */
-  CALL_AUTHORIZE, /* supply a token: call_authorize or call_fail; where tokens are shared, also call_fetch or call_defer */
+  CALL_AUTHORIZE, /* supply a token: call_authorize or call_fail; where tokens are shared, also call_fetch or call_defer.
+                   * One call of a client asks at a time, and the others wait for what comes of it. */
   CALL_SHARE,     /* the fetch that call_fetch allowed is over: share what call_shared tells, then call_next again */
   CALL_DONE       /* `call->error.kind` tells: ERROR_NONE is success */
 };
@@ -44,6 +45,7 @@ struct call {
   int retries;                   /* of them that followed a failure */
   int token_retries;             /* of the token request */
   bool fetched;                  /* it has just fetched a token, which it uses as long as that lives */
+  bool supplied;                 /* it has just been given a token, and has neither waited nor sent since */
   bool may_fetch;                /* where tokens are shared: it may, for nobody else does */
   bool to_share;                 /* its fetch is over, and its driver does not know that yet */
   double sent_at;                /* when the newest request left */

@@ -101,12 +101,12 @@ static enum token_step renew(struct token *token, const void *caller, unsigned l
 
 enum token_step token_next(struct token *token, const void *caller, unsigned long *awaited, double now, double *wait) {
   bool lives = token_lives(token, now);
-  if (token->source != TOKEN_FETCHED) return lives ? TOKEN_READY : TOKEN_ASK;
+  bool ahead = token->source == TOKEN_FETCHED;
   double left = token->expires_at - now;
-  bool due = !lives || left <= refresh_window(token);
+  bool due = !lives || (ahead && left <= refresh_window(token));
   if (token->fetcher == caller && due) return become_fetcher(token, caller, now);
   token_release(token, caller); /* somebody else has brought one */
-  if (!lives || left <= renewal_window(token)) return renew(token, caller, awaited, now, wait);
+  if (!lives || (ahead && left <= renewal_window(token))) return renew(token, caller, awaited, now, wait);
   *awaited = 0;
   bool free_to_fetch = !token->fetcher || now >= token->fetcher_until;
   if (due && free_to_fetch && now >= token->next_fetch_at) {

@@ -7,7 +7,7 @@
 
 enum token_source {
   TOKEN_GIVEN,  /* one that nobody can renew */
-  TOKEN_HOST,   /* the host supplies one when it is asked to */
+  TOKEN_HOST,   /* the host program supplies one when none is left; nothing is renewed ahead of time */
   TOKEN_FETCHED /* fetched from the tenant's token endpoint */
 };
 
@@ -34,7 +34,6 @@ enum token_step {
   TOKEN_READY,  /* token_value is to be sent */
   TOKEN_FETCH,  /* the caller is the fetcher now: token_fetched, token_fetch_failed or token_release follows */
   TOKEN_WAIT,   /* ask again in `wait` seconds, or when something has changed */
-  TOKEN_ASK,    /* ask the host */
   TOKEN_REFUSED /* `failure` tells why */
 };
 

@@ -236,10 +236,6 @@ static void ask(struct crank *crank, struct crank_seat *seat, const struct crank
     crank_look_for_fork(crank);               /* the function may come back twice */
     if (seat->state != CRANK_WAITING) return; /* the function has ended it */
     step = call_next(seat->call, now);
-    if (step == CALL_AUTHORIZE) {
-      call_fail(seat->call, &(struct failure){.kind = FAILURE_TOKEN, .message = "the token had expired at once"}, now);
-      step = CALL_DONE;
-    }
   }
   if (step == CALL_WAIT) {
     hold_up(crank, seat, now);

@@ -1,5 +1,6 @@
 #include "call.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +47,24 @@ void held_cancel(struct held *held, const char *message) {
     bool maybe_read = held->call.state == CALL_SENDING;
     struct failure failure = {.kind = FAILURE_CANCELED, .maybe_read = maybe_read, .message = message};
     call_fail(&held->call, &failure, clock_seconds());
+  }
+}
+
+static void fail_for_token(struct held *held, const char *message, double now) {
+  call_fail(&held->call, &(struct failure){.kind = FAILURE_TOKEN, .message = message}, now);
+}
+
+void held_supply(lua_State *L, struct held *held, bool returned, int index, double now) {
+  if (!returned) {
+    const char *message = lua_tostring(L, index);
+    fail_for_token(held, message ? message : "the token function raised", now);
+  } else if (lua_type(L, index) != LUA_TSTRING) {
+    bool explained = lua_type(L, index + 1) == LUA_TSTRING;
+    fail_for_token(held, explained ? lua_tostring(L, index + 1) : "the token function returned no string", now);
+  } else {
+    /* 0, and so refused, for what is not a number */
+    double expires_in = lua_isnoneornil(L, index + 1) ? HUGE_VAL : lua_tonumber(L, index + 1);
+    call_authorize(&held->call, checks_text(L, index), expires_in, now);
   }
 }
 

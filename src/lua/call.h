@@ -46,6 +46,10 @@ void held_push_methods(lua_State *L);
  * the value that was raised is pushed, and the functions that were not called yet wait on. */
 bool held_conclude(lua_State *L, struct held *held);
 
+/* Gives a call what a token function has returned, from a stack index on: a token and the seconds until it expires, or nil and
+ * why there is none; or what it has raised. */
+void held_supply(lua_State *L, struct held *held, bool returned, int index, double now);
+
 /* Ends a call, whoever drives it; one that is done is let be. */
 void held_cancel(struct held *held, const char *message);
 

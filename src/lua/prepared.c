@@ -247,6 +247,21 @@ static int m_authorize(lua_State *L) {
 }
 
 /*---
+--- For a driver of your own: gives the call what a token function has returned, for this call and all others that wait for a
+--- token: `call:supply(pcall(token_function))`. A function that raises, or returns no string, ends them with an error of kind
+--- `token`.
+---@param returned boolean  whether the function returned
+---@param token? any  the token; or nil; or what was raised
+---@param expires_in? number|string  seconds; or why there is no token
+function Call:supply(returned, token, expires_in) end
+*/
+static int m_supply(lua_State *L) {
+  struct held *held = check_own(L, "supply");
+  held_supply(L, held, lua_toboolean(L, 2), 3, clock_seconds());
+  return 0;
+}
+
+/*---
 --- For a driver of your own, with `share_tokens`: nobody else is fetching a token, so this call does.
 function Call:fetch() end
 */
@@ -326,9 +341,8 @@ static int m_leash(lua_State *L) {
 
 void prepared_register(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"next", m_next},           {"feed", m_feed},   {"fail", m_fail},
-      {"authorize", m_authorize}, {"fetch", m_fetch}, {"defer", m_defer},
-      {"resume", m_resume},       {"leash", m_leash}, {NULL, NULL},
+      {"next", m_next},   {"feed", m_feed},   {"fail", m_fail},     {"authorize", m_authorize}, {"supply", m_supply},
+      {"fetch", m_fetch}, {"defer", m_defer}, {"resume", m_resume}, {"leash", m_leash},         {NULL, NULL},
   };
   held_push_methods(L);
   compat_setfuncs(L, methods);

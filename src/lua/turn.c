@@ -1,9 +1,6 @@
 #include "turn.h"
 
-#include <math.h>
-
 #include "answer.h"
-#include "checks.h"
 #include "compat.h"
 
 /* One turn. */
@@ -13,10 +10,6 @@ struct turning {
   bool interrupted; /* there is such a thing */
 };
 
-static void fail_for_token(struct held *held, const char *message, double now) {
-  call_fail(&held->call, &(struct failure){.kind = FAILURE_TOKEN, .message = message}, now);
-}
-
 /* Calls the host program's function for a token, and gives the call what it returns. Whatever the function raises ends the
  * call, not the turn. */
 static void supply(void *context, struct crank_seat *seat, double now) {
@@ -25,18 +18,12 @@ static void supply(void *context, struct crank_seat *seat, double now) {
   lua_State *L = turning->L;
   int top = lua_gettop(L);
   lua_rawgeti(L, turning->anchors, TURN_TOKEN);
-  if (!lua_isfunction(L, -1)) {
-    fail_for_token(held, "the client was made without a token", now);
-  } else if (lua_pcall(L, 0, 2, 0) != 0) {
-    const char *message = lua_tostring(L, -1);
-    fail_for_token(held, message ? message : "the token function raised", now);
-  } else if (lua_type(L, -2) != LUA_TSTRING) {
-    bool explained = lua_type(L, -1) == LUA_TSTRING;
-    fail_for_token(held, explained ? lua_tostring(L, -1) : "the token function returned no string", now);
+  if (lua_isfunction(L, -1)) {
+    bool returned = lua_pcall(L, 0, 2, 0) == 0;
+    held_supply(L, held, returned, top + 1, now);
   } else {
-    /* 0, and so refused, for what is not a number */
-    double expires_in = lua_isnil(L, -1) ? HUGE_VAL : lua_tonumber(L, -1);
-    call_authorize(&held->call, checks_text(L, -2), expires_in, now);
+    static const char message[] = "the client was made without a token";
+    call_fail(&held->call, &(struct failure){.kind = FAILURE_TOKEN, .message = message}, now);
   }
   lua_settop(L, top);
 }
