@@ -150,6 +150,11 @@ static const char *push_message(lua_State *L) {
   return lua_pushfstring(L, "(an error object of type %s)", checks_typename(L, -1));
 }
 
+/* The message for what ended a listener before its message handler could run: Lua's, where it left one. */
+static const char *unhandled_message(lua_State *L) {
+  return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "not enough memory, or an error in its error";
+}
+
 static void print_report(const struct held *held, const char *message) {
   fprintf(stderr, "auth0perm: on_done of %s: %s\n", held->call.operation->name, message);
 }
@@ -177,7 +182,7 @@ static int call_listeners(lua_State *L) {
     lua_rawseti(L, 3, i);
     lua_insert(L, -1 - results);
     int status = lua_toboolean(L, -1 - results) ? lua_pcall(L, results, 0, 4) : 0;
-    if (status != 0 && status != LUA_ERRRUN) print_report(held, "not enough memory, or an error in its error");
+    if (status != 0 && status != LUA_ERRRUN) print_report(held, unhandled_message(L));
     lua_settop(L, 4);
   }
   held->heard = false;
