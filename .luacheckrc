@@ -1,6 +1,5 @@
 std = "max"
 max_line_length = 120
-files["spec"] = { max_line_length = 132 }
 files["spec/*/*_spec.lua"] = { std = "+busted" }
 files["spec/embed/leaves.lua"] = { std = "+busted" }
 files["spec/event_loops"] = { std = "+busted" }

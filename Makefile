@@ -34,19 +34,19 @@ LUA_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lua/*.c)) $(BUILD)/lua
 OBJECTS := $(CORE_OBJECTS) $(CURL_OBJECTS) $(LUA_OBJECTS)
 MODULE := $(BUILD)/auth0perm.so
 # What holds documentation, in the order of the reference.
-DOCUMENTED := lua_auth0perm.c src/lua/client.c src/lua/configuration.c src/core/operation.c src/lua/call.c src/lua/prepared.c \
-  src/lua/operations.c src/lua/arguments.c src/lua/options.c src/lua/error.c
+DOCUMENTED := lua_auth0perm.c src/lua/client.c src/lua/configuration.c src/core/operation.c src/lua/call.c \
+  src/lua/prepared.c src/lua/operations.c src/lua/arguments.c src/lua/options.c src/lua/error.c
 DOCUMENTED_OPENRESTY := src/auth0perm/openresty.lua src/auth0perm/openresty/light_call.lua
 
-# Debian packages; "a/b" is what Debian 12 calls a and Debian 13 b. The version of Lua that LUA names, as a package and as
-# its headers.
+# Debian packages; "a/b" is what Debian 12 calls a and Debian 13 b. The version of Lua that LUA names, as a package and
+# as its headers.
 LUAJIT_PACKAGES := luajit2/luajit libluajit2-5.1-dev/libluajit-5.1-dev
-LUA_PACKAGES = $(if $(filter luajit,$(LUA)),$(LUAJIT_PACKAGES),$(LUA) lib$(if $(filter lua5.1,$(LUA)),lua5.1-0,$(LUA))-dev)
+LUA_PACKAGES = $(if $(filter luajit,$(LUA)),$(LUAJIT_PACKAGES),$(LUA) lib$(LUA:lua5.1=lua5.1-0)-dev)
 BUILD_PACKAGES := pkg-config libcurl4-openssl-dev libssl-dev lua-cjson
 DEMO_PACKAGES := $(BUILD_PACKAGES) nginx libnginx-mod-http-lua lua-resty-core openssl
 # What `make test` needs: the two Luas that most hosts have, what the specs use, and a C compiler.
-TEST_PACKAGES := $(DEMO_PACKAGES) gcc lua5.4 liblua5.4-dev $(LUAJIT_PACKAGES) lua-busted lua-socket lua-cqueues lua-sec \
-  lua-luv luarocks libcmocka-dev tinyproxy-bin curl binutils procps
+TEST_PACKAGES := $(DEMO_PACKAGES) gcc lua5.4 liblua5.4-dev $(LUAJIT_PACKAGES) lua-busted lua-socket lua-cqueues \
+  lua-sec lua-luv luarocks libcmocka-dev tinyproxy-bin curl binutils procps
 # Debian's npm conflicts with the npm of other package sources, so an npm that is there stays.
 NODE_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 # What `make test-all` needs as well.
@@ -55,8 +55,8 @@ ALL_TEST_PACKAGES := lua5.3 liblua5.3-dev lua5.2 liblua5.2-dev lua5.1 liblua5.1-
 
 all: found $(MODULE)
 
-# For hosts that link the module in. Its rooms call each other by short names, which must not meet the host's: they become one
-# object, which shows luaopen_auth0perm alone.
+# For hosts that link the module in. Its rooms call each other by short names, which must not meet the host's: they
+# become one object, which shows luaopen_auth0perm alone.
 STATIC := $(BUILD)/libauth0perm.a
 OBJCOPY ?= objcopy
 
@@ -70,11 +70,14 @@ $(STATIC): $(OBJECTS)
 
 # Says what is missing before a compiler does.
 found:
-	@command -v $(PKG_CONFIG) >/dev/null || { echo 'pkg-config is missing; on Debian: apt install pkg-config' >&2; exit 1; }
+	@command -v $(PKG_CONFIG) >/dev/null || \
+	  { echo 'pkg-config is missing; on Debian: apt install pkg-config' >&2; exit 1; }
 	@$(if $(LUA_CFLAGS),:,$(PKG_CONFIG) --exists $(LUA)) || \
-	  { echo 'pkg-config knows no $(LUA); on Debian: apt install $(subst /, or ,$(lastword $(LUA_PACKAGES)))' >&2; exit 1; }
+	  { echo 'pkg-config knows no $(LUA); on Debian: apt install $(subst /, or ,$(lastword $(LUA_PACKAGES)))' >&2; \
+	    exit 1; }
 	@$(PKG_CONFIG) --exists 'libcurl >= 7.80' libssl libcrypto || \
-	  { echo 'pkg-config knows no libcurl from 7.80 on, or no libssl; on Debian: apt install $(BUILD_PACKAGES)' >&2; exit 1; }
+	  { echo 'pkg-config knows no libcurl from 7.80 on, or no libssl; on Debian: apt install $(BUILD_PACKAGES)' >&2; \
+	    exit 1; }
 
 $(MODULE): $(OBJECTS)
 	$(CC) $(MODULE_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) $(CRYPTO_LIBS) -lpthread -lm
@@ -123,7 +126,8 @@ $(HOST_OBJECTS): ROOM_CFLAGS = $(LUA_CFLAGS) $(CURL_CFLAGS)
 $(EMBED): $(BUILD)/examples/embed/host.o $(STATIC)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
-$(HOST_PROGRAMS): $(BUILD)/%: $(BUILD)/spec/embed/%.o $(BUILD)/spec/embed/state.o $(BUILD)/spec/embed/slow_resolver.o $(STATIC)
+$(HOST_PROGRAMS): $(BUILD)/%: $(BUILD)/spec/embed/%.o $(BUILD)/spec/embed/state.o $(BUILD)/spec/embed/slow_resolver.o \
+  $(STATIC)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
 # What the specs in spec/embed run.
@@ -191,7 +195,8 @@ test-more:
 
 # The specs of one Lua: folders or files in SPECS.
 SPECS ?= spec
-# A sanitizer's library, for the Lua that loads a module built with it: other programs would have their own leaks reported.
+# A sanitizer's library, for the Lua that loads a module built with it: other programs would have their own leaks
+# reported.
 PRELOAD ?=
 check: all hosts
 	@LUA='$(LUA)' BUILD='$(BUILD)' PRELOAD='$(PRELOAD)' exec spec/run specs $(SPECS)
@@ -231,9 +236,11 @@ tenant:
 REFERENCE ?= .
 reference:
 	@mkdir -p '$(REFERENCE)/doc' '$(REFERENCE)/types'
-	@$(LUA) tools/reference.lua markdown auth0perm $(DOCUMENTED) -- auth0perm.openresty $(DOCUMENTED_OPENRESTY) >'$(REFERENCE)/doc/reference.md'
+	@$(LUA) tools/reference.lua markdown auth0perm $(DOCUMENTED) -- auth0perm.openresty $(DOCUMENTED_OPENRESTY) \
+	  >'$(REFERENCE)/doc/reference.md'
 	@$(LUA) tools/reference.lua types auth0perm $(DOCUMENTED) >'$(REFERENCE)/types/auth0perm.d.lua'
-	@$(LUA) tools/reference.lua types auth0perm.openresty $(DOCUMENTED_OPENRESTY) >'$(REFERENCE)/types/auth0perm.openresty.d.lua'
+	@$(LUA) tools/reference.lua types auth0perm.openresty $(DOCUMENTED_OPENRESTY) \
+	  >'$(REFERENCE)/types/auth0perm.openresty.d.lua'
 
 # Drawn from the text beside them.
 PICTURES := $(patsubst %.txt,%.svg,$(wildcard doc/pictures/*.txt))
@@ -278,4 +285,5 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all found static hosts lua-objects embed threads help demo demo-openresty test test-all test-more check style format torture pacing bench tenant reference pictures rock install uninstall dist clean
+.PHONY: all found static hosts lua-objects embed threads help demo demo-openresty test test-all test-more check style \
+  format torture pacing bench tenant reference pictures rock install uninstall dist clean

@@ -134,7 +134,8 @@ end
 -- the port, and the name of the configuration file, which the caller must remove.
 function support.start_proxy(lines)
   local port, configuration = support.free_port(), os.tmpname()
-  support.write_file(configuration, ("Port %d\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n%s"):format(port, lines or ""))
+  support.write_file(configuration,
+    ("Port %d\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n%s"):format(port, lines or ""))
   local process = support.start("LD_PRELOAD= tinyproxy -d -c " .. configuration)
   support.wait_until(function() return socket.connect("127.0.0.1", port) end):close()
   return process, port, configuration
@@ -149,8 +150,8 @@ function support.run_lua(program, environment)
   return output, status
 end
 
--- Runs a file of specs that several spec files share, with arguments. busted gives its functions to spec files alone, so
--- a spec file passes its environment on: support.include("spec/FILE.lua", _ENV or getfenv(1), ...)
+-- Runs a file of specs that several spec files share, with arguments. busted gives its functions to spec files alone,
+-- so a spec file passes its environment on: support.include("spec/FILE.lua", _ENV or getfenv(1), ...)
 function support.include(path, environment, ...)
   local chunk = assert(loadfile(path, "t", environment))
   if setfenv then setfenv(chunk, environment) end -- Lua 5.1, whose loadfile takes no environment

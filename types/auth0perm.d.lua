@@ -443,9 +443,9 @@ function Call:fail(kind, message, now) end
 ---@return boolean taken  false, only with `share_tokens`: the client has this token already, or the tenant rejected it
 function Call:authorize(token, expires_in, now) end
 
---- For a driver of your own: gives the call what a token function has returned, for this call and all others that wait for a
---- token: `call:supply(pcall(token_function))`. A function that raises, or returns no string, ends them with an error of kind
---- `token`.
+--- For a driver of your own: gives the call what a token function has returned, for this call and all others that wait
+--- for a token: `call:supply(pcall(token_function))`. A function that raises, or returns no string, ends them with an
+--- error of kind `token`.
 ---@param returned boolean  whether the function returned
 ---@param token? any  the token; or nil; or what was raised
 ---@param expires_in? number|string  seconds; or why there is no token

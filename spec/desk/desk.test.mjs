@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import {
   box, choose, confirm, control, cookies, desk, elsewhere, everythingGiven, fault, find, focused, forgetCookies, held,
-  newPage, otherSite, ownHeaders, permission, removals, reports, requests, says, send, shop, show, someone, startBrowser,
+  newPage, otherSite, ownHeaders, permission, removals, reports, requests, says, send, shop, show, someone,
+  startBrowser,
   stopBrowser,
 } from "./support.mjs";
 
@@ -80,7 +81,8 @@ describe("finding", () => {
   it("says that there is no such user", async () => {
     for (const text of ["auth0|nobody", "nobody@example.com"]) {
       await find(page, text);
-      await says(page, "#status", `No user in this tenant has the ${text.includes("|") ? "id" : "e-mail address"} ${text}.`);
+      await says(page, "#status",
+        `No user in this tenant has the ${text.includes("|") ? "id" : "e-mail address"} ${text}.`);
       assert.equal(await page.locator("#user").isVisible(), false);
       assert.equal(await focused(page), "query");
     }
@@ -130,7 +132,8 @@ describe("the list", () => {
 
   it("selects all direct permissions, or those that match the filter", async () => {
     await show(page, await someone());
-    const names = () => page.locator(".row input:checked").evaluateAll((boxes) => boxes.map((input) => JSON.parse(input.value)[1]));
+    const names = () => page.locator(".row input:checked")
+      .evaluateAll((boxes) => boxes.map((input) => JSON.parse(input.value)[1]));
     await page.getByLabel("All 3 assigned directly").check();
     assert.deepEqual(await names(), ["read:invoices", "write:reports", "refund:orders"]);
     await page.getByLabel("All 3 assigned directly").uncheck();
@@ -179,7 +182,8 @@ describe("the list", () => {
   it("fits a narrow window, even with long names", async () => {
     const long = "x".repeat(120);
     await control("POST", "/seed", { resource_servers: [{ identifier: `urn:${long}`, name: long, scopes: [long] }] });
-    const user = await someone({ name: long, permissions: [permission(long, `urn:${long}`), permission("write:reports")] });
+    const user = await someone({ name: long,
+      permissions: [permission(long, `urn:${long}`), permission("write:reports")] });
     await page.setViewportSize({ width: 320, height: 640 });
     const overflow = () => page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
     await show(page, user);
@@ -194,7 +198,8 @@ describe("the list", () => {
 });
 
 describe("removing", () => {
-  it("lists what will be removed and what a role still grants, removes it, and shows the tenant's new list", async () => {
+  it("lists what will be removed and what a role still grants, removes it, and shows the tenant's new list",
+    async () => {
     const user = await someone();
     await show(page, user);
     await choose(page, "write:reports", "refund:orders");
@@ -298,7 +303,8 @@ describe("removing", () => {
 });
 
 describe("assigning", () => {
-  const assignments = async () => (await requests()).filter(({ method, uri }) => method === "POST" && uri !== "/oauth/token");
+  const isAssignment = ({ method, uri }) => method === "POST" && uri !== "/oauth/token";
+  const assignments = async () => (await requests()).filter(isAssignment);
 
   async function openAssign(user) {
     await show(page, user);
@@ -316,7 +322,8 @@ describe("assigning", () => {
     await says(page, "#assign-list li", /^write:reports.*Already assigned directly\.$/);
     await says(page, "#assign-list li", /^read:reports.*Already granted through the role Auditor\.$/);
     await dialog.getByLabel("API", { exact: true }).selectOption({ label: `Shop (${shop})` });
-    assert.deepEqual(await dialog.locator(".row code").allTextContents(), ["read:orders", "refund:orders", "edit:prices"]);
+    assert.deepEqual(await dialog.locator(".row code").allTextContents(),
+      ["read:orders", "refund:orders", "edit:prices"]);
     await dialog.getByRole("searchbox").fill("money");
     assert.equal(await dialog.locator(".row:visible").count(), 1);
   });
@@ -328,7 +335,8 @@ describe("assigning", () => {
     await dialog.getByRole("checkbox", { name: "read:reports" }).check();
     await dialog.getByRole("button", { name: "Assign 2 permissions" }).click();
     await says(page, "#outcome-title", "2 permissions assigned");
-    assert.deepEqual(await held(user), ["approve:invoices", "read:invoices", "read:reports", "refund:orders", "write:reports"]);
+    assert.deepEqual(await held(user),
+      ["approve:invoices", "read:invoices", "read:reports", "refund:orders", "write:reports"]);
     const sent = await assignments();
     assert.deepEqual(sent.map((request) => JSON.parse(request.body).permissions),
       [[permission("read:reports"), permission("approve:invoices")]]);
@@ -344,7 +352,8 @@ describe("assigning", () => {
 
   it("shows the tenant's reason for a refusal", async () => {
     const dialog = await openAssign(await someone());
-    await fault({ kind: "status", status: 400, method: "POST", path: "/permissions", body: { message: "No more permissions" } });
+    await fault({ kind: "status", status: 400, method: "POST", path: "/permissions",
+      body: { message: "No more permissions" } });
     await dialog.getByRole("checkbox", { name: "approve:invoices" }).check();
     await dialog.getByRole("button", { name: "Assign 1 permission" }).click();
     await says(page, "#problem", "No more permissions");
@@ -408,7 +417,8 @@ describe("failures", () => {
     await fault({ kind: "status", status: 400, method: "GET", path: "/permissions" });
     await choose(page, "write:reports");
     await confirm(page);
-    await says(page, "#problem", `The tenant has removed 1 permission of ${user.name}, but the current permissions could not be loaded.`);
+    await says(page, "#problem",
+      `The tenant has removed 1 permission of ${user.name}, but the current permissions could not be loaded.`);
     await page.getByRole("button", { name: "Reload" }).click();
     await says(page, "#status", `${user.name} has 4 permissions, 2 of them assigned directly.`);
     assert.equal(await page.locator("#problem").textContent(), "");
@@ -444,7 +454,8 @@ describe("protection", () => {
     it(`refuses a removal ${how}, and sends nothing to the tenant`, async () => {
       const user = await someone();
       const headers = Object.entries({ ...await ownHeaders(), ...changes }).filter(([, value]) => value !== undefined);
-      const response = await send("DELETE", "/api/permissions", { headers: Object.fromEntries(headers), body: removal(user) });
+      const response = await send("DELETE", "/api/permissions",
+        { headers: Object.fromEntries(headers), body: removal(user) });
       assert.equal(response.status, status, response.text);
       assert.deepEqual(await requests(), []);
       assert.equal((await held(user)).length, 3);
@@ -455,7 +466,8 @@ describe("protection", () => {
     const user = await someone();
     await page.goto(desk.href); // so that the browser has the cookie
     const site = await otherSite(`<!doctype html><title>Elsewhere</title>
-      <form action="${desk.href}api/permissions" method="post" enctype="text/plain"><input name="x"><button>Win</button></form>`);
+      <form action="${desk.href}api/permissions" method="post" enctype="text/plain">
+      <input name="x"><button>Win</button></form>`);
     const sent = [];
     page.on("request", (request) => sent.push(`${request.method()} ${new URL(request.url()).pathname}`));
     try {
@@ -465,7 +477,8 @@ describe("protection", () => {
           .then(String, () => "refused");
         return [
           await ask("api/permissions", { method: "DELETE", body, headers: { "Content-Type": "application/json" } }),
-          await ask("api/permissions", { method: "POST", mode: "no-cors", body, headers: { "Content-Type": "text/plain" } }),
+          await ask("api/permissions",
+            { method: "POST", mode: "no-cors", body, headers: { "Content-Type": "text/plain" } }),
           await ask("api/users?id=auth0%7Csomeone", { mode: "no-cors" }),
         ];
       }, [desk.href, removal(user)]);
@@ -496,10 +509,12 @@ describe("protection", () => {
     [{ user_id: "auth0|x", permissions: [] }, "permissions: a list of at least one permission expected"],
     [{ user_id: "auth0|x", permissions: { 1: one } }, "permissions: a list of at least one permission expected"],
     [{ user_id: "auth0|x", permissions: [one, null] }, "permissions[2]: an object expected"],
-    [{ user_id: "auth0|x", permissions: [{ permission_name: "a" }] }, "permissions[1].resource_server_identifier: a string of at most 1024 bytes expected"],
+    [{ user_id: "auth0|x", permissions: [{ permission_name: "a" }] },
+      "permissions[1].resource_server_identifier: a string of at most 1024 bytes expected"],
     [{ user_id: "auth0|x", permissions: [{ ...one, extra: 1 }] }, 'permissions[1] has no member "extra"'],
     [{ user_id: "auth0|x", permissions: [one], force: true }, 'the body has no member "force"'],
-    [{ user_id: "auth0|x", permissions: Array(1001).fill(one) }, "permissions: 1001 given, but a user can hold at most 1000"],
+    [{ user_id: "auth0|x", permissions: Array(1001).fill(one) },
+      "permissions: 1001 given, but a user can hold at most 1000"],
   ];
   it("refuses malformed removals with a reason, and sends nothing to the tenant", async () => {
     const headers = await ownHeaders();
@@ -552,7 +567,8 @@ describe("protection", () => {
     await confirm(page);
     await says(page, "#problem h2", "The tenant responded with status 400");
     await Promise.all(page.noted);
-    const tokens = (await requests()).map((request) => request.headers.authorization?.replace("Bearer ", "")).filter(Boolean);
+    const token = (request) => request.headers.authorization?.replace("Bearer ", "");
+    const tokens = (await requests()).map(token).filter(Boolean);
     assert.ok(tokens.length > 0);
     const given = everythingGiven();
     const holding = (text) => given.filter((entry) => entry.text.includes(text)).map((entry) => entry.url);

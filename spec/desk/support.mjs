@@ -70,7 +70,8 @@ export async function startBrowser() {
   context = await chromium.launchPersistentContext(folder, {
     executablePath: "/usr/bin/chromium",
     handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false,
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking",
       "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP elsewhere.test 127.0.0.1"],
   });
   context.setDefaultTimeout(WAIT);

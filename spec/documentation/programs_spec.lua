@@ -29,10 +29,13 @@ end
 local function program_at(blocks, index)
   local block = blocks[index]
   if block.language ~= "lua" or block[1] ~= MARKER then return nil end
-  local name = assert(block[2]:match "^%-%- ([%w_]+%.lua): ", "a program's second line begins with its name: " .. block[2])
+  local name = assert(block[2]:match "^%-%- ([%w_]+%.lua): ",
+    "a program's second line begins with its name: " .. block[2])
   local following = blocks[index + 1]
-  local session = following and following.language == "text" and following[1]:find("$ ", 1, true) == 1 and following.text
-  return { name = name, text = block.text, commands = commands_of(session or "$ lua5.4 " .. name .. "\n"), session = session }
+  local has_session = following and following.language == "text" and following[1]:find("$ ", 1, true) == 1
+  local session = has_session and following.text
+  return { name = name, text = block.text, commands = commands_of(session or "$ lua5.4 " .. name .. "\n"),
+    session = session }
 end
 
 -- A list of relative directories in LUA_PATH or LUA_CPATH, as absolute ones.

@@ -13,7 +13,8 @@ local SLOWLY = { connect_to = SLOW_NAME .. ":" .. os.getenv "TENANT_PORT" }
 
 -- Returns a client of the tenant, with `changes` to its options.
 local function new(changes)
-  local options = { domain = os.getenv "TENANT_DOMAIN", token = os.getenv "TENANT_TOKEN", ca_file = os.getenv "TENANT_CA_FILE" }
+  local options = { domain = os.getenv "TENANT_DOMAIN", token = os.getenv "TENANT_TOKEN",
+    ca_file = os.getenv "TENANT_CA_FILE" }
   for option, value in pairs(changes or {}) do options[option] = value end
   local client, err = auth0perm.new(options)
   return client or error(tostring(err))
@@ -25,7 +26,8 @@ local function resolve(changes)
   local call = client:start("remove_user_permissions", USER, PERMISSIONS)
   local deadline = os.time() + WAIT
   while count_resolving() == 0 do
-    if call:done() then call = client:start("remove_user_permissions", USER, PERMISSIONS) end -- timed out on a busy machine
+    -- It may have timed out on a busy machine.
+    if call:done() then call = client:start("remove_user_permissions", USER, PERMISSIONS) end
     client:step(0.01)
     if os.time() > deadline then error "the name is not being resolved" end
   end
@@ -228,7 +230,8 @@ scenes.fork_resolving = {
 }
 
 -- A child that never steps has calls in flight when it exits.
-scenes.fork_resolving_unused = { together = true, begin = scenes.fork_resolving.begin, parent = scenes.fork_resolving.parent }
+scenes.fork_resolving_unused = { together = true, begin = scenes.fork_resolving.begin,
+  parent = scenes.fork_resolving.parent }
 
 -- A child's own child is treated like a child.
 scenes.fork_twice = fork_kept {}

@@ -7,7 +7,9 @@ local build, run, tenant = hosts.build, hosts.run, support.tenant
 describe("the static library", function()
   it("exports one symbol, so that no name of the module can clash with one of the host", function()
     local shown = {}
-    for name in run("nm -g --defined-only %s/libauth0perm.a", build):gmatch " [A-Z] (%S+)" do shown[#shown + 1] = name end
+    for name in run("nm -g --defined-only %s/libauth0perm.a", build):gmatch " [A-Z] (%S+)" do
+      shown[#shown + 1] = name
+    end
     assert.same({ "luaopen_auth0perm" }, shown)
   end)
 

@@ -80,7 +80,8 @@ describe("the check of arguments", function()
     for _, bad in ipairs { "\255", "\192\128", "\237\160\128", "\244\144\128\128", "a\226\130", "\128" } do
       assert.equal("permissions[2].permission_name: valid UTF-8 expected",
         refused(support.user, { support.permissions("a")[1], one("urn:a", bad)[1] }))
-      assert.equal("permissions[1].resource_server_identifier: valid UTF-8 expected", refused(support.user, one(bad, "x")))
+      assert.equal("permissions[1].resource_server_identifier: valid UTF-8 expected",
+        refused(support.user, one(bad, "x")))
     end
   end)
 
@@ -107,7 +108,8 @@ describe("the check of arguments", function()
     assert.matches("#2 .*permissions: table expected, got nil", raised(support.user))
     assert.matches("#2 .*permissions: table expected, got string", raised(support.user, "read:reports"))
     assert.matches("%(permissions%[1%]: table expected, got string%)", raised(support.user, { "read:reports" }))
-    assert.matches("bad argument #2 to 'remove_user_permissions' %(permissions%[3%]%.permission_name: string expected, got nil%)",
+    assert.matches("bad argument #2 to 'remove_user_permissions' "
+      .. "%(permissions%[3%]%.permission_name: string expected, got nil%)",
       raised(support.user, { one("a", "b")[1], one("a", "b")[1], { resource_server_identifier = "a" } }))
     assert.matches("%(permissions%[1%]%.resource_server_identifier: string expected, got number%)",
       raised(support.user, one(7, "x")))
@@ -180,7 +182,8 @@ describe("auth0perm.new", function()
   it("refuses a domain that is a URL or has userinfo, a path or a space", function()
     for _, domain in ipairs {
       "", "https://acme.eu.auth0.com", "acme.eu.auth0.com/", "acme.eu.auth0.com/api/v2", "user:pass@acme.eu.auth0.com",
-      "acme.eu.auth0.com ", " acme", "acme\n", "acme\0.com", "acme:", "acme:0", "acme:65536", "acme:80:80", "acme:8a", ":443",
+      "acme.eu.auth0.com ", " acme", "acme\n", "acme\0.com", "acme:", "acme:0", "acme:65536", "acme:80:80", "acme:8a",
+      ":443",
       ".acme", "-acme", "acm\195\169.com", "acme?x", "acme#x", "acme\\x", ("a"):rep(300),
     } do
       assert.matches("^domain: a host name such as", refused { domain = domain })
@@ -204,7 +207,8 @@ describe("auth0perm.new", function()
   end)
 
   it("refuses a ca_file that cannot be read", function()
-    assert.equal('ca_file: a readable PEM file expected, got "/nowhere/ca.pem"', refused { ca_file = "/nowhere/ca.pem" })
+    assert.equal('ca_file: a readable PEM file expected, got "/nowhere/ca.pem"',
+      refused { ca_file = "/nowhere/ca.pem" })
     assert.matches("^ca_file: ", refused { ca_file = "/" })
     assert.matches("^ca_file: a string without control", refused { ca_file = "a\0b" })
   end)

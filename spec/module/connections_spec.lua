@@ -68,7 +68,8 @@ LogFile "%s"
   it("from the environment is used only if the option says so", function()
     local program = [[
       local support = require "spec.support"
-      print((support.client { proxy = os.getenv "PROXY" }:remove_user_permissions(support.user, support.permissions "a")))
+      local client = support.client { proxy = os.getenv "PROXY" }
+      print((client:remove_user_permissions(support.user, support.permissions "a")))
     ]]
     local before = tunnels()
     assert.equal("true\n", (support.run_lua(program, "https_proxy=" .. url())))

@@ -77,7 +77,8 @@ describe("a list", function()
         items[i] = ('{"permission_name":"p%04d"}'):format(page[2] + i)
       end
       tenant.fault { kind = "status", status = 200,
-        body = ('{"permissions":[%s],"start":%d,"limit":%d,"total":250}'):format(table.concat(items, ","), page[2], page[1]) }
+        body = ('{"permissions":[%s],"start":%d,"limit":%d,"total":250}'):format(
+          table.concat(items, ","), page[2], page[1]) }
     end
     local list = assert(client:list_user_permissions(support.user))
     assert.equal(250, #list)
@@ -117,9 +118,11 @@ describe("a list", function()
 
   it("with absurd numbers neither crashes nor loops", function()
     for _, body in ipairs {
-      '{"permissions":[],"start":1e300,"limit":-5,"total":1e300}', '{"permissions":[],"start":-1,"limit":0,"total":0.5}',
+      '{"permissions":[],"start":1e300,"limit":-5,"total":1e300}',
+      '{"permissions":[],"start":-1,"limit":0,"total":0.5}',
       '{"permissions":[],"start":"0","limit":{},"total":[]}', '{"permissions":[1,"two",null,true]}',
-      '{"permissions":{"a":1},"start":0,"limit":50,"total":0}', '{"permissions":[],"start":9007199254740992,"limit":1,"total":1}',
+      '{"permissions":{"a":1},"start":0,"limit":50,"total":0}',
+      '{"permissions":[],"start":9007199254740992,"limit":1,"total":1}',
     } do
       tenant.fault { kind = "status", status = 200, body = body }
       tenant.fault { kind = "status", status = 200, body = '{"permissions":[],"start":0,"limit":50,"total":0}' }

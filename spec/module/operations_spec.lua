@@ -55,7 +55,8 @@ local ROWS = {
   list_resource_servers = { {}, "GET", "/api/v2/resource-servers?" .. PAGE,
     scope = "read:resource_servers", returns = "list", member = "resource_servers" },
   get_resource_server = { { support.api }, "GET", API_PATH, scope = "read:resource_servers", returns = "object" },
-  update_resource_server = { { support.api, { enforce_policies = true } }, "PATCH", API_PATH, '{"enforce_policies":true}',
+  update_resource_server = { { support.api, { enforce_policies = true } }, "PATCH", API_PATH,
+    '{"enforce_policies":true}',
     scope = "update:resource_servers", returns = "object" },
 }
 
@@ -192,7 +193,8 @@ describe("an operation", function()
   end)
 
   it("returns an object with integers if the Lua version has them, and without nulls", function()
-    tenant.fault { kind = "status", status = 200, body = '{"user_id":"a","logins_count":7,"email":null,"m":{"x":null}}' }
+    tenant.fault { kind = "status", status = 200,
+      body = '{"user_id":"a","logins_count":7,"email":null,"m":{"x":null}}' }
     local user = client:get_user(support.user)
     assert.equal("7", tostring(user.logins_count))
     assert.is_nil(user.email)
@@ -228,9 +230,11 @@ describe("the options of a call", function()
     assert.matches("%?fields=email%%2Cname&include_fields=true$", request.uri)
     assert.equal("job-7", request.headers["x-correlation-id"])
     client:list_roles { name_filter = "a&b c", per_page = 7 }
-    assert.equal("/api/v2/roles?name_filter=a%26b%20c&per_page=7&page=0&include_totals=true", support.last_request().uri)
+    assert.equal("/api/v2/roles?name_filter=a%26b%20c&per_page=7&page=0&include_totals=true",
+      support.last_request().uri)
     client:list_resource_servers { identifiers = { "urn:a", support.api } }
-    assert.matches("%?identifiers=urn%%3Aa&identifiers=https%%3A%%2F%%2Fapi.example.com%%2F&per", support.last_request().uri)
+    assert.matches("%?identifiers=urn%%3Aa&identifiers=https%%3A%%2F%%2Fapi.example.com%%2F&per",
+      support.last_request().uri)
     client:list_role_users(ROLE, { per_page = 3 })
     assert.matches("users%?take=3$", support.last_request().uri)
   end)
@@ -274,7 +278,8 @@ describe("the options of a call", function()
     end
     assert.matches("#1 .*options.per_page: number expected, got string", raised("list_roles", { per_page = "5" }))
     assert.matches("#1 .*options.name_filter: string expected, got number", raised("list_roles", { name_filter = 5 }))
-    assert.matches("#1 .*options.correlation_id: string expected, got table", raised("list_roles", { correlation_id = {} }))
+    assert.matches("#1 .*options.correlation_id: string expected, got table",
+      raised("list_roles", { correlation_id = {} }))
     assert.matches("#2 .*options.include_fields: boolean expected, got string",
       raised("get_user", support.user, { include_fields = "yes" }))
     assert.matches("#1 .*options.identifiers: table expected, got string",
@@ -349,7 +354,8 @@ describe("fields", function()
   end
 
   it("are sent as JSON, sorted by name, with whole numbers without a decimal point", function()
-    assert.equal('{"a":true,"b":[1,2.5,-3],"c":{"d":"\\"\\u0001\228"},"e":0.1,"f":1e+300,"g":9007199254740992,"z":false}',
+    assert.equal('{"a":true,"b":[1,2.5,-3],"c":{"d":"\\"\\u0001\228"},"e":0.1,"f":1e+300,'
+      .. '"g":9007199254740992,"z":false}',
       (body { z = false, a = true, b = { 1, 2.5, -3 }, c = { d = '"\1\195\164' }, e = 0.1, f = 1e300, g = 2 ^ 53 }
         :gsub("\195\164", "\228")))
   end)

@@ -35,7 +35,8 @@ describe("auth0perm.options", function()
     for _, option in ipairs(auth0perm.options()) do
       local wrong = option.type == "boolean" and "x" or true
       local expected = option.type:match "^string" or (option.type == "boolean" and "boolean") or "number"
-      assert.matches(("%s: %s expected, got %s"):format(option.name, expected, type(wrong)), refusal(option.name, wrong))
+      assert.matches(("%s: %s expected, got %s"):format(option.name, expected, type(wrong)),
+        refusal(option.name, wrong))
     end
   end)
 
@@ -81,7 +82,8 @@ describe("auth0perm.new for a driver in Lua", function()
 
   it("names, in its errors, the function and options that its user knows and the line of the user's call", function()
     local _, message = pcall(function() driver_new { domain = "a.test", tokn = 1 } end)
-    assert.matches("options_spec.lua:%d+: bad argument #1 to 'new' %(tokn: no such option; there are: domain, own%)$", message)
+    assert.matches("options_spec.lua:%d+: bad argument #1 to 'new' %(tokn: no such option; there are: domain, own%)$",
+      message)
     local line = debug.getinfo(1, "l").currentline + 1
     _, message = pcall(function() driver_new { domain = 1 } end)
     assert.matches("options_spec.lua:" .. line .. ": ", message)

@@ -54,10 +54,12 @@ describe("a prepared call", function()
       local step, request = call:next(page)
       assert.equal("send", step)
       assert.is_nil(request.body)
-      assert.matches("per_page=" .. (page == 0 and 100 or 2) .. "&page=" .. page .. "&include_totals=true$", request.url)
+      assert.matches("per_page=" .. (page == 0 and 100 or 2) .. "&page=" .. page .. "&include_totals=true$",
+        request.url)
       call:feed({ status = 200, headers = { ["content-type"] = "application/json" }, body = page < 2
         and ('{"permissions":[{"permission_name":"a%d"},{"permission_name":"b%d"}],"start":%d,"limit":2,"total":5}')
-          :format(page, page, 2 * page) or '{"permissions":[{"permission_name":"c"}],"start":4,"limit":2,"total":5}' }, page)
+          :format(page, page, 2 * page) or '{"permissions":[{"permission_name":"c"}],"start":4,"limit":2,"total":5}' },
+            page)
     end
     assert.equal("done", (call:next(3)))
     assert.equal("a0 b0 a1 b1 c", support.names(call:result()))
@@ -176,7 +178,8 @@ describe("a prepared call", function()
   end)
 
   it("accepts headers in any case, as strings or lists", function()
-    for _, headers in ipairs { { ["Retry-After"] = "12" }, { ["retry-after"] = 12 }, { ["RETRY-AFTER"] = { "12", "13" } } } do
+    for _, headers in ipairs { { ["Retry-After"] = "12" }, { ["retry-after"] = 12 },
+      { ["RETRY-AFTER"] = { "12", "13" } } } do
       local call = prepare()
       call:next(0)
       call:feed({ status = 503, headers = headers, body = "" }, 0)

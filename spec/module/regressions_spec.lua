@@ -120,7 +120,8 @@ describe("a fixed bug:", function()
     client:close()
   end)
 
-  it("a token function that canceled the next waiting call left the others waiting forever, past their deadlines", function()
+  it("a token function that canceled the next waiting call left the others waiting forever, past their deadlines",
+    function()
     local calls = {}
     local client = support.client { token = function()
       calls[2]:cancel()

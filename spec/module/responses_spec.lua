@@ -128,14 +128,16 @@ describe("a response", function()
   end)
 
   it("with an unreadable error body still reports its status", function()
-    for _, body in ipairs { "", "nonsense", "[]", "null", '"text"', '{"message":17,"errorCode":{}}', "{\"message\":", "\0" } do
+    for _, body in ipairs { "", "nonsense", "[]", "null", '"text"', '{"message":17,"errorCode":{}}', "{\"message\":",
+      "\0" } do
       tenant.fault { kind = "status", status = 403, body = body }
       check(failed(), { kind = "api", status = 403, message = "Forbidden" })
     end
   end)
 
   it("with control characters in its message gives a printable message", function()
-    tenant.fault { kind = "status", status = 400, body = '{"message":"a\\u001b[31mb\\r\\nc\\u0000d","errorCode":"x\\ny"}' }
+    tenant.fault { kind = "status", status = 400,
+      body = '{"message":"a\\u001b[31mb\\r\\nc\\u0000d","errorCode":"x\\ny"}' }
     check(failed(), { kind = "api", status = 400, message = "a [31mb  c d", code = "x y" })
   end)
 
@@ -157,7 +159,8 @@ describe("a response", function()
   end)
 
   it("without its list is an error, not an empty list", function()
-    for _, body in ipairs { "{}", '{"permissions":null}', '{"permissions":"none"}', '{"roles":[]}', '{"permissions":{}}',
+    for _, body in ipairs { "{}", '{"permissions":null}', '{"permissions":"none"}', '{"roles":[]}',
+      '{"permissions":{}}',
       '{"permissions":{"a":{}}}', '{"permissions":{"1":{}}}' } do
       tenant.fault { kind = "status", status = 200, body = body }
       local ok, err = client:list_user_permissions(support.user)
@@ -206,7 +209,8 @@ describe("a response", function()
 
   it("with more items than requested is an error", function()
     local items = ("{},"):rep(100) .. "{}"
-    tenant.fault { kind = "status", status = 200, body = '{"permissions":[' .. items .. '],"start":0,"limit":101,"total":101}' }
+    tenant.fault { kind = "status", status = 200,
+      body = '{"permissions":[' .. items .. '],"start":0,"limit":101,"total":101}' }
     local ok, err = client:list_user_permissions(support.user)
     assert.is_nil(ok)
     check(err, { kind = "protocol", status = 200,
@@ -251,9 +255,11 @@ describe("a response", function()
 
   it("with more than 64 KiB of headers is rejected", function()
     tenant.fault { kind = "huge_header", bytes = 90000, headers = 20 }
-    check(failed(), { kind = "protocol", maybe_applied = true, message = "the answer's headers are larger than 64 KiB" })
+    check(failed(), { kind = "protocol", maybe_applied = true,
+      message = "the answer's headers are larger than 64 KiB" })
     tenant.fault { kind = "huge_header", bytes = 90000, headers = 1 }
-    check(failed(), { kind = "protocol", maybe_applied = true, message = "the answer's headers are larger than 64 KiB" })
+    check(failed(), { kind = "protocol", maybe_applied = true,
+      message = "the answer's headers are larger than 64 KiB" })
   end)
 
   it("that is not HTTP is an error of kind protocol", function()

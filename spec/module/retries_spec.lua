@@ -71,9 +71,9 @@ describe("a call that fails temporarily", function()
   end)
 
   it("is retried after each temporary failure, and after no other", function()
-    local attempts = { [408] = 5, [500] = 5, [502] = 5, [503] = 5, [504] = 5, [520] = 5, [400] = 1, [401] = 1, [403] = 1,
-      [404] = 1, [409] = 1, [413] = 1, [501] = 1, [302] = 1, [200] = 1, connect = 5, timeout = 5, transport = 5, tls = 1,
-      protocol = 1, token = 1, canceled = 1 }
+    local attempts = { [408] = 5, [500] = 5, [502] = 5, [503] = 5, [504] = 5, [520] = 5, [400] = 1, [401] = 1,
+      [403] = 1, [404] = 1, [409] = 1, [413] = 1, [501] = 1, [302] = 1, [200] = 1, connect = 5, timeout = 5,
+      transport = 5, tls = 1, protocol = 1, token = 1, canceled = 1 }
     for failure, expected in pairs(attempts) do
       local call = prepare()
       local pauses = drive(call, 0, function(failing, now)
@@ -123,7 +123,8 @@ describe("a call that fails temporarily", function()
   end)
 
   it("pauses as usual if Retry-After is absurd", function()
-    for _, headers in ipairs { { ["Retry-After"] = "1000000" }, { ["Retry-After"] = "-1" }, { ["Retry-After"] = "soon" },
+    for _, headers in ipairs { { ["Retry-After"] = "1000000" }, { ["Retry-After"] = "-1" },
+      { ["Retry-After"] = "soon" },
       { ["Retry-After"] = "0" }, { ["Retry-After"] = "Sun, 06 Nov 1994 08:49:37 GMT" },
       { ["Retry-After"] = "Sun, 06 Nov 1994 08:49:37 GMT", Date = "Sun, 06 Nov 1994 08:51:37 GMT" },
       { ["Retry-After"] = "Sun, 06 Foo 1994 08:49:37 GMT", Date = "Sun, 06 Nov 1994 08:49:00 GMT" } } do

@@ -165,10 +165,13 @@ describe("a proxy's user and password", function()
   local USER, PASSWORD, DECODED = "r00tus3r", "hunt%65r2%40x", "hunter2@x"
   -- What the URL of a proxy must not look like; USER:PASSWORD stands for %s.
   local MALFORMED = {
-    "http://%s@", "http://%s@:8080", "http://%s@ho st:80", "http://%s@127.0.0.1:x", "http://%s@127.0.0.1:99999", "http://%s@[::1",
+    "http://%s@", "http://%s@:8080", "http://%s@ho st:80", "http://%s@127.0.0.1:x", "http://%s@127.0.0.1:99999",
+    "http://%s@[::1",
     "http://%s@[zz]:80", "http://%s", "http://%s@127.0.0.1:80:80", "http://%s/@127.0.0.1:1", "http://%s?@127.0.0.1:1",
-    "http://%s#@127.0.0.1:1", "%s@127.0.0.1:x", "socks9://%s@127.0.0.1:1", "ftp://%s@127.0.0.1:1", "http:/%s@127.0.0.1:1",
-    "http//%s@127.0.0.1:1", "://%s@127.0.0.1:1", "http://%s@nowhere.invalid:1", "http://%s@127.0.0.1:1", "https://%s@127.0.0.1:1",
+    "http://%s#@127.0.0.1:1", "%s@127.0.0.1:x", "socks9://%s@127.0.0.1:1", "ftp://%s@127.0.0.1:1",
+    "http:/%s@127.0.0.1:1",
+    "http//%s@127.0.0.1:1", "://%s@127.0.0.1:1", "http://%s@nowhere.invalid:1", "http://%s@127.0.0.1:1",
+    "https://%s@127.0.0.1:1",
     "http://%s@@127.0.0.1:1", "http://%s@%%zz:1", "http://%s@\\127.0.0.1:1", "http://1:1/%s@127.0.0.1:1", "http://x@%s",
   }
 

@@ -127,7 +127,8 @@ describe("a client with client_id and client_secret", function()
       local ok, err = remove(client)
       assert.is_nil(ok)
       assert.equal("token", err.kind)
-      assert.equal("access token: the token endpoint sent a token whose expires_in is not a number above 0", err.message)
+      assert.equal("access token: the token endpoint sent a token whose expires_in is not a number above 0",
+        err.message)
     end
     assert.equal(5, #tenant.requests())
   end)
@@ -192,7 +193,8 @@ describe("a client with client_id and client_secret", function()
     local _, err = remove(client)
     assert.equal("access token: no such secret: [secret]", err.message)
     for _, options in ipairs { { client_id = "" }, { client_id = ID, client_secret = SECRET, private_key = SECRET },
-      { client_secret = SECRET }, { client_id = ID, private_key = SECRET }, { client_id = ID, client_secret = "\255" .. SECRET },
+      { client_secret = SECRET }, { client_id = ID, private_key = SECRET },
+      { client_id = ID, client_secret = "\255" .. SECRET },
       { token = SECRET, client_id = ID, client_secret = SECRET } } do
       options.domain = tenant.domain
       local none, refusal = auth0perm.new(options)

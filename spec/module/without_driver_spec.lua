@@ -5,7 +5,8 @@ local auth0perm = support.auth0perm
 
 -- Returns a client without a driver that fetches tokens, after asking.
 local function sharing_client(changes)
-  local options = { domain = "acme.test", client_id = "me", client_secret = "secret", driver = "none", share_tokens = true }
+  local options = { domain = "acme.test", client_id = "me", client_secret = "secret", driver = "none",
+    share_tokens = true }
   for name, value in pairs(changes or {}) do
     options[name] = value
   end
@@ -68,7 +69,8 @@ describe("a client without a driver", function()
   end)
 
   it("refuses options that only a driver needs", function()
-    for name, value in pairs { ca_file = "/x", proxy = "http://x:1", connect_to = "x:1", max_connections = 1, http2 = true } do
+    for name, value in pairs { ca_file = "/x", proxy = "http://x:1", connect_to = "x:1", max_connections = 1,
+      http2 = true } do
       local client, err = auth0perm.new { domain = "acme.test", driver = "none", [name] = value }
       assert.is_nil(client)
       assert.equal(('%s: not known to the driver "none"'):format(name), err.message)
@@ -83,7 +85,8 @@ describe("a client without a driver", function()
   end)
 
   it("refuses unknown drivers", function()
-    assert.equal('driver: "curl" or "none" expected', select(2, auth0perm.new { domain = "a", driver = "wget" }).message)
+    assert.equal('driver: "curl" or "none" expected',
+      select(2, auth0perm.new { domain = "a", driver = "wget" }).message)
   end)
 end)
 
@@ -121,7 +124,8 @@ describe("a client that shares tokens", function()
   it("raises for an invalid time", function()
     local call = assert(sharing_client():get_role "rol_x")
     for _, seconds in ipairs { 0, -1, 1 / 0, "1", {} } do
-      assert.error_matches(function() call:defer(seconds) end, "bad argument #1 to 'defer' %(seconds: number above 0 expected")
+      assert.error_matches(function() call:defer(seconds) end,
+        "bad argument #1 to 'defer' %(seconds: number above 0 expected")
     end
   end)
 

@@ -28,12 +28,13 @@ describe("doc/openresty.md", function()
     local example = page:match "```nginx\n(.-)```"
     example = replace(example, "/etc/ssl/certs/ca-certificates.crt", "@CA_FILE@")
     example = replace(example, "127.0.0.1:8080", "127.0.0.1:@PORT@")
-    if host.load_modules() == "" then example = example:gsub("\nload_module [^\n]*", "") end -- for OpenResty, as the page says
+    -- OpenResty has the module built in, as the page says.
+    if host.load_modules() == "" then example = example:gsub("\nload_module [^\n]*", "") end
     return host.start {
       configuration = example,
       ordinary = true,
-      environment = ("AUTH0_DOMAIN=%s AUTH0_CLIENT_ID=robot AUTH0_CLIENT_SECRET=secret AUTH0_CONNECT_TO=127.0.0.1:%d"):format(
-        tenant.domain, tenant.port),
+      environment = ("AUTH0_DOMAIN=%s AUTH0_CLIENT_ID=robot AUTH0_CLIENT_SECRET=secret "
+        .. "AUTH0_CONNECT_TO=127.0.0.1:%d"):format(tenant.domain, tenant.port),
     }
   end
 
@@ -66,7 +67,8 @@ describe("doc/openresty.md", function()
   local function example_exchange(request_uri)
     for snippet in page:gmatch "```lua\n(.-)```" do
       if snippet:find "resty.http" then
-        local connection = { set_timeouts = function() end, set_proxy_options = function() end, request_uri = request_uri }
+        local connection = { set_timeouts = function() end, set_proxy_options = function() end,
+          request_uri = request_uri }
         local environment = {
           require = function() return { new = function() return connection end } end,
           auth0perm = { new = function(options) return options end },

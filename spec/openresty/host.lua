@@ -17,7 +17,8 @@ local root = support.run "pwd":match "[^\n]+"
 -- Returns the load_module directives for the Lua module; none for OpenResty, which has it built in.
 function host.load_modules()
   if support.run "nginx -V":find("ngx_lua", 1, true) then return "" end
-  return "load_module /usr/lib/nginx/modules/ndk_http_module.so; load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;"
+  return "load_module /usr/lib/nginx/modules/ndk_http_module.so; "
+    .. "load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;"
 end
 
 -- Returns the configuration. `wanted` may have `workers`, `http` and `server` (additions to these blocks), or a
@@ -48,7 +49,8 @@ end
 -- Makes nginx run as an ordinary user (nobody, if this is root), with every file that it needs in its directory.
 local function make_ordinary(self)
   local own = self.directory .. "/own"
-  support.run(("mkdir %s && cp -r src build/luajit/auth0perm.so %s && cp %s %s/ca.pem"):format(own, own, self.ca_file, own))
+  support.run(("mkdir %s && cp -r src build/luajit/auth0perm.so %s && cp %s %s/ca.pem"):format(
+    own, own, self.ca_file, own))
   self.ca_file = own .. "/ca.pem"
   self.environment = ("LUA_PATH='%s/src/?.lua;;' LUA_CPATH='%s/?.so;;' %s"):format(own, own, self.environment)
   if not support.run "id -u":match "^0\n" then return end

@@ -20,7 +20,8 @@ describe("auth0perm.openresty, with a misbehaving server,", function()
 
   -- Returns a snippet with a client of the server.
   local function with_client(code, options)
-    return ("local client = inside.client { domain = %q, connect_to = %q, %s }\n%s"):format(server.domain, server.address,
+    return ("local client = inside.client { domain = %q, connect_to = %q, %s }\n%s"):format(server.domain,
+      server.address,
       options or "max_retries = 0", code)
   end
 
@@ -60,8 +61,8 @@ describe("auth0perm.openresty, with a misbehaving server,", function()
       assert.same({ 403, 1 }, { err.status, select(2, server:requests()) })
     end)
 
-    -- Sends two requests with a replacement for the check of idle connections; returns the status of the second, and the
-    -- number of connections.
+    -- Sends two requests with a replacement for the check of idle connections; returns the status of the second, and
+    -- the number of connections.
     local function status_without(replacement, ...)
       server:play(...)
       local _, err = nginx:while_busy(with_client(([[

@@ -130,13 +130,15 @@ describe("a response", function()
   it("is refused if it is not HTTP/1.1", function()
     refused("protocol", "the answer is no HTTP", "SSH-2.0-OpenSSH\r\n")
     refused("protocol", "the answer is no HTTP", "garbage that has no line end")
-    for _, line in ipairs { "HTTP/2 200 OK", "HTTP/1.1 20 X", "HTTP/1.1 2000 X", "HTTP/1.1 099 X", "HTTP/1.1", "HTTP/11 200" } do
+    for _, line in ipairs { "HTTP/2 200 OK", "HTTP/1.1 20 X", "HTTP/1.1 2000 X", "HTTP/1.1 099 X", "HTTP/1.1",
+      "HTTP/11 200" } do
       refused("protocol", "the answer's first line is not one of HTTP/1.1", line .. "\r\n\r\n")
     end
   end)
 
   it("is refused for a malformed header line", function()
-    for _, line in ipairs { "no colon", ": no name", "Name : x", " folded: x", "X: a\r\n b", "X: a\0b", "X: a\rb", "N\195: x" } do
+    for _, line in ipairs { "no colon", ": no name", "Name : x", " folded: x", "X: a\r\n b", "X: a\0b", "X: a\rb",
+      "N\195: x" } do
       refused("protocol", "the answer has a header line that is none", "HTTP/1.1 200 OK\r\n" .. line .. "\r\n\r\n")
     end
   end)
@@ -167,7 +169,8 @@ describe("a response", function()
       refused("protocol", "the answer has a chunk without a length", head .. line .. "\r\nx\r\n0\r\n\r\n")
     end
     refused("protocol", "the answer has a chunk that is longer than it says", head .. "1\r\nxyz\r\n0\r\n\r\n")
-    refused("protocol", "the answer has a chunk whose first line is too long", head .. "1;" .. ("x"):rep(5000) .. "\r\nx\r\n")
+    refused("protocol", "the answer has a chunk whose first line is too long",
+      head .. "1;" .. ("x"):rep(5000) .. "\r\nx\r\n")
   end)
 
   it("has at most 64 KiB of headers, including 1xx responses and trailers, and no more is read", function()
@@ -190,7 +193,8 @@ describe("a response", function()
     refused("protocol", refusal, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFFFF\r\n")
     local megabyte = ("x"):rep(MEGABYTE)
     local chunk = "100000\r\n" .. megabyte .. "\r\n"
-    refused("protocol", refusal, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunk, chunk, chunk, chunk, chunk,
+    refused("protocol", refusal, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunk, chunk, chunk, chunk,
+      chunk,
       chunk, chunk, chunk, "1\r\n")
     refused("protocol", refusal, "HTTP/1.1 200 OK\r\n\r\n", megabyte, megabyte, megabyte, megabyte, megabyte, megabyte,
       megabyte, megabyte, "x", "never taken")
@@ -200,7 +204,8 @@ describe("a response", function()
 
   it("has at most 16 MiB in all, however small its chunks are", function()
     local chunks = ("1\r\nx\r\n"):rep(MEGABYTE)
-    refused("protocol", "the answer is larger than 16 MiB", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunks, chunks,
+    refused("protocol", "the answer is larger than 16 MiB", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+      chunks, chunks,
       chunks)
   end)
 
@@ -211,7 +216,8 @@ describe("a response", function()
   end)
 
   it("is stripped of spaces and tabs around a header's value, but not inside", function()
-    for value, expected in pairs { ["a b"] = "a b", [" \t a \t b\t "] = "a \t b", [""] = "", [" \t "] = "", [":"] = ":" } do
+    for value, expected in pairs { ["a b"] = "a b", [" \t a \t b\t "] = "a \t b", [""] = "", [" \t "] = "",
+      [":"] = ":" } do
       assert.same({ expected }, parse("HTTP/1.1 204 X\r\nX-A:" .. value .. "\r\n\r\n").headers["x-a"])
     end
     assert.equal("x", (parse "HTTP/1.1 200 OK\r\nContent-Length: \t 1 , 01\t\r\n\r\nx").body)
@@ -291,7 +297,8 @@ describe("reading", function()
       "HTTP/1.1 200 OK\r\n" .. ("X:\n"):rep(5000) .. "\n",
       "HTTP/1.1 200 OK\r\nContent-Length: 16000\r\n\r\n" .. ("x"):rep(16000),
       "HTTP/1.1 200 OK\r\n\r\n" .. ("x"):rep(16000),
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. ("1;" .. ("x"):rep(1000) .. "\r\nx\r\n"):rep(16) .. "0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. ("1;" .. ("x"):rep(1000) .. "\r\nx\r\n"):rep(16)
+        .. "0\r\n\r\n",
     } do
       assert.is_true(memory_of(text) < 8000) -- 128,000 if everything were concatenated at each byte
     end

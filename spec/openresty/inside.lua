@@ -68,7 +68,8 @@ local shared = {}
 -- Returns the worker's client with these credentials, which shares tokens with the other workers.
 function inside.shared(client_id, changes)
   if not shared[client_id] then
-    local options = { token = false, client_id = client_id, client_secret = "s3cr3t-of-" .. client_id, token_dict = "auth0perm" }
+    local options = { token = false, client_id = client_id, client_secret = "s3cr3t-of-" .. client_id,
+      token_dict = "auth0perm" }
     for name, value in pairs(changes or {}) do options[name] = value end
     shared[client_id] = inside.client(options)
   end

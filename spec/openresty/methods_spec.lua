@@ -56,12 +56,15 @@ describe("auth0perm.openresty", function()
     for _, method in ipairs { "list_user_permissions", "each", "start", "step", "close" } do
       local what, message = nginx:run(("local client = inside.client() client.%s(1)"):format(method))
       assert.equal("raised", what)
-      assert.equal(("snippet:1: bad argument #1 to '%s' (auth0perm.openresty.Client expected, got number)"):format(method), message)
+      assert.equal(("snippet:1: bad argument #1 to '%s' (auth0perm.openresty.Client expected, got number)")
+        :format(method), message)
     end
     for _, method in ipairs { "done", "result", "info", "cancel" } do
-      local what, message = nginx:run(("local call = inside.client():start('get_user', inside.user) call.%s()"):format(method))
+      local what, message = nginx:run(
+        ("local call = inside.client():start('get_user', inside.user) call.%s()"):format(method))
       assert.equal("raised", what)
-      assert.equal(("snippet:1: bad argument #1 to '%s' (auth0perm.openresty.Call expected, got nil)"):format(method), message)
+      assert.equal(("snippet:1: bad argument #1 to '%s' (auth0perm.openresty.Call expected, got nil)"):format(method),
+        message)
     end
   end)
 
@@ -82,7 +85,8 @@ describe("auth0perm.openresty", function()
       assert.equal("raised", what)
       return message
     end
-    assert.matches("^snippet:1: bad argument #2 to 'remove_user_permissions' %(permissions: table expected, got number%)",
+    assert.matches("^snippet:1: bad argument #2 to 'remove_user_permissions' "
+      .. "%(permissions: table expected, got number%)",
       raised "inside.client():remove_user_permissions('x', 1)")
     assert.matches("^snippet:1: bad argument #2 to 'start' %(user_id: string expected",
       raised "inside.client():start('get_user', {})")
@@ -244,7 +248,8 @@ describe("auth0perm.openresty", function()
       local _, err = ngx.thread.wait(sleeping)
       ngx.sleep(0)
       return err, select(2, call:result()), select(2, client:get_user(inside.user)),
-        { select(2, client:start("get_role", "x")), select(2, client:step(1)), select(2, pcall(client.each, client, "list_roles")) }
+        { select(2, client:start("get_role", "x")), select(2, client:step(1)),
+          select(2, pcall(client.each, client, "list_roles")) }
     ]]
     assert.same({ "closed", "closed", "closed" }, { first.kind, second.kind, third.kind })
     assert.same({ "start", "step", "each" }, { fourth[1].operation, fourth[2].operation, fourth[3].operation })
@@ -363,7 +368,8 @@ describe("auth0perm.openresty.new", function()
   end)
 
   it("refuses options of the curl driver, and says what nginx has instead", function()
-    assert.equal("snippet:1: bad argument #1 to 'new' (ca_file: not in nginx: lua_ssl_trusted_certificate in nginx.conf names the "
+    assert.equal("snippet:1: bad argument #1 to 'new' (ca_file: not in nginx: "
+      .. "lua_ssl_trusted_certificate in nginx.conf names the "
       .. "certificates to trust)", refusal "ca_file = '/x'")
     for _, option in ipairs { "proxy = 'http://x:1'", "http2 = true", "driver = 'curl'", "share_tokens = true" } do
       assert.matches("^snippet:1: bad argument #1 to 'new' %(%w+_?%w*: not in nginx: ", refusal(option))
@@ -372,8 +378,9 @@ describe("auth0perm.openresty.new", function()
 
   it("raises for wrong types, unknown options, and values that it does not support", function()
     assert.matches("options: table expected, got string", select(2, nginx:run "inside.auth0perm.new('x')"))
-    assert.equal("snippet:1: bad argument #1 to 'new' (retires: no such option; there are: audience, client_id, client_secret, "
-      .. "connect_timeout, connect_to, domain, exchange, keepalive_timeout, max_connections, max_rate, max_retries, private_key, "
+    assert.equal("snippet:1: bad argument #1 to 'new' (retires: no such option; there are: audience, client_id, "
+      .. "client_secret, connect_timeout, connect_to, domain, exchange, keepalive_timeout, max_connections, max_rate, "
+      .. "max_retries, private_key, "
       .. "request_timeout, reserve, signing_algorithm, timeout, token, token_dict)", refusal "retires = 1")
     assert.matches("max_connections: number expected, got string", refusal "max_connections = '1'")
     assert.matches("exchange: function expected, got string", refusal "exchange = 'x'")
@@ -388,7 +395,8 @@ describe("auth0perm.openresty.new", function()
     end
     local client, err = nginx:run "return inside.auth0perm.new(inside.options { token_dict = 'auth0perm' })"
     assert.is_nil(client)
-    assert.same({ "invalid", "token_dict: client_id expected too, for there is no token to share" }, { err.kind, err.message })
+    assert.same({ "invalid", "token_dict: client_id expected too, for there is no token to share" },
+      { err.kind, err.message })
     assert.matches('token_dict: nginx.conf has no "lua_shared_dict no_such ...;"',
       refusal "token = false, client_id = 'a', client_secret = 'b', token_dict = 'no_such'")
     assert.matches("token_dict: for tokens of client_id", refusal "token = function() end, token_dict = 'auth0perm'")
@@ -441,7 +449,8 @@ describe("auth0perm.openresty.new", function()
       ["return 'x', 'soon'"] = "the token has expired already",
       ["return 'short-lived', 1e-9"] = "the token had expired at once",
     } do
-      local _, err = nginx:run(("return inside.client { token = function() %s end }:get_user(inside.user)"):format(code))
+      local _, err = nginx:run(
+        ("return inside.client { token = function() %s end }:get_user(inside.user)"):format(code))
       assert.same({ "token", message }, { err.kind, err.message })
     end
   end)

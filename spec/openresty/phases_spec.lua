@@ -49,13 +49,15 @@ describe("auth0perm.openresty", function()
       ]],
       server = [[
         location = /phases {
-          set_by_lua_block $ignored { require("spec.openresty.inside").note("set", ]] .. ("%q"):format(ASK) .. [[) return "" }
+          set_by_lua_block $ignored { require("spec.openresty.inside").note("set", ]] ..
+            ("%q"):format(ASK) .. [[) return "" }
           ]] .. noting("rewrite_by_lua_block", "rewrite") .. noting("access_by_lua_block", "access") .. [[
           content_by_lua_block {
             require("spec.openresty.inside").note("content", ]] .. ("%q"):format(ASK) .. [[)
             ngx.say "x"
           }
-          ]] .. noting("header_filter_by_lua_block", "header_filter") .. noting("body_filter_by_lua_block", "body_filter")
+          ]] .. noting("header_filter_by_lua_block", "header_filter")
+          .. noting("body_filter_by_lua_block", "body_filter")
           .. noting("log_by_lua_block", "log") .. [[
         }
         location = /balancer { proxy_pass http://nobody; }
@@ -95,7 +97,8 @@ describe("auth0perm.openresty", function()
     tenant.reset()
     assert.equal("ada@example.com", (nginx:run("return coroutine.wrap(function() " .. ASK .. " end)()")))
     assert.equal("ada@example.com",
-      (nginx:run(("return ngx.location.capture('/run', { method = ngx.HTTP_POST, body = %q }).body:match '[%%w@.]+'"):format(ASK))))
+      (nginx:run(("local answer = ngx.location.capture('/run', { method = ngx.HTTP_POST, body = %q })\n"
+        .. "return answer.body:match '[%%w@.]+'"):format(ASK))))
   end)
 
   it("returns an error that names the phase and says what to do in all others", function()
@@ -108,7 +111,8 @@ describe("auth0perm.openresty", function()
       local err = noted[2]
       assert.same({ "transport", "get_user", 0, false }, { err.kind, err.operation, err.attempts, err.maybe_applied })
       assert.equal(0, noted[3])
-      assert.equal(("nginx has no cosockets in the phase %s; a timer has: ngx.timer.at(0, ...)"):format(phase), err.message)
+      assert.equal(("nginx has no cosockets in the phase %s; a timer has: ngx.timer.at(0, ...)"):format(phase),
+        err.message)
     end
   end)
 
@@ -175,7 +179,9 @@ describe("auth0perm.openresty, when a request ends early,", function()
     for _, code in ipairs { REMOVE, "inside.client():start('get_user', inside.user) ngx.sleep(60)" } do
       tenant.fault { kind = "delay", seconds = 60, count = 5 }
       local connections = {}
-      for i = 1, 5 do connections[i] = nginx:begin(code:gsub("inside.client%(%)", "inside.client { keepalive_timeout = 0 }")) end
+      for i = 1, 5 do
+        connections[i] = nginx:begin(code:gsub("inside.client%(%)", "inside.client { keepalive_timeout = 0 }"))
+      end
       until_faults_are_taken()
       assert.is_true(nginx:descriptors() >= before + 6)
       for i = 1, 5 do connections[i]:close() end
@@ -198,7 +204,8 @@ describe("auth0perm.openresty, when a request ends early,", function()
   it("lets another call fetch the token that the ended one was fetching", function()
     tenant.seed { clients = { { client_id = "alone", client_secret = "s3cr3t-of-alone" } } }
     tenant.fault { kind = "delay", seconds = 60, path = "/oauth/token" }
-    local ask = "local c = inside.shared('alone', { token_dict = false }) local user = c:get_user(inside.user) return user.email"
+    local ask = "local c = inside.shared('alone', { token_dict = false }) "
+      .. "local user = c:get_user(inside.user) return user.email"
     local first = nginx:begin(ask)
     until_faults_are_taken()
     local second = nginx:begin(ask)

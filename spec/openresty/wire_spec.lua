@@ -84,7 +84,8 @@ describe("auth0perm.openresty on the wire", function()
   it("says what to do about a missing resolver, and which address refused a connection", function()
     local err = failure "connect_to = false"
     assert.equal("transport", err.kind)
-    assert.matches('no resolver defined to resolve "localhost"; set resolver in nginx.conf, or the option connect_to', err.message)
+    assert.matches('no resolver defined to resolve "localhost"; set resolver in nginx.conf, or the option connect_to',
+      err.message)
     err = failure "connect_to = '127.0.0.1:1'"
     assert.equal("127.0.0.1:1: connection refused", err.message)
   end)
@@ -164,7 +165,8 @@ describe("auth0perm.openresty on the wire", function()
     local names = nginx:run [[
       local names = {}
       for i = 1, 400 do names[i] = ("x"):rep(250) .. i end
-      local ok, err = inside.client { request_timeout = 20 }:remove_user_permissions(inside.user, { [inside.api] = names })
+      local ok, err = inside.client { request_timeout = 20 }:remove_user_permissions(inside.user,
+        { [inside.api] = names })
       return ok and #names or tostring(err)
     ]]
     assert.equal(400, names)
@@ -182,7 +184,8 @@ describe("auth0perm.openresty on the wire", function()
       assert.same({ "rol_x" }, { role and role.id or err.text })
     end
     assert.equal("protocol", failure_of_response({ "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n" }).kind)
-    assert.equal("transport", failure_of_response({ "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"id\":\"rol_x\"}" }).kind)
+    assert.equal("transport",
+      failure_of_response({ "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"id\":\"rol_x\"}" }).kind)
   end)
 
   it("does not wait for the end of a line that never ends", function()

@@ -1,5 +1,6 @@
--- Pacing against the tenant's own limiter, which refuses requests that come too early. The simulator (make pacing) checks
--- the figures; this shows that they hold on real connections, too. Each spec file names how the bucket is refilled.
+-- Pacing against the tenant's own limiter, which refuses requests that come too early. The simulator (make pacing)
+-- checks the figures; this shows that they hold on real connections, too. Each spec file names how the bucket is
+-- refilled.
 
 local support = require "spec.support"
 local tenant = support.tenant

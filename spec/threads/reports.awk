@@ -1,9 +1,9 @@
 # Prints what a program built with ThreadSanitizer has written, without reports of one kind; fails if a report is left.
 #
-# From 3.5 on, libcrypto looks names up in hash tables (crypto/hashtable) that one thread extends with memcpy while others
-# compare keys with memcmp. It publishes what it adds with atomic stores. ThreadSanitizer cannot see those in a libcrypto
-# that was not built with it, and reports a race; built with -fsanitize=thread, OpenSSL 3.5.7 gets no report. Left out
-# are only data races where both accesses are such calls by libcrypto itself.
+# From 3.5 on, libcrypto looks names up in hash tables (crypto/hashtable) that one thread extends with memcpy while
+# others compare keys with memcmp. It publishes what it adds with atomic stores. ThreadSanitizer cannot see those in a
+# libcrypto that was not built with it, and reports a race; built with -fsanitize=thread, OpenSSL 3.5.7 gets no report.
+# Left out are only data races where both accesses are such calls by libcrypto itself.
 
 function end_of_report() {
   if (is_race && accesses == 2 && by_libcrypto == 2) return

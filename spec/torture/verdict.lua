@@ -28,8 +28,8 @@ local EXPECTED = {
   ["closed"] = { "closed" },
 }
 
--- Failed allocations that are reported as something else, mostly because libcurl 7.88 or 8.14 does so. Each: `what`, the
--- beginning of the message and, if it is only one, the operation.
+-- Failed allocations that are reported as something else, mostly because libcurl 7.88 or 8.14 does so. Each: `what`,
+-- the beginning of the message and, if it is only one, the operation.
 local LIBCURL_BLAMES = {
   -- libcurl lost track of its sockets, so the driver closed its connections; a call with retries left would retry.
   { what = "transport", message = "the connection was closed for lack of memory" },

@@ -286,8 +286,9 @@ static double shadow_wait(const struct bucket *bucket, double now) {
   return fmin(patience, bucket->best == 0 ? drip_wait(bucket, now) : window_wait(bucket, now));
 }
 
-/* Requests per second, without headers, since a refusal: quickly back to what it was, for the tenant may have had a bad moment,
- * slowly past that, for it may have been the limit, and then quicker and quicker (as CUBIC does it: RFC 9438). */
+/* Requests per second, without headers, since a refusal: quickly back to what it was, for the tenant may have had a bad
+ * moment, slowly past that, for it may have been the limit, and then quicker and quicker (as CUBIC does it: RFC
+ * 9438). */
 static double rate_at(const struct bucket *bucket, double now) {
   double before = bucket->rate / CUT;
   double recovery = fmax(RECOVERY_MIN, RECOVERY_SENT / before); /* seconds */

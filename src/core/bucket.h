@@ -82,8 +82,8 @@ void bucket_open(struct bucket *bucket, const struct bucket_options *options);
  * `max_rate` make it more than a few. An answer may shorten it: ask again after each. */
 double bucket_wait(const struct bucket *bucket, double now);
 
-/* Until when, in seconds, the tenant has asked to send nothing (Retry-After); in the past when it has not, or when it is time
- * to see whether that still holds. */
+/* Until when, in seconds, the tenant has asked to send nothing (Retry-After); in the past when it has not, or when it
+ * is time to see whether that still holds. */
 double bucket_shut_until(const struct bucket *bucket, double now);
 
 /* A request leaves. */

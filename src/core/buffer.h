@@ -29,8 +29,8 @@ void buffer_reserve(struct buffer *buffer, size_t length);
 /* What buffer_append does where the bytes do not simply fit. */
 void buffer_append_slowly(struct buffer *buffer, const char *data, size_t length);
 
-/* Appends; afterwards `buffer->state` tells whether everything fitted. Inline, for most appends fit: that spares two percent
- * of a removal's instructions. */
+/* Appends; afterwards `buffer->state` tells whether everything fitted. Inline, for most appends fit: that spares two
+ * percent of a removal's instructions. */
 static inline void buffer_append(struct buffer *buffer, const char *data, size_t length) {
   if (buffer->state != BUFFER_GOOD || length >= buffer->capacity - buffer->length ||
       length > buffer->limit - buffer->length) {

@@ -9,10 +9,12 @@ static const double CLOCK_DIFFERENCE = 0.01;
 /* How soon a call looks again whether an earlier write to the same user is done, in seconds. */
 static const double WRITER_LOOK = 0.1;
 
-/* How soon a call that the rate limit holds up looks again, in seconds: another's answer may have told that there is room. */
+/* How soon a call that the rate limit holds up looks again, in seconds: another's answer may have told that there is
+ * room. */
 static const double RATE_LOOK = 0.25;
 
-/* The longest that a token is fetched ahead of time, in seconds: the call itself still has its own request before it. */
+/* The longest that a token is fetched ahead of time, in seconds: the call itself still has its own request before
+ * it. */
 static const double REFRESH_LIMIT = 10;
 
 /* How long after its request's time limit, or the end of its pause, a fetcher is taken for dead, in seconds. */
@@ -177,8 +179,8 @@ static enum call_step send_token_request(struct call *call, double now) {
   return send(call, call->token_request, limit, now);
 }
 
-/* Asks the host program for a token. One that it has just supplied, and that is gone already, ends the call: the next would
- * go the same way. */
+/* Asks the host program for a token. One that it has just supplied, and that is gone already, ends the call: the next
+ * would go the same way. */
 static enum call_step ask_host(struct call *call) {
   if (!call->supplied) return CALL_AUTHORIZE;
   error_set(&call->error, ERROR_TOKEN, "the token had expired at once");
@@ -246,8 +248,8 @@ enum call_step call_next(struct call *call, double now) {
   return bucket_wait(&client->bucket, now) > 0 ? wait_for_rate(call, now) : send_request(call, now);
 }
 
-/* Has the request sent once more after a pause, if there is time for it and a retry left; otherwise the call ends with the
- * error that it has. */
+/* Has the request sent once more after a pause, if there is time for it and a retry left; otherwise the call ends with
+ * the error that it has. */
 static void again(struct call *call, double pause, double now) {
   if (call->retries >= call->client->max_retries || now + pause >= call->deadline) {
     finish(call);
@@ -331,8 +333,8 @@ static void replace_token(struct call *call, double now) {
   call->state = CALL_DECIDING;
 }
 
-/* The rate limit refused the request, which costs it no try: it waits for its turn, unless the tenant names a time that is
- * after the deadline. */
+/* The rate limit refused the request, which costs it no try: it waits for its turn, unless the tenant names a time that
+ * is after the deadline. */
 static void wait_for_turn(struct call *call, double now) {
   call->client->refusal = call->error;
   if (now + call->error.retry_after >= call->deadline) {

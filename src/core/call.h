@@ -11,8 +11,8 @@
 enum call_step {
   CALL_SEND,      /* send what call_request names, then call_feed or call_fail */
   CALL_WAIT,      /* nothing to do for `call->wait` seconds; then, or earlier, call_next again */
-  CALL_AUTHORIZE, /* supply a token: call_authorize or call_fail; where tokens are shared, also call_fetch or call_defer.
-                   * One call of a client asks at a time, and the others wait for what comes of it. */
+  CALL_AUTHORIZE, /* supply a token: call_authorize or call_fail; where tokens are shared, also call_fetch or
+                     call_defer. One call of a client asks at a time, and the others wait for what comes of it. */
   CALL_SHARE,     /* the fetch that call_fetch allowed is over: share what call_shared tells, then call_next again */
   CALL_DONE       /* `call->error.kind` tells: ERROR_NONE is success */
 };
@@ -76,29 +76,30 @@ void call_begin(struct call *call, double now);
 /* What to do next. Not to be asked while a request is being sent. */
 enum call_step call_next(struct call *call, double now);
 
-/* The answer to the request of CALL_SEND. Returns whether what is in its body is to be kept: an object, or the items of a
- * list from `call->pages.skip` on. A call that has been ended meanwhile ignores the answer. */
+/* The answer to the request of CALL_SEND. Returns whether what is in its body is to be kept: an object, or the items of
+ * a list from `call->pages.skip` on. A call that has been ended meanwhile ignores the answer. */
 bool call_feed(struct call *call, const struct response *response, double now);
 
 /* Has a call that is done with one page of several (`more`) go on: it then is one that has not begun. */
 void call_resume(struct call *call);
 
-/* There is no answer, or no token. A request that was sent may be sent again; a call that has nothing under way ends. */
+/* There is no answer, or no token. A request that was sent may be sent again; a call that has nothing under way
+ * ends. */
 void call_fail(struct call *call, const struct failure *failure, double now);
 
 /* The same, even for a call that is done: its result could not be handed over. */
 void call_overrule(struct call *call, const struct failure *failure);
 
-/* A token for the client, that expires in so many seconds (HUGE_VAL: unknown). A bad one ends the call. False, where tokens
- * are shared, when it is no news: the client has it, or had it and the tenant did not take it, or it is no token. Ignored unless the call has
- * something to decide. */
+/* A token for the client, that expires in so many seconds (HUGE_VAL: unknown). A bad one ends the call. False, where
+ * tokens are shared, when it is no news: the client has it, or had it and the tenant did not take it, or it is no
+ * token. Ignored unless the call has something to decide. */
 bool call_authorize(struct call *call, struct text token, double expires_in, double now);
 
 /* Where tokens are shared: nobody else fetches one, so the call that asked may. Ignored by one that did not ask. */
 void call_fetch(struct call *call);
 
-/* Where tokens are shared: somebody elsewhere fetches one. The client asks again in so many seconds, and goes on meanwhile
- * with the token that it has, while that lives. */
+/* Where tokens are shared: somebody elsewhere fetches one. The client asks again in so many seconds, and goes on
+ * meanwhile with the token that it has, while that lives. */
 void call_defer(struct call *call, double seconds, double now);
 
 /* After CALL_SHARE: the token, empty when none came, and in how many seconds it expires (HUGE_VAL: unknown). */

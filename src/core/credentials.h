@@ -1,5 +1,5 @@
-/* credentials: who a client is to the tenant's token endpoint, and the request that fetches an access token with them (client
- * credentials grant: RFC 6749, section 4.4). */
+/* credentials: who a client is to the tenant's token endpoint, and the request that fetches an access token with them
+ * (client credentials grant: RFC 6749, section 4.4). */
 #ifndef AUTH0PERM_CORE_CREDENTIALS_H
 #define AUTH0PERM_CORE_CREDENTIALS_H
 
@@ -23,8 +23,8 @@ struct credentials {
   struct assertion_key *key;   /* NULL with a secret */
 };
 
-/* Fills zeroed credentials. False: ERROR_INVALID names the option and what was expected, or ERROR_MEMORY; they still have to be
- * closed. */
+/* Fills zeroed credentials. False: ERROR_INVALID names the option and what was expected, or ERROR_MEMORY; they still
+ * have to be closed. */
 bool credentials_open(struct credentials *credentials, const struct credentials_options *options, struct text domain,
                       struct allocator allocator, struct error *error);
 

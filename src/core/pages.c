@@ -33,8 +33,8 @@ static long long next_size(const struct pages *pages, const struct response *pag
   return size;
 }
 
-/* A page may begin with items that are here already, but never after a gap. One that brings nothing new, where more is to
- * come, is asked for again in the smaller size that it turned out to have. */
+/* A page may begin with items that are here already, but never after a gap. One that brings nothing new, where more is
+ * to come, is asked for again in the smaller size that it turned out to have. */
 static enum pages_verdict take_number(struct pages *pages, const struct response *page, struct error *error) {
   long long asked = pages->received / pages->per_page * pages->per_page;
   long long start = page->start >= 0 ? page->start : asked;

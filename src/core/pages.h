@@ -14,7 +14,8 @@ enum {
   PAGES_MOST = 100 /* the API gives no more (OpenAPI, `per_page` and `take`) */
 };
 
-/* The memory that all pages of a list may take together, in bytes, estimated as in `struct response`: some 500,000 users. */
+/* The memory that all pages of a list may take together, in bytes, estimated as in `struct response`: some 500,000
+ * users. */
 enum { PAGES_MEMORY_MAX = 256 * 1024 * 1024 };
 
 struct pages {
@@ -41,8 +42,8 @@ void pages_open(struct pages *pages, struct allocator allocator);
 /* What to ask for. Borrowed, until the next page is taken. */
 struct request_page pages_next(const struct pages *pages, const struct operation *operation);
 
-/* Takes note of a page. Unless it is refused, its items from `pages->skip` on are new; there may be none of them. Errors:
- * ERROR_PROTOCOL, ERROR_MEMORY. */
+/* Takes note of a page. Unless it is refused, its items from `pages->skip` on are new; there may be none of them.
+ * Errors: ERROR_PROTOCOL, ERROR_MEMORY. */
 enum pages_verdict pages_take(struct pages *pages, const struct operation *operation, const struct response *page,
                               struct error *error);
 

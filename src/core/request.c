@@ -148,7 +148,8 @@ static struct text_range first_range(const struct request_items *items, size_t i
   return (struct text_range){start, (index + 1 < items->used ? items->first[index + 1] - 1 : end) - start};
 }
 
-/* Makes room for one more item among the few that are compared one by one, or in a hash table that is at most half full. */
+/* Makes room for one more item among the few that are compared one by one, or in a hash table that is at most half
+ * full. */
 static bool reserve_slot(struct request *request) {
   struct request_items old = request->items;
   if (old.slot_count == 0 ? old.used < REQUEST_FEW_ITEMS : 2 * (old.used + 1) <= old.slot_count) return true;

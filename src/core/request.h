@@ -61,8 +61,8 @@ void request_open(struct request *request, const struct operation *operation, st
 /* The request for an access token; credentials_write gives it its body. False: ERROR_MEMORY. */
 bool request_open_token(struct request *request, struct allocator allocator, struct error *error);
 
-/* Puts the next id into the path; `name` is for the error. False and ERROR_INVALID: empty, ".", "..", control characters,
- * invalid UTF-8, too long. */
+/* Puts the next id into the path; `name` is for the error. False and ERROR_INVALID: empty, ".", "..", control
+ * characters, invalid UTF-8, too long. */
 bool request_identify(struct request *request, const char *name, struct text id, struct error *error);
 
 /* Whom the request is about: the path as far as its last id; empty where there is none. Borrowed. */

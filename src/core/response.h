@@ -15,8 +15,9 @@ enum response_body {
   RESPONSE_OTHER   /* not JSON, or another value */
 };
 
-/* The memory that one body may take once decoded, in bytes. The largest pages of real tenants take some 40 MiB: a hundred
- * APIs with hundreds of permissions each, in a body of 8 MiB. A body of that size that nests empty lists would take 300. */
+/* The memory that one body may take once decoded, in bytes. The largest pages of real tenants take some 40 MiB: a
+ * hundred APIs with hundreds of permissions each, in a body of 8 MiB. A body of that size that nests empty lists would
+ * take 300. */
 enum { RESPONSE_MEMORY_MAX = 64 * 1024 * 1024 };
 
 struct response {
@@ -48,7 +49,8 @@ void response_open(struct response *response, int status);
 /* Takes note of one header; names that policy does not read are let pass. */
 void response_header(struct response *response, struct text name, struct text value);
 
-/* Seconds that the tenant asks to wait (RFC 9110, section 10.2.3); negative when it does not, or asks for more than a day. */
+/* Seconds that the tenant asks to wait (RFC 9110, section 10.2.3); negative when it does not, or asks for more than a
+ * day. */
 double response_retry_after(const struct response *response);
 
 #endif

@@ -79,8 +79,8 @@ static bool is_passing(int status) {
   return status == 408 || (status >= 500 && status != 501 && status != 505);
 }
 
-/* Whether a response whose status is all that the operation wants to know is the API's: it has an empty body, or JSON. A
- * maintenance page, a login page or a captive portal has status 200 too. None has 204, which has no content. */
+/* Whether a response whose status is all that the operation wants to know is the API's: it has an empty body, or JSON.
+ * A maintenance page, a login page or a captive portal has status 200 too. None has 204, which has no content. */
 static bool is_from_api(const struct response *response) {
   if (response->status == STATUS_NO_CONTENT) return true;
   return !response->html && response->body != RESPONSE_OTHER;
@@ -142,8 +142,8 @@ enum retry_verdict retry_failure(const struct operation *operation, const struct
   return passing && (!operation->creates || !failure->maybe_read) ? RETRY_AGAIN : RETRY_GIVE_UP;
 }
 
-/* Whether the token endpoint itself says no (RFC 6749, section 5.2), and would say so again. Anything else that is not a
- * token comes from something before it, or passes. */
+/* Whether the token endpoint itself says no (RFC 6749, section 5.2), and would say so again. Anything else that is not
+ * a token comes from something before it, or passes. */
 static bool is_token_refusal(const struct response *response) {
   return !response->html && (response->status == 400 || response->status == 401 || response->status == 403);
 }

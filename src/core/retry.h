@@ -1,5 +1,5 @@
-/* retry: what a response or a failure means for the request that it ends: done, again after a wait, a new token, or give
- * up; and how to tell the user. */
+/* retry: what a response or a failure means for the request that it ends: done, again after a wait, a new token, or
+ * give up; and how to tell the user. */
 #ifndef AUTH0PERM_CORE_RETRY_H
 #define AUTH0PERM_CORE_RETRY_H
 

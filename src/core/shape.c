@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* What Lua 5.4 takes on a machine of 64 bits, in bytes, rounded up. A list grows by doubling, so that each of its values
- * may take two slots. */
+/* What Lua 5.4 takes on a machine of 64 bits, in bytes, rounded up. A list grows by doubling, so that each of its
+ * values may take two slots. */
 enum {
   TABLE_BYTES = 64, /* an object or array */
   VALUE_BYTES = 32  /* a slot of one */

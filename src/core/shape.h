@@ -1,5 +1,5 @@
-/* shape: what JSON looks like from outside, without decoding it: what kind of value a text is, what one of its members is,
- * and how much memory it takes once decoded. A decoder makes the same empty table of {} and of []. */
+/* shape: what JSON looks like from outside, without decoding it: what kind of value a text is, what one of its members
+ * is, and how much memory it takes once decoded. A decoder makes the same empty table of {} and of []. */
 #ifndef AUTH0PERM_CORE_SHAPE_H
 #define AUTH0PERM_CORE_SHAPE_H
 

@@ -68,7 +68,8 @@ static double refresh_window(const struct token *token) {
   return part < REFRESH_MOST ? part : REFRESH_MOST;
 }
 
-/* How long before its end a token is renewed first; no longer than the window above, or a short life would be all renewal. */
+/* How long before its end a token is renewed first; no longer than the window above, or a short life would be all
+ * renewal. */
 static double renewal_window(const struct token *token) {
   double window = refresh_window(token);
   return window < RENEWAL_MOST ? window : RENEWAL_MOST;

@@ -1,5 +1,6 @@
-/* How it works. The first of each line stands in a tree, in which the next two bits of its key's hash tell at each step which
- * child to go on with (a hash trie, without nodes of its own). Keys whose hashes are the same end up below each other. */
+/* How it works. The first of each line stands in a tree, in which the next two bits of its key's hash tell at each step
+ * which child to go on with (a hash trie, without nodes of its own). Keys whose hashes are the same end up below each
+ * other. */
 #include "writers.h"
 
 #include <string.h>

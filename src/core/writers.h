@@ -1,6 +1,6 @@
-/* writers: whose turn it is to change a user. Calls that write to the same user, or role, do so one after the other, in the
- * order in which they began: a delayed assign must not arrive after a later remove. Each operation here costs about the same
- * whatever is in flight, and none takes memory. */
+/* writers: whose turn it is to change a user. Calls that write to the same user, or role, do so one after the other, in
+ * the order in which they began: a delayed assign must not arrive after a later remove. Each operation here costs about
+ * the same whatever is in flight, and none takes memory. */
 #ifndef AUTH0PERM_CORE_WRITERS_H
 #define AUTH0PERM_CORE_WRITERS_H
 

@@ -254,9 +254,9 @@ static void note_changes(struct crank *crank) {
   pour(&crank->parked, &crank->due);
 }
 
-/* Looks at the calls whose time has come: those past their deadline end, and those that have slept enough are due. While the
- * tenant asks for a pause, that time is the end of the pause: a call whose deadline comes earlier ends at once, and a sleeper
- * may as well be due. */
+/* Looks at the calls whose time has come: those past their deadline end, and those that have slept enough are due.
+ * While the tenant asks for a pause, that time is the end of the pause: a call whose deadline comes earlier ends at
+ * once, and a sleeper may as well be due. */
 static void look_at_times(struct crank *crank, const struct crank_host *host, size_t *asks, double now) {
   struct queue_item *look;
   double time = fmax(now, bucket_shut_until(&crank->client->bucket, now));
@@ -296,8 +296,8 @@ static void advance(struct crank *crank, const struct crank_host *host, size_t a
   if (asks == 0) crank->stirred = true;
 }
 
-/* Hands finished exchanges to their calls; returns whether there were any. While a response is read the host may run and
- * cancel the call: so it waits meanwhile, like any other. */
+/* Hands finished exchanges to their calls; returns whether there were any. While a response is read the host may run
+ * and cancel the call: so it waits meanwhile, like any other. */
 static bool deliver_finished(struct crank *crank, const struct crank_host *host) {
   bool any = false;
   struct exchange *exchange;

@@ -1,6 +1,6 @@
-/* crank: drives a client's calls with its libcurl driver. Blocking methods, start/step and event loops are three ways to turn
- * the same crank: a call that wants something gets it, and an exchange that came back goes to its call. What a turn costs
- * does not depend on how many calls wait. */
+/* crank: drives a client's calls with its libcurl driver. Blocking methods, start/step and event loops are three ways
+ * to turn the same crank: a call that wants something gets it, and an exchange that came back goes to its call. What a
+ * turn costs does not depend on how many calls wait. */
 #ifndef AUTH0PERM_CURL_CRANK_H
 #define AUTH0PERM_CURL_CRANK_H
 
@@ -83,8 +83,8 @@ double crank_timeout(const struct crank *crank, double now);
 /* In a child process, ends the calls that are its parent's to drive. All that turns, adds or ends does this first. */
 void crank_look_for_fork(struct crank *crank);
 
-/* Moves every call as far as it goes, after waiting at most `seconds` for something to happen. With 0 a turn has a bound: what
- * is left is for the next one. False, and nothing happens, where the crank is being turned already. */
+/* Moves every call as far as it goes, after waiting at most `seconds` for something to happen. With 0 a turn has a
+ * bound: what is left is for the next one. False, and nothing happens, where the crank is being turned already. */
 bool crank_turn(struct crank *crank, const struct crank_host *host, double seconds);
 
 /* How many calls are done that the crank still knows. */

@@ -195,8 +195,9 @@ static size_t on_body(char *data, size_t size, size_t count, void *context) {
   return body->state == BUFFER_GOOD ? size * count : 0;
 }
 
-/* libcurl is about to send a request: not on a kept connection on which something has come. When a connection that was there before
- * breaks without a response, it sends the same one again, unasked, on a new one; but whether to retry is for policy to decide. */
+/* libcurl is about to send a request: not on a kept connection on which something has come. When a connection that was
+ * there before breaks without a response, it sends the same one again, unasked, on a new one; but whether to retry is
+ * for policy to decide. */
 static int on_request(void *context, char *remote_address, char *local_address, int remote_port, int local_port) {
   struct transfer *transfer = context;
   (void)remote_address, (void)local_address, (void)remote_port;
@@ -261,8 +262,8 @@ static CURLcode set_proxy(const struct driver *driver, CURL *easy) {
   return failed | curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 }
 
-/* Whether the end of a transfer waits for the thread that resolves its name, which nothing can stop. It would hold up a frame, and
- * does so before libcurl 7.87. A thread that is not waited for ends by itself. */
+/* Whether the end of a transfer waits for the thread that resolves its name, which nothing can stop. It would hold up a
+ * frame, and does so before libcurl 7.87. A thread that is not waited for ends by itself. */
 static void set_wait_for_resolver(CURL *easy, bool wait) {
 #if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, wait ? 0L : 1L);
@@ -285,8 +286,8 @@ static bool set_constant_options(struct driver *driver, struct transfer *transfe
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   if (driver->settings.ca_file.data) failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, driver->settings.ca_file.data);
-  /* A directory would be trusted beside the file (libcurl has one built in), and would keep libcurl from parsing the file
-   * once for all connections (7.87 and later), which takes some 20 ms of each handshake with the system's 140. */
+  /* A directory would be trusted beside the file (libcurl has one built in), and would keep libcurl from parsing the
+   * file once for all connections (7.87 and later), which takes some 20 ms of each handshake with the system's 140. */
   if (driver->one_file) failed |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
   /* libcurl 7.88 frees a session twice where memory runs out while it is being kept. */
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
@@ -423,8 +424,8 @@ bool driver_reused(const struct exchange *exchange) {
   return opened == 0;
 }
 
-/* Bytes of requests that left count also what was said to a proxy; the tenant itself was reached after a TLS handshake, or on
- * a connection that was there before. */
+/* Bytes of requests that left count also what was said to a proxy; the tenant itself was reached after a TLS handshake,
+ * or on a connection that was there before. */
 bool driver_maybe_read(const struct exchange *exchange) {
   const struct transfer *transfer = (const struct transfer *)exchange;
   if (!transfer->easy) return true; /* the parent's */
@@ -487,7 +488,8 @@ static void conclude(struct transfer *transfer, CURLcode code) {
   };
 }
 
-/* Starts a transfer once more whose kept connection could not be used. Nothing was sent on that one, and libcurl has closed it. */
+/* Starts a transfer once more whose kept connection could not be used. Nothing was sent on that one, and libcurl has
+ * closed it. */
 static bool send_on_new_connection(struct driver *driver, struct transfer *transfer) {
   detach(driver, transfer);
   transfer->unquiet = false;
@@ -513,8 +515,9 @@ static struct transfer *next_message(struct driver *driver) {
   return NULL;
 }
 
-/* libcurl 7.88 divides by zero when it meets a socket again that it lost track of for lack of memory. So its connections are
- * closed, and new ones opened; what was on its way is taken for broken off, and policy may try it again. */
+/* libcurl 7.88 divides by zero when it meets a socket again that it lost track of for lack of memory. So its
+ * connections are closed, and new ones opened; what was on its way is taken for broken off, and policy may try it
+ * again. */
 static void start_anew(struct driver *driver) {
   struct transfer *transfer;
   while ((transfer = next_message(driver))) transfer->came_back = true;
@@ -601,8 +604,8 @@ static void free_idle(struct driver *driver) {
   }
 }
 
-/* Leaves to the parent what is the parent's: libcurl would say goodbye on its connections, and would wait for threads that
- * resolve names, and that this process does not have. So what libcurl allocated for them stays allocated. */
+/* Leaves to the parent what is the parent's: libcurl would say goodbye on its connections, and would wait for threads
+ * that resolve names, and that this process does not have. So what libcurl allocated for them stays allocated. */
 static void leave_parent(struct driver *driver) {
   for (struct transfer *transfer = driver->used; transfer; transfer = transfer->next) transfer->easy = NULL;
   for (struct transfer *transfer = driver->idle; transfer; transfer = transfer->next) transfer->easy = NULL;

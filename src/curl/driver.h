@@ -42,9 +42,9 @@ int driver_descriptor(const struct driver *driver);
 /* When a step is due even if no socket has anything to do: seconds, monotonic; HUGE_VAL: never. */
 double driver_wake(const struct driver *driver);
 
-/* How many forks the driver has come through. In a child process it first leaves all connections to the parent, and starts
- * anew; exchanges that were on their way are the parent's, and here only to be released. To be asked before anything else
- * that touches a connection. */
+/* How many forks the driver has come through. In a child process it first leaves all connections to the parent, and
+ * starts anew; exchanges that were on their way are the parent's, and here only to be released. To be asked before
+ * anything else that touches a connection. */
 unsigned driver_forks(struct driver *driver);
 
 /* The end of this exchange is to wait for the thread that resolves its name: its client ends too, and is to leave

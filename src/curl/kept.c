@@ -42,9 +42,9 @@ static bool speaks_http2(const SSL *tls) {
   return length == sizeof HTTP2 && memcmp(protocol, HTTP2, length) == 0;
 }
 
-/* In HTTP/2 a response names its request, and other frames may come at any time. In HTTP/1.1 nothing may come: not into the
- * socket, and not into what TLS read ahead, where libcurl took no more than the body that was announced. (Session tickets come
- * before the first response. One that comes later costs a new connection.) */
+/* In HTTP/2 a response names its request, and other frames may come at any time. In HTTP/1.1 nothing may come: not into
+ * the socket, and not into what TLS read ahead, where libcurl took no more than the body that was announced. (Session
+ * tickets come before the first response. One that comes later costs a new connection.) */
 bool kept_is_quiet(const struct kept *kept, CURL *easy, struct watcher *watcher, int local_port) {
   SSL *tls = tls_of(kept, easy);
   if (tls && speaks_http2(tls)) return true;

@@ -25,7 +25,8 @@ struct driver_settings {
 
 struct driver_options driver_options_defaults(void);
 
-/* False: ERROR_INVALID names the option and what was expected, or ERROR_MEMORY; the settings still have to be dropped. */
+/* False: ERROR_INVALID names the option and what was expected, or ERROR_MEMORY; the settings still have to be
+ * dropped. */
 bool driver_settings_open(struct driver_settings *settings, const struct driver_options *options,
                           struct allocator allocator, struct error *error);
 

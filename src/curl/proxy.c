@@ -53,7 +53,8 @@ static void take_out_part(char *message, struct text part) {
   take_out(message, (struct text){.data = decoded, .length = length});
 }
 
-/* All that stands before the last @, after the scheme, is taken for user and password: in a malformed URL they may be anywhere. */
+/* All that stands before the last @, after the scheme, is taken for user and password: in a malformed URL they may be
+ * anywhere. */
 static void hide(const char *proxy, char *message) {
   const char *end = strrchr(proxy, '@'), *scheme = strstr(proxy, "://");
   const char *start = scheme && end && scheme < end ? scheme + strlen("://") : proxy;

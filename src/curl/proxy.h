@@ -6,11 +6,12 @@
 
 #include "../core/error.h"
 
-/* Whether libcurl would take this for a proxy of HTTP. False: ERROR_INVALID, which does not repeat it, or ERROR_MEMORY. */
+/* Whether libcurl would take this for a proxy of HTTP. False: ERROR_INVALID, which does not repeat it, or
+ * ERROR_MEMORY. */
 bool proxy_check(const char *proxy, struct error *error);
 
-/* Takes out of one of libcurl's messages, of CURL_ERROR_SIZE bytes, what is secret of this proxy; where `proxy` is NULL, of those
- * of the environment. */
+/* Takes out of one of libcurl's messages, of CURL_ERROR_SIZE bytes, what is secret of this proxy; where `proxy` is
+ * NULL, of those of the environment. */
 void proxy_hide(const char *proxy, char *message);
 
 #endif

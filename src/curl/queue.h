@@ -1,5 +1,5 @@
-/* queue: items in the order of a time each; the earliest comes first (a binary heap). An item knows its place, so that it can
- * be moved and taken out at once. */
+/* queue: items in the order of a time each; the earliest comes first (a binary heap). An item knows its place, so that
+ * it can be moved and taken out at once. */
 #ifndef AUTH0PERM_CURL_QUEUE_H
 #define AUTH0PERM_CURL_QUEUE_H
 

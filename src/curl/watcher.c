@@ -197,7 +197,8 @@ bool watcher_add(struct watcher *watcher, int socket) {
   return true;
 }
 
-/* The kernel is told even though a close would tell it: another process may hold the socket too, and then it would not. */
+/* The kernel is told even though a close would tell it: another process may hold the socket too, and then it would
+ * not. */
 void watcher_remove(struct watcher *watcher, int socket) {
   struct watched *watched = find(watcher, socket);
   if (!watched) return;
@@ -205,8 +206,8 @@ void watcher_remove(struct watcher *watcher, int socket) {
   drop_record(watcher, watched);
 }
 
-/* A lasting socket that is not wanted stays with the kernel for reading, if it was: most are wanted again at once, by the next
- * request. It can nearly always be written, and would keep the descriptor readable. */
+/* A lasting socket that is not wanted stays with the kernel for reading, if it was: most are wanted again at once, by
+ * the next request. It can nearly always be written, and would keep the descriptor readable. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   struct watched *watched = find(watcher, socket);
   if (!watched && !read && !write) return true;

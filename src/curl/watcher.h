@@ -1,5 +1,5 @@
-/* watcher: waits for sockets, all of them through one descriptor that a host's event loop can wait for in turn: epoll on Linux,
- * kqueue on macOS and BSD. Elsewhere it is poll, and there is no such descriptor. */
+/* watcher: waits for sockets, all of them through one descriptor that a host's event loop can wait for in turn: epoll
+ * on Linux, kqueue on macOS and BSD. Elsewhere it is poll, and there is no such descriptor. */
 #ifndef AUTH0PERM_CURL_WATCHER_H
 #define AUTH0PERM_CURL_WATCHER_H
 
@@ -35,8 +35,8 @@ bool watcher_open(struct watcher *watcher, struct allocator allocator);
 /* Makes room for so many more sockets, which then need no memory when they come. False: no memory. */
 bool watcher_reserve(struct watcher *watcher, size_t count);
 
-/* Announces a socket that will be wanted again and again until watcher_remove: while it is not wanted, the kernel need not be
- * told. False: no memory. */
+/* Announces a socket that will be wanted again and again until watcher_remove: while it is not wanted, the kernel need
+ * not be told. False: no memory. */
 bool watcher_add(struct watcher *watcher, int socket);
 
 /* The socket is about to be closed. */
@@ -46,8 +46,8 @@ void watcher_remove(struct watcher *watcher, int socket);
  * here or in the kernel. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write);
 
-/* Whether something can be read, or the end be seen, on an announced socket with this port at its own end. True also where there is
- * no such socket: then nothing is known of it. */
+/* Whether something can be read, or the end be seen, on an announced socket with this port at its own end. True also
+ * where there is no such socket: then nothing is known of it. */
 bool watcher_can_read(struct watcher *watcher, int port);
 
 /* Waits until a socket has something to do, for so many seconds at the most. Returns how many have, up to `most`. */
@@ -56,8 +56,8 @@ size_t watcher_wait(struct watcher *watcher, double seconds, struct ready *ready
 /* Frees everything and closes the descriptor, but not the sockets. */
 void watcher_close(struct watcher *watcher);
 
-/* The same in a child process, which shares the sockets with its parent: closes the child's ends of those that were announced,
- * without a word on the wire, and leaves those of the parent as they are. */
+/* The same in a child process, which shares the sockets with its parent: closes the child's ends of those that were
+ * announced, without a word on the wire, and leaves those of the parent as they are. */
 void watcher_abandon(struct watcher *watcher);
 
 #endif

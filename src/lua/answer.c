@@ -83,7 +83,8 @@ static void digest_next(lua_State *L, struct response *response) {
   response->next = string_member(L, "next");
 }
 
-/* How many objects the list on top of the stack has, which is of that shape in JSON; -1 where it is not a list of objects. */
+/* How many objects the list on top of the stack has, which is of that shape in JSON; -1 where it is not a list of
+ * objects. */
 static long long count_objects(lua_State *L, enum shape shape) {
   if (shape != SHAPE_ARRAY) return -1;
   long long count = (long long)compat_rawlen(L, -1);
@@ -123,7 +124,8 @@ static void digest_array(lua_State *L, const struct operation *operation, struct
   response->item_count = count_objects(L, SHAPE_ARRAY);
 }
 
-/* Keeps what is on top of the stack in the table at `items`: an object as its one item, of a list those from `skip` on. */
+/* Keeps what is on top of the stack in the table at `items`: an object as its one item, of a list those from `skip`
+ * on. */
 static void keep(lua_State *L, int items, const struct call *call, long long count) {
   tidy(L);
   if (call->operation->answer == ANSWER_OBJECT) {
@@ -138,7 +140,8 @@ static void keep(lua_State *L, int items, const struct call *call, long long cou
   }
 }
 
-/* In how many seconds the token expires that is in the object on top of the stack, as `expires_in` of a response tells. */
+/* In how many seconds the token expires that is in the object on top of the stack, as `expires_in` of a response
+ * tells. */
 static double expiry_member(lua_State *L) {
   lua_getfield(L, -1, "expires_in");
   double seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
@@ -176,8 +179,8 @@ static bool try_to_decode(lua_State *L, struct feeding *feeding) {
   return status == 0;
 }
 
-/* Pushes the decoded body; false when it is no JSON. What fails once and not twice was not the body: a hook of the host's
- * has raised, to stop the script, and is not to be mistaken for a bad answer. */
+/* Pushes the decoded body; false when it is no JSON. What fails once and not twice was not the body: a hook of the
+ * host's has raised, to stop the script, and is not to be mistaken for a bad answer. */
 static bool decode(lua_State *L, struct feeding *feeding) {
   if (try_to_decode(L, feeding)) return true;
   if (!try_to_decode(L, feeding)) return false;

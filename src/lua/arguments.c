@@ -112,8 +112,8 @@ static bool read_map_form(const struct reading *reading) {
   return good;
 }
 
-/* Raises where the table on top of the stack is one permission and not a list of them: a slip that is easily made, for the
- * map form has strings as keys, too. */
+/* Raises where the table on top of the stack is one permission and not a list of them: a slip that is easily made, for
+ * the map form has strings as keys, too. */
 static void check_is_list(const struct reading *reading) {
   static const char *const members[] = {"resource_server_identifier", "permission_name"};
   lua_State *L = reading->L;
@@ -172,8 +172,8 @@ static bool read_body(const struct reading *reading, int index) {
   return true;
 }
 
-/* Raises where an argument is of a wrong type, or one too many: of all arguments, before any value is looked at. `shift` is
- * the distance between stack index and the user's position. Returns the index of the options. */
+/* Raises where an argument is of a wrong type, or one too many: of all arguments, before any value is looked at.
+ * `shift` is the distance between stack index and the user's position. Returns the index of the options. */
 static int check_types(const struct reading *reading, int first, int shift) {
   lua_State *L = reading->L;
   int index = first;

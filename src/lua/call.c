@@ -165,8 +165,8 @@ static int report(lua_State *L) {
   return 0;
 }
 
-/* Calls the listeners of the call that is its argument, one after the other, however they end. Each is taken off the list
- * before: when the host interrupts this between two of them, the others are still there. */
+/* Calls the listeners of the call that is its argument, one after the other, however they end. Each is taken off the
+ * list before: when the host interrupts this between two of them, the others are still there. */
 static int call_listeners(lua_State *L) {
   struct held *held = lua_touserdata(L, 1);
   compat_getuservalue(L, 1);

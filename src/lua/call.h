@@ -8,7 +8,8 @@
 
 struct leash;
 
-/* Where a call's userdata keeps Lua values, in the table that belongs to it; only responses that are read have items. */
+/* Where a call's userdata keeps Lua values, in the table that belongs to it; only responses that are read have
+ * items. */
 enum { HELD_CLIENT = 1, HELD_ITEMS = 2, HELD_LISTENERS = 3 };
 
 /* A call as Lua holds it, in a userdata. */
@@ -35,19 +36,20 @@ void held_register(lua_State *L);
 /* Pushes a new call of the client whose userdata is at stack index `owner`; its request wants its arguments. */
 struct held *held_push(lua_State *L, int owner, struct client *client, const struct operation *operation);
 
-/* Pushes what the method would return for a call that is done, which is on top of the stack; returns how many values. */
+/* Pushes what the method would return for a call that is done, which is on top of the stack; returns how many
+ * values. */
 int held_push_result(lua_State *L, const struct held *held);
 
 /* Pushes the table of methods that calls have. */
 void held_push_methods(lua_State *L);
 
-/* Calls the functions that wait for a call to be done; its userdata is on top of the stack, and stays there. Raises nothing:
- * what one of them raises goes to the standard error stream. False when the host has interrupted it, by a hook that raises:
- * the value that was raised is pushed, and the functions that were not called yet wait on. */
+/* Calls the functions that wait for a call to be done; its userdata is on top of the stack, and stays there. Raises
+ * nothing: what one of them raises goes to the standard error stream. False when the host has interrupted it, by a hook
+ * that raises: the value that was raised is pushed, and the functions that were not called yet wait on. */
 bool held_conclude(lua_State *L, struct held *held);
 
-/* Gives a call what a token function has returned, from a stack index on: a token and the seconds until it expires, or nil and
- * why there is none; or what it has raised. */
+/* Gives a call what a token function has returned, from a stack index on: a token and the seconds until it expires, or
+ * nil and why there is none; or what it has raised. */
 void held_supply(lua_State *L, struct held *held, bool returned, int index, double now);
 
 /* Ends a call, whoever drives it; one that is done is let be. */

@@ -1,5 +1,5 @@
-/* checks: what all arguments have in common: the types that are expected, messages that name the place, and tables of the
- * user's, read without running a metamethod. */
+/* checks: what all arguments have in common: the types that are expected, messages that name the place, and tables of
+ * the user's, read without running a metamethod. */
 #ifndef AUTH0PERM_LUA_CHECKS_H
 #define AUTH0PERM_LUA_CHECKS_H
 
@@ -44,7 +44,8 @@ const char *checks_typename(lua_State *L, int index);
 /* A number as text, or the name of another value's type. The text lives on the stack. */
 const char *checks_shown(lua_State *L, int index);
 
-/* The string at a stack index; anything else, a number too, raises and names the argument. The string belongs to Lua. */
+/* The string at a stack index; anything else, a number too, raises and names the argument. The string belongs to
+ * Lua. */
 struct text checks_string(lua_State *L, int index, int position, const char *function, const char *name);
 struct text checks_string_for(lua_State *L, const struct caller *caller, int index, int position, const char *name);
 
@@ -77,13 +78,13 @@ struct text checks_member(const struct reading *reading, const struct checks_ite
 /* Pushes a member of the table on top of the stack. */
 void checks_push_member(lua_State *L, const char *name);
 
-/* The length of the list on top of the stack is the number of its members, so that one behind a hole is missed by nobody.
- * Raises where a key is no number. */
+/* The length of the list on top of the stack is the number of its members, so that one behind a hole is missed by
+ * nobody. Raises where a key is no number. */
 lua_Integer checks_count(const struct reading *reading, const char *place);
 
 /* Pushes the keys of the table on top of the stack, sorted: a table has no order of its own, and the same values are to
- * make the same body each time. The strings belong to the table. Raises `complaint`, behind the place, where a key is no
- * string. */
+ * make the same body each time. The strings belong to the table. Raises `complaint`, behind the place, where a key is
+ * no string. */
 const struct text *checks_push_keys(const struct reading *reading, const char *place, const char *complaint,
                                     size_t *count);
 

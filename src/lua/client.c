@@ -20,8 +20,8 @@ static const char NOTHING_KEY = 0;
 /* Key of the registry: true, once a blocking client was made in nginx. */
 static const char WARNED_KEY = 0;
 
-/* How long a blocking method waits at a time, in seconds, before it looks whether it has been interrupted. A signal ends
- * the wait earlier. */
+/* How long a blocking method waits at a time, in seconds, before it looks whether it has been interrupted. A signal
+ * ends the wait earlier. */
 static const double BLOCKING_WAIT = 1;
 
 /* How often an event loop has to step a client where the system has nothing that it could wait for, in seconds. */
@@ -192,8 +192,8 @@ static enum turn_result close_and_conclude(lua_State *L, struct client_userdata 
   return result;
 }
 
-/* Turns the crank; the table of anchors is on top of the stack. False when it is being turned already. An interrupt of the
- * host program's goes on its way. */
+/* Turns the crank; the table of anchors is on top of the stack. False when it is being turned already. An interrupt of
+ * the host program's goes on its way. */
 static bool turn(lua_State *L, struct client_userdata *client, double seconds) {
   int anchors = lua_gettop(L);
   enum turn_result result = turn_crank(L, &client->crank, seconds);
@@ -221,8 +221,8 @@ static struct held *make_call(lua_State *L, struct client_userdata *client, cons
   return good ? held : NULL;
 }
 
-/* Has the crank drive a call, which is at stack index 2. Pushes the table that keeps it alive. False when a finalizer of
- * the host's has closed the client meanwhile: memory was taken, and so they may have run. */
+/* Has the crank drive a call, which is at stack index 2. Pushes the table that keeps it alive. False when a finalizer
+ * of the host's has closed the client meanwhile: memory was taken, and so they may have run. */
 static bool start_call(lua_State *L, struct client_userdata *client, struct held *held) {
   compat_getuservalue(L, 1);
   lua_pushvalue(L, 2);
@@ -264,7 +264,8 @@ static bool run_call(lua_State *L, struct client_userdata *client, struct held *
   return true;
 }
 
-/* Every operation's method: makes a call, and turns the crank until it is done. Without a driver the call is the result. */
+/* Every operation's method: makes a call, and turns the crank until it is done. Without a driver the call is the
+ * result. */
 static int m_operation(lua_State *L) {
   const struct operation *operation = lua_touserdata(L, lua_upvalueindex(1));
   struct client_userdata *client = check_client(L);

@@ -31,8 +31,8 @@ struct configuration configuration_defaults(void);
 /* Reads what a driver says of itself at a stack index: nil, or a table. Wrong types raise. */
 void configuration_read_host(lua_State *L, int index, struct host *host);
 
-/* Reads the table of options at a stack index over the defaults that are there. Wrong types and unknown options raise; the
- * message lists the options that the driver at stack index `host_index` has, where there is one. */
+/* Reads the table of options at a stack index over the defaults that are there. Wrong types and unknown options raise;
+ * the message lists the options that the driver at stack index `host_index` has, where there is one. */
 void configuration_read(lua_State *L, int index, int host_index, const struct host *host,
                         struct configuration *configuration);
 

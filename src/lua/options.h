@@ -6,8 +6,8 @@
 
 struct operation;
 
-/* Reads the table of options at a stack index, which may be missing, into the call. Wrong types and unknown options raise;
- * wrong values return false. */
+/* Reads the table of options at a stack index, which may be missing, into the call. Wrong types and unknown options
+ * raise; wrong values return false. */
 bool options_read(const struct reading *reading, int index);
 
 /* Pushes the names of the options that an operation's calls have, as a list. */

@@ -247,9 +247,9 @@ static int m_authorize(lua_State *L) {
 }
 
 /*---
---- For a driver of your own: gives the call what a token function has returned, for this call and all others that wait for a
---- token: `call:supply(pcall(token_function))`. A function that raises, or returns no string, ends them with an error of kind
---- `token`.
+--- For a driver of your own: gives the call what a token function has returned, for this call and all others that wait
+--- for a token: `call:supply(pcall(token_function))`. A function that raises, or returns no string, ends them with an
+--- error of kind `token`.
 ---@param returned boolean  whether the function returned
 ---@param token? any  the token; or nil; or what was raised
 ---@param expires_in? number|string  seconds; or why there is no token

@@ -10,8 +10,8 @@ struct turning {
   bool interrupted; /* there is such a thing */
 };
 
-/* Calls the host program's function for a token, and gives the call what it returns. Whatever the function raises ends the
- * call, not the turn. */
+/* Calls the host program's function for a token, and gives the call what it returns. Whatever the function raises ends
+ * the call, not the turn. */
 static void supply(void *context, struct crank_seat *seat, double now) {
   const struct turning *turning = context;
   struct held *held = seat->owner;
