@@ -16,12 +16,12 @@
 #include <time.h>
 
 enum {
-  USERS = 64,            /* one for each removal in turn; the same in removals.lua */
-  WARM_UP = 50,          /* requests before the clock starts; the same in removals.lua */
-  COUNT_MOST = 10000000, /* requests */
-  IN_FLIGHT_MOST = 256,
-  URL_MOST = 512,       /* bytes */
-  LINE_MOST = 8192,     /* bytes of a header */
+  USERS = 64,           /* one for each removal in turn; the same in removals.lua */
+  WARM_UP = 50,         /* requests before the clock starts; the same in removals.lua */
+  COUNT_MAX = 10000000, /* requests */
+  IN_FLIGHT_MAX = 256,
+  URL_MAX = 512,        /* bytes */
+  LINE_MAX = 8192,      /* bytes of a header */
   REQUEST_LIMIT = 30,   /* seconds */
   CONNECT_LIMIT = 10,   /* seconds */
   POLL_LIMIT_MS = 1000, /* milliseconds */
@@ -44,10 +44,10 @@ static const char *const HEADERS[] = {
 };
 
 struct bench {
-  char urls[USERS][URL_MOST];
+  char urls[USERS][URL_MAX];
   int next_user;
   struct curl_slist *headers;
-  CURL *easy[IN_FLIGHT_MOST];
+  CURL *easy[IN_FLIGHT_MAX];
   int in_flight; /* handles in `easy` */
   long connections;
 };
@@ -70,14 +70,14 @@ static size_t discard(char *data, size_t size, size_t count, void *context) {
 }
 
 static void prepare_request(struct bench *bench) {
-  char authorization[LINE_MOST];
+  char authorization[LINE_MAX];
   for (int i = 0; i < USERS; i++) {
-    int start = snprintf(bench->urls[i], URL_MOST, "https://%s", variable("TENANT_DOMAIN"));
-    if (start >= URL_MOST - (int)sizeof PATH) fail("TENANT_DOMAIN", "too long");
-    snprintf(bench->urls[i] + start, (size_t)(URL_MOST - start), PATH, i);
+    int start = snprintf(bench->urls[i], URL_MAX, "https://%s", variable("TENANT_DOMAIN"));
+    if (start >= URL_MAX - (int)sizeof PATH) fail("TENANT_DOMAIN", "too long");
+    snprintf(bench->urls[i] + start, (size_t)(URL_MAX - start), PATH, i);
   }
   int length = snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", variable("TENANT_TOKEN"));
-  if (length >= LINE_MOST) fail("TENANT_TOKEN", "too long");
+  if (length >= LINE_MAX) fail("TENANT_TOKEN", "too long");
   bench->headers = curl_slist_append(NULL, authorization);
   for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++) {
     struct curl_slist *longer = curl_slist_append(bench->headers, HEADERS[i]);
@@ -208,8 +208,8 @@ static long number(const char *text, long most) {
 int main(int argc, char **argv) {
   bool concurrent = argc == 4 && strcmp(argv[1], "multi") == 0;
   bool sequential = argc == 3 && strcmp(argv[1], "sequential") == 0;
-  long count = number(argc > 2 ? argv[2] : NULL, COUNT_MOST);
-  long in_flight = concurrent ? number(argv[3], IN_FLIGHT_MOST) : 1;
+  long count = number(argc > 2 ? argv[2] : NULL, COUNT_MAX);
+  long in_flight = concurrent ? number(argv[3], IN_FLIGHT_MAX) : 1;
   if (!(concurrent || sequential) || count == 0 || in_flight == 0) {
     fprintf(stderr, "Usage: raw sequential COUNT | raw multi COUNT IN_FLIGHT\n");
     return 2;

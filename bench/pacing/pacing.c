@@ -54,7 +54,7 @@ static const char NO_HEADERS_LIMIT[] =
     "per\n"
     "1000, operations lost.\n";
 
-enum { SEEDS = 15, CHECK_SEEDS = 5, SEEDS_MOST = 32 };
+enum { SEEDS = 15, CHECK_SEEDS = 5, SEEDS_MAX = 32 };
 
 static const double DURATION = 120;                    /* seconds that an ideal client would be busy */
 static const double OTHER_SHARE = 0.2;                 /* share of the refill that the other application takes */
@@ -85,7 +85,7 @@ static double share(long long part, long long whole) {
 static struct summary summarize(struct setting setting, int seeds) {
   struct summary summary = {.lost = 0};
   struct figures total = {.done = 0};
-  double ratios[SEEDS_MOST];
+  double ratios[SEEDS_MAX];
   for (int i = 0; i < seeds; i++) {
     setting.seed = (uint64_t)i + 1;
     struct figures figures = simulate(&setting);
@@ -266,7 +266,7 @@ static void expect(const struct setting *setting, const char *figure, double val
 /* Checks the required figures, with a margin because there are only a few seeds. */
 static void check(const struct setting *setting) {
   static const double RATIO_MARGIN = 0.005, REFUSED_MARGIN = 0.5, OTHER_MARGIN = 0.005;
-  int seeds = setting->bucket > 10 ? CHECK_SEEDS : SEEDS_MOST; /* with few requests per seed, more seeds are needed */
+  int seeds = setting->bucket > 10 ? CHECK_SEEDS : SEEDS_MAX; /* with few requests per seed, more seeds are needed */
   struct summary summary = summarize(*setting, seeds);
   bool small = setting->bucket < 10;
   bool other = setting->other > 0;

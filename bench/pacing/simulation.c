@@ -11,12 +11,12 @@ static const double WAY_THERE = 0.5;         /* share of the round trip before t
 static const double DEVIATION_THERE = 0.25;  /* of the logarithm of the way to the limiter */
 static const double DEVIATION_BACK = 0.5;    /* of the logarithm of the rest, in which the tenant does its work */
 static const double RESPONSE_TIMEOUT = 5;    /* seconds */
-static const double RUN_MOST = 100000;       /* seconds after which a run counts as stalled */
+static const double RUN_MAX = 100000;        /* seconds after which a run counts as stalled */
 static const double CLIENT_CLOCK = 54321.25; /* the client's monotonic clock when the run begins */
 
 enum { NODE_AT_A_TIME = 10, NODE_RETRIES = 2, FIXED_RETRIES = 2, OTHER_RETRIES = 3 };
-static const double NODE_DELAY = 1, NODE_DELAY_MOST = 60, NODE_JITTER = 0.2; /* seconds, seconds, share */
-static const double FIXED_RATE = 8;                                          /* requests per second */
+static const double NODE_DELAY = 1, NODE_DELAY_MAX = 60, NODE_JITTER = 0.2; /* seconds, seconds, share */
+static const double FIXED_RATE = 8;                                         /* requests per second */
 static const double OTHER_DELAY = 1; /* seconds until the other application retries, doubled each time */
 
 enum event_kind {
@@ -170,7 +170,7 @@ static void tell_bucket(struct run *run, const struct event *event) {
 static double node_pause(struct run *run, const struct event *event) {
   double reset_in = event->verdict.full_at - event->time;
   if (!run->setting->bare_refusals && reset_in > 0) {
-    return fmin(reset_in, NODE_DELAY_MOST) * (1 + NODE_JITTER * random_unit(&run->network));
+    return fmin(reset_in, NODE_DELAY_MAX) * (1 + NODE_JITTER * random_unit(&run->network));
   }
   return NODE_DELAY * pow(2, event->refusals) * (1 + NODE_JITTER * (random_unit(&run->network) - 0.5));
 }
@@ -270,7 +270,7 @@ struct figures simulate(const struct setting *setting) {
     add_event(&run, (struct event){.time = random_exponential(&run.people, 1 / setting->other), .kind = EVENT_OTHER});
   }
   double time = 0;
-  while (run.figures.done + run.figures.lost < setting->operations && time < RUN_MOST) {
+  while (run.figures.done + run.figures.lost < setting->operations && time < RUN_MAX) {
     struct event event = next_event(&run);
     time = event.time;
     handle(&run, &event);

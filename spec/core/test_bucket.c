@@ -4,9 +4,9 @@
 
 #include "support.h"
 
-static const double NOW = 1000;      /* seconds: when each test begins */
-static const double WAIT_MOST = 300; /* seconds */
-static const double PATIENCE = 2;    /* seconds */
+static const double NOW = 1000;     /* seconds: when each test begins */
+static const double WAIT_MAX = 300; /* seconds */
+static const double PATIENCE = 2;   /* seconds */
 static const double NO_HEADER = -1;
 
 static struct bucket bucket;
@@ -38,9 +38,9 @@ static void exchange(double limit, double remaining, double now) {
 }
 
 /* Sends requests as long as the bucket allows it at `now`, but at most `most`; returns how many. */
-static int count_leaving(double now, int most) {
+static int count_leaving(double now, int max) {
   int count = 0;
-  for (; count < most && bucket_wait(&bucket, now) <= 0; count++) bucket_sent(&bucket, now);
+  for (; count < max && bucket_wait(&bucket, now) <= 0; count++) bucket_sent(&bucket, now);
   return count;
 }
 
@@ -216,7 +216,7 @@ static struct outcome run(struct tenant *tenant, double *now, double end) {
   struct outcome outcome = {0, 0};
   while (*now < end) {
     double wait = bucket_wait(&bucket, *now);
-    assert_true(wait >= 0 && wait <= WAIT_MOST);
+    assert_true(wait >= 0 && wait <= WAIT_MAX);
     *now += fmax(wait, 0.001);
     if (wait > 0) continue;
     tenant_fill(tenant, *now);
@@ -311,7 +311,7 @@ TEST(retry_after_holds_every_request_but_for_at_most_five_minutes) {
   assert_seconds(bucket_wait(&bucket, NOW), 7);
   assert_seconds(bucket_wait(&bucket, NOW + 3), 4);
   refuse(bucket_sent(&bucket, NOW), 1000000, NOW);
-  assert_seconds(bucket_wait(&bucket, NOW), WAIT_MOST);
+  assert_seconds(bucket_wait(&bucket, NOW), WAIT_MAX);
 }
 
 TEST(a_429_without_retry_after_empties_the_bucket_and_holds_for_a_second_at_most) {
@@ -366,7 +366,7 @@ TEST(a_clock_that_stands_still_is_harmless) {
   exchange(10, 9, NOW);
   for (int i = 0; i < 100; i++) exchange(10, 5, NOW);
   double wait = bucket_wait(&bucket, NOW);
-  assert_true(wait > 0 && wait <= WAIT_MOST);
+  assert_true(wait > 0 && wait <= WAIT_MAX);
   assert_seconds(bucket_wait(&bucket, NOW), wait);
 }
 
@@ -406,12 +406,12 @@ TEST(no_sequence_of_responses_makes_a_request_wait_forever) {
     for (int i = 0; i < 2000; i++) {
       now += noise() < 0.01 ? 5000 * noise() : 0.2 * noise();
       double wait = bucket_wait(&bucket, now), waited = 0;
-      assert_true(wait >= 0 && wait <= WAIT_MOST);
-      for (; wait > 0 && waited < 2 * WAIT_MOST; wait = bucket_wait(&bucket, now)) {
+      assert_true(wait >= 0 && wait <= WAIT_MAX);
+      for (; wait > 0 && waited < 2 * WAIT_MAX; wait = bucket_wait(&bucket, now)) {
         now += fmax(wait, 1e-4);
         waited += wait;
       }
-      assert_true(waited < 2 * WAIT_MOST);
+      assert_true(waited < 2 * WAIT_MAX);
       tickets[count % COUNT(tickets)] = bucket_sent(&bucket, now);
       count++;
       struct bucket_ticket ticket = tickets[(size_t)(noise() * (double)(count < 64 ? count : 64))];

@@ -74,8 +74,8 @@ TEST(every_row_is_complete) {
     check_arguments(operation);
     assert_true((operation->answer == ANSWER_LIST) == (operation->list_name != NULL));
     assert_true((operation->body != BODY_NONE) == (operation_body_name(operation) != NULL));
-    assert_null(operation->options[OPERATION_OPTIONS_MOST].name);
-    assert_null(operation->arrays[OPERATION_ARRAYS_MOST]);
+    assert_null(operation->options[OPERATION_OPTIONS_MAX].name);
+    assert_null(operation->arrays[OPERATION_ARRAYS_MAX]);
     assert_true(operation->paging == PAGING_NUMBER || operation->answer == ANSWER_LIST);
     assert_true(operation_succeeds(operation, operation->success));
     assert_false(operation_succeeds(operation, 0));

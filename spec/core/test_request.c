@@ -11,7 +11,7 @@
 
 static const char API[] = "https://api.example.com/";
 
-enum { BODY_MOST = 1000 * 1000 }; /* bytes */
+enum { CONTENT_MAX = 1000 * 1000 }; /* bytes */
 
 static struct memory memory;
 static struct request request;
@@ -396,7 +396,7 @@ TEST(an_empty_list_of_permissions_is_refused) {
 static size_t fill_body(void) {
   struct text identifier = text_repeat("i", 600);
   size_t item = 0, before = 0;
-  for (int i = 0; request.content.length + item + 2 <= BODY_MOST; i++) {
+  for (int i = 0; request.content.length + item + 2 <= CONTENT_MAX; i++) {
     char name[20];
     snprintf(name, sizeof name, "%05d", i);
     before = request.content.length;
@@ -404,7 +404,7 @@ static size_t fill_body(void) {
     item = request.content.length - before;
   }
   text_free(identifier);
-  return BODY_MOST - request.content.length;
+  return CONTENT_MAX - request.content.length;
 }
 
 /* Adds a permission that takes this many bytes, including its comma. */
@@ -418,7 +418,7 @@ static void add_sized(size_t bytes) {
 TEST(a_body_of_exactly_one_megabyte_is_sent) {
   add_sized(fill_body() - 2);
   assert_true(request_end_list(&request, &error));
-  assert_int_equal(request.body.length, BODY_MOST);
+  assert_int_equal(request.body.length, CONTENT_MAX);
 }
 
 TEST(a_body_of_one_byte_more_is_refused_when_it_is_finished) {

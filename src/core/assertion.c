@@ -11,17 +11,17 @@
 #include "encode.h"
 
 enum {
-  ASSERTION_MOST = 2048,              /* bytes; the tenant takes no longer one */
-  LIFE = 60,                          /* seconds until it expires; the tenant takes up to 300 and advises this */
-  JTI_SIZE = 16,                      /* random bytes; that two meet is negligible (RFC 7519, section 4.1.7) */
-  KEY_BITS_LEAST = 2048,              /* RFC 7518, sections 3.3 and 3.5 */
-  KEY_BITS_MOST = 8192,               /* a longer signature would leave the claims no room in ASSERTION_MOST */
-  SIGNATURE_MOST = KEY_BITS_MOST / 8, /* bytes; a signature is as long as its key (RFC 8017, section 8) */
-  PEM_MOST = 64 * 1024                /* bytes; the longest key takes 7 KiB, certificates may stand beside it */
+  ASSERTION_MAX = 2048,             /* bytes; the tenant takes no longer one */
+  LIFE = 60,                        /* seconds until it expires; the tenant takes up to 300 and advises this */
+  JTI_SIZE = 16,                    /* random bytes; that two meet is negligible (RFC 7519, section 4.1.7) */
+  KEY_BITS_MIN = 2048,              /* RFC 7518, sections 3.3 and 3.5 */
+  KEY_BITS_MAX = 8192,              /* a longer signature would leave the claims no room in ASSERTION_MAX */
+  SIGNATURE_MAX = KEY_BITS_MAX / 8, /* bytes; a signature is as long as its key (RFC 8017, section 8) */
+  PEM_MAX = 64 * 1024               /* bytes; the longest key takes 7 KiB, certificates may stand beside it */
 };
 
 /* The end of the year 9999, in seconds since 1970: more than that was counted in something else than seconds. */
-static const double EPOCH_MOST = 253402300799;
+static const double EPOCH_MAX = 253402300799;
 
 /* The algorithms that a tenant can be told to expect, by their names in RFC 7518, section 3.1; the first is the
  * default. */
@@ -114,16 +114,15 @@ static bool check_key(const EVP_PKEY *pkey, struct error *error) {
     return error_set(error, ERROR_INVALID, "private_key: an RSA key expected, this one is of another kind");
   }
   int bits = EVP_PKEY_bits(pkey);
-  if (bits >= KEY_BITS_LEAST && bits <= KEY_BITS_MOST) return true;
+  if (bits >= KEY_BITS_MIN && bits <= KEY_BITS_MAX) return true;
   return error_set(error, ERROR_INVALID, "private_key: a key of %d to %d bits expected, this one has %d",
-                   (int)KEY_BITS_LEAST, (int)KEY_BITS_MOST, bits);
+                   (int)KEY_BITS_MIN, (int)KEY_BITS_MAX, bits);
 }
 
 /* Gives the key its key. */
 static bool load(struct assertion_key *key, struct text pem, struct error *error) {
-  if (pem.length > PEM_MOST) {
-    return error_set(error, ERROR_INVALID, "private_key: at most %d bytes expected, got %zu", (int)PEM_MOST,
-                     pem.length);
+  if (pem.length > PEM_MAX) {
+    return error_set(error, ERROR_INVALID, "private_key: at most %d bytes expected, got %zu", (int)PEM_MAX, pem.length);
   }
   int marked = hush();
   key->pkey = read_pem(pem, error);
@@ -215,7 +214,7 @@ done:
 
 /* Signs what is in the buffer, and appends the signature (RFC 7515, section 5.1). */
 static bool append_signature(struct buffer *jwt, const struct assertion_key *key, struct error *error) {
-  unsigned char signature[SIGNATURE_MOST];
+  unsigned char signature[SIGNATURE_MAX];
   size_t length = sizeof signature;
   if (!sign(key, buffer_text(jwt), signature, &length)) {
     return error_set(error, ERROR_INVALID, "private_key: OpenSSL cannot sign with this key");
@@ -246,12 +245,12 @@ static bool compose(struct buffer *jwt, struct buffer *json, const struct assert
 
 bool assertion_append(struct buffer *buffer, const struct assertion_key *key, struct text client_id,
                       struct text audience, double epoch, struct error *error) {
-  if (!(epoch >= 0 && epoch <= EPOCH_MOST)) { /* NaN neither */
+  if (!(epoch >= 0 && epoch <= EPOCH_MAX)) { /* NaN neither */
     return error_set(error, ERROR_INVALID, "the clock: seconds since 1970 expected, got %.0f", epoch);
   }
   struct buffer jwt, json;
-  buffer_open(&jwt, buffer->allocator, ASSERTION_MOST);
-  buffer_open(&json, buffer->allocator, ASSERTION_MOST);
+  buffer_open(&jwt, buffer->allocator, ASSERTION_MAX);
+  buffer_open(&json, buffer->allocator, ASSERTION_MAX);
   int marked = hush();
   bool appended = compose(&jwt, &json, key, client_id, audience, (unsigned long long)epoch, error);
   unhush(marked, appended ? NULL : error);

@@ -6,30 +6,30 @@
 #include "request.h"
 
 /* Defaults, in seconds. */
-static const double TIMEOUT = 60;
-static const double CONNECT_TIMEOUT = 10;
-static const double REQUEST_TIMEOUT = 30;
+static const double DEFAULT_TIMEOUT = 60;
+static const double DEFAULT_CONNECT_TIMEOUT = 10;
+static const double DEFAULT_REQUEST_TIMEOUT = 30;
 
-enum { MAX_RETRIES = 4, RETRIES_MOST = 100 };
+enum { DEFAULT_RETRIES = 4, RETRIES_MAX = 100 };
 
 /* Time limits are given to libcurl in milliseconds, as a long of 32 bits in places. */
-static const double SECONDS_LEAST = 0.001;
-static const double SECONDS_MOST = 1000000;
+static const double TIMEOUT_MIN = 0.001;
+static const double TIMEOUT_MAX = 1000000;
 
-static const double RATE_MOST = 1000000; /* requests per second */
-static const double RESERVE_MOST = 0.9;  /* share of the bucket */
+static const double RATE_MAX = 1000000; /* requests per second */
+static const double RESERVE_MAX = 0.9;  /* share of the bucket */
 
 enum {
-  DOMAIN_MOST = 253 + 6, /* bytes: a host name (RFC 1035, section 3.1) and ":65535" */
-  AGENT_MOST = 1024,     /* bytes */
-  SHOWN_MOST = 100       /* bytes of a wrong value that a message repeats */
+  DOMAIN_MAX = 253 + 6, /* bytes: a host name (RFC 1035, section 3.1) and ":65535" */
+  AGENT_MAX = 1024,     /* bytes */
+  SHOWN_MAX = 100       /* bytes of a wrong value that a message repeats */
 };
 
 struct client_options client_defaults(void) {
-  return (struct client_options){.timeout = TIMEOUT,
-                                 .connect_timeout = CONNECT_TIMEOUT,
-                                 .request_timeout = REQUEST_TIMEOUT,
-                                 .max_retries = MAX_RETRIES,
+  return (struct client_options){.timeout = DEFAULT_TIMEOUT,
+                                 .connect_timeout = DEFAULT_CONNECT_TIMEOUT,
+                                 .request_timeout = DEFAULT_REQUEST_TIMEOUT,
+                                 .max_retries = DEFAULT_RETRIES,
                                  .share_name = "share_tokens",
                                  .bucket = bucket_defaults()};
 }
@@ -56,7 +56,7 @@ static bool is_port(struct text text) {
 static bool is_domain(struct text domain) {
   size_t host = 0;
   while (host < domain.length && is_host_character(domain.data[host])) host++;
-  if (host == 0 || domain.length > DOMAIN_MOST || domain.data[0] == '.' || domain.data[0] == '-') return false;
+  if (host == 0 || domain.length > DOMAIN_MAX || domain.data[0] == '.' || domain.data[0] == '-') return false;
   if (host == domain.length) return true;
   return domain.data[host] == ':' &&
          is_port((struct text){.data = domain.data + host + 1, .length = domain.length - host - 1});
@@ -66,23 +66,23 @@ static bool is_domain(struct text domain) {
 static bool check_domain(struct text domain, struct error *error) {
   static const char expected[] = "domain: a host name such as \"acme.eu.auth0.com\", or host:port, expected, got";
   if (is_domain(domain)) return true;
-  if (domain.length > SHOWN_MOST || (domain.length > 0 && memchr(domain.data, '@', domain.length))) {
+  if (domain.length > SHOWN_MAX || (domain.length > 0 && memchr(domain.data, '@', domain.length))) {
     return error_set(error, ERROR_INVALID, "%s something else", expected);
   }
   return error_set(error, ERROR_INVALID, "%s \"%.*s\"", expected, (int)domain.length, domain.data);
 }
 
 bool client_check_seconds(const char *name, double seconds, struct error *error) {
-  if (seconds >= SECONDS_LEAST && seconds <= SECONDS_MOST) return true;
+  if (seconds >= TIMEOUT_MIN && seconds <= TIMEOUT_MAX) return true;
   if (isnan(seconds)) return error_set(error, ERROR_INVALID, "%s: seconds expected, got not a number", name);
-  return error_set(error, ERROR_INVALID, "%s: %g to %.0f seconds expected, got %.10g", name, SECONDS_LEAST,
-                   SECONDS_MOST, seconds);
+  return error_set(error, ERROR_INVALID, "%s: %g to %.0f seconds expected, got %.10g", name, TIMEOUT_MIN, TIMEOUT_MAX,
+                   seconds);
 }
 
-static bool check_number(const char *name, double value, double least, double most, struct error *error) {
-  if (value >= least && value <= most) return true;
+static bool check_number(const char *name, double value, double min, double max, struct error *error) {
+  if (value >= min && value <= max) return true;
   if (isnan(value)) return error_set(error, ERROR_INVALID, "%s: a number expected, got not a number", name);
-  return error_set(error, ERROR_INVALID, "%s: %g to %g expected, got %.10g", name, least, most, value);
+  return error_set(error, ERROR_INVALID, "%s: %g to %g expected, got %.10g", name, min, max, value);
 }
 
 /* Whether any of the options is given that credentials are made of. */
@@ -102,9 +102,9 @@ static bool check(const struct client_options *options, struct error *error) {
   return check_domain(options->domain, error) && client_check_seconds("timeout", options->timeout, error) &&
          client_check_seconds("connect_timeout", options->connect_timeout, error) &&
          client_check_seconds("request_timeout", options->request_timeout, error) &&
-         check_number("max_retries", options->max_retries, 0, RETRIES_MOST, error) &&
-         check_number("max_rate", options->bucket.max_rate, 0, RATE_MOST, error) &&
-         check_number("reserve", options->bucket.reserve, 0, RESERVE_MOST, error);
+         check_number("max_retries", options->max_retries, 0, RETRIES_MAX, error) &&
+         check_number("max_rate", options->bucket.max_rate, 0, RATE_MAX, error) &&
+         check_number("reserve", options->bucket.reserve, 0, RESERVE_MAX, error);
 }
 
 /* Where tokens come from. */
@@ -128,8 +128,8 @@ bool client_open(struct client *client, const struct client_options *options, st
   bucket_open(&client->bucket, &options->bucket);
   error_set(&client->refusal, ERROR_LIMIT, "the rate limit has been reached");
   token_open(&client->token, source_of(options), allocator);
-  buffer_open(&client->domain, allocator, DOMAIN_MOST);
-  buffer_open(&client->agent, allocator, AGENT_MOST);
+  buffer_open(&client->domain, allocator, DOMAIN_MAX);
+  buffer_open(&client->agent, allocator, AGENT_MAX);
   buffer_append(&client->domain, options->domain.data, options->domain.length);
   request_describe_agent(&client->agent, options->lua_version);
   if (client->domain.state != BUFFER_GOOD || client->agent.state != BUFFER_GOOD) return error_set_memory(error);

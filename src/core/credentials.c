@@ -2,19 +2,19 @@
 
 #include "encode.h"
 
-enum { CREDENTIAL_MOST = 4096 /* bytes of an id, a secret or an audience */ };
+enum { CREDENTIAL_MAX = 4096 /* bytes of an id, a secret or an audience */ };
 
 /* Values travel as JSON; what is no UTF-8 cannot, and nobody has an empty one. */
 static bool keep(struct buffer *buffer, struct text value, const char *name, struct allocator allocator,
                  struct error *error) {
-  buffer_open(buffer, allocator, CREDENTIAL_MOST);
+  buffer_open(buffer, allocator, CREDENTIAL_MAX);
   if (!value.data) return true;
   if (value.length == 0 || encode_utf8_length(value) < 0) {
     return error_set(error, ERROR_INVALID, "%s: a string of UTF-8 expected that is not empty", name);
   }
   buffer_append(buffer, value.data, value.length);
   if (buffer->state == BUFFER_FULL) {
-    return error_set(error, ERROR_INVALID, "%s: at most %d bytes expected, got %zu", name, (int)CREDENTIAL_MOST,
+    return error_set(error, ERROR_INVALID, "%s: at most %d bytes expected, got %zu", name, (int)CREDENTIAL_MAX,
                      value.length);
   }
   return buffer->state == BUFFER_GOOD || error_set_memory(error);
@@ -41,7 +41,7 @@ static bool check_combination(const struct credentials_options *options, struct 
 bool credentials_open(struct credentials *credentials, const struct credentials_options *options, struct text domain,
                       struct allocator allocator, struct error *error) {
   if (!check_combination(options, error)) return false;
-  buffer_open(&credentials->issuer, allocator, CREDENTIAL_MOST);
+  buffer_open(&credentials->issuer, allocator, CREDENTIAL_MAX);
   if (!keep(&credentials->client_id, options->client_id, "client_id", allocator, error) ||
       !keep(&credentials->client_secret, options->client_secret, "client_secret", allocator, error) ||
       !keep(&credentials->audience, options->audience, "audience", allocator, error) ||

@@ -49,7 +49,7 @@ struct operation_option {
 /* What all paths begin with. */
 #define OPERATION_API_PATH "/api/v2"
 
-enum { OPERATION_OPTIONS_MOST = 2, OPERATION_ARRAYS_MOST = 2, OPERATION_ARGUMENTS_MAX = 4 };
+enum { OPERATION_OPTIONS_MAX = 2, OPERATION_ARRAYS_MAX = 2, OPERATION_ARGUMENTS_MAX = 4 };
 
 struct operation {
   const char *name;   /* the method that Lua sees */
@@ -58,8 +58,8 @@ struct operation {
   const char *scope;  /* what the access token must hold; where it is several, with spaces between */
   struct operation_argument arguments[OPERATION_ARGUMENTS_MAX + 1]; /* in the order of the caller's; options follow */
   enum operation_body body;
-  const char *arrays[OPERATION_ARRAYS_MOST + 1]; /* BODY_FIELDS: members that are arrays also when they are empty */
-  struct operation_option options[OPERATION_OPTIONS_MOST + 1]; /* of this operation alone */
+  const char *arrays[OPERATION_ARRAYS_MAX + 1]; /* BODY_FIELDS: members that are arrays also when they are empty */
+  struct operation_option options[OPERATION_OPTIONS_MAX + 1]; /* of this operation alone */
   enum operation_answer answer;
   enum operation_paging paging; /* ANSWER_LIST */
   const char *list_name;        /* ANSWER_LIST: the member of a page that holds its items */

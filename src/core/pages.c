@@ -1,11 +1,11 @@
 #include "pages.h"
 
 /* The longest checkpoint, in bytes. Real ones have some dozens. */
-enum { CHECKPOINT_MOST = 4096 };
+enum { CHECKPOINT_MAX = 4096 };
 
 void pages_open(struct pages *pages, struct allocator allocator) {
   *pages = (struct pages){.per_page = PAGES_MOST};
-  buffer_open(&pages->from, allocator, CHECKPOINT_MOST);
+  buffer_open(&pages->from, allocator, CHECKPOINT_MAX);
 }
 
 struct request_page pages_next(const struct pages *pages, const struct operation *operation) {
@@ -90,7 +90,7 @@ static enum pages_verdict take_checkpoint(struct pages *pages, const struct resp
       return PAGES_REFUSED;
     }
     if (pages->from.state == BUFFER_FULL) {
-      error_set(error, ERROR_PROTOCOL, "the checkpoint of the next page is longer than %d bytes", (int)CHECKPOINT_MOST);
+      error_set(error, ERROR_PROTOCOL, "the checkpoint of the next page is longer than %d bytes", (int)CHECKPOINT_MAX);
       return PAGES_REFUSED;
     }
   }

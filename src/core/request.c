@@ -7,13 +7,13 @@
 
 /* Bounds of the Management API: OpenAPI (resource server and role schemas) and the guides. */
 enum {
-  IDENTIFIER_MOST = 600,   /* characters of a resource server's identifier */
-  PERMISSION_MOST = 280,   /* characters of a permission's name */
-  BODY_MOST = 1000 * 1000, /* bytes of a request body */
-  PATH_MOST = 8000,        /* bytes: what every server is to support in a URI, RFC 9110, section 4.1 */
-  QUERY_MOST = 8000,       /* bytes: the same */
-  CORRELATION_MOST = 128,  /* characters; tenants of the public cloud log the first 64 */
-  HEAD_MOST = 64 * 1024    /* bytes of URL and Authorization line */
+  IDENTIFIER_MAX = 600,      /* characters of a resource server's identifier */
+  PERMISSION_MAX = 280,      /* characters of a permission's name */
+  CONTENT_MAX = 1000 * 1000, /* bytes of a request body */
+  URL_PATH_MAX = 8000,       /* bytes: what every server is to support in a URI, RFC 9110, section 4.1 */
+  URL_QUERY_MAX = 8000,      /* bytes: the same */
+  CORRELATION_MAX = 128,     /* characters; tenants of the public cloud log the first 64 */
+  HEAD_MAX = 64 * 1024       /* bytes of URL and Authorization line */
 };
 
 enum {
@@ -31,11 +31,11 @@ static const char CORRELATION[] = "X-Correlation-ID: ";
 static const char AUTHORIZATION[] = "Authorization: Bearer ";
 
 static void open_buffers(struct request *request, struct allocator allocator) {
-  buffer_open(&request->path, allocator, PATH_MOST);
-  buffer_open(&request->query, allocator, QUERY_MOST);
-  buffer_open(&request->correlation, allocator, CORRELATION_MOST);
-  buffer_open(&request->content, allocator, BODY_MOST);
-  buffer_open(&request->head, allocator, HEAD_MOST);
+  buffer_open(&request->path, allocator, URL_PATH_MAX);
+  buffer_open(&request->query, allocator, URL_QUERY_MAX);
+  buffer_open(&request->correlation, allocator, CORRELATION_MAX);
+  buffer_open(&request->content, allocator, CONTENT_MAX);
+  buffer_open(&request->head, allocator, HEAD_MAX);
 }
 
 void request_open(struct request *request, const struct operation *operation, struct allocator allocator) {
@@ -101,7 +101,7 @@ bool request_identify(struct request *request, const char *name, struct text id,
   append_template(request);
   if (request->path.state == BUFFER_FULL) {
     return error_set(error, ERROR_INVALID, "%s: too long for a URL, whose path has at most %d bytes", name,
-                     (int)PATH_MOST);
+                     (int)URL_PATH_MAX);
   }
   return request->path.state == BUFFER_GOOD || error_set_memory(error);
 }
@@ -110,11 +110,11 @@ struct text request_subject(const struct request *request) {
   return (struct text){.data = request->path.data, .length = request->subject_length};
 }
 
-static bool check_name(const char *field, struct text name, long long most, struct error *error) {
+static bool check_name(const char *field, struct text name, long long max, struct error *error) {
   long long length = encode_utf8_length(name);
   if (length < 0) return error_set(error, ERROR_INVALID, "%s: valid UTF-8 expected", field);
-  if (length < 1 || length > most) {
-    return error_set(error, ERROR_INVALID, "%s: 1 to %lld characters expected, got %lld", field, most, length);
+  if (length < 1 || length > max) {
+    return error_set(error, ERROR_INVALID, "%s: 1 to %lld characters expected, got %lld", field, max, length);
   }
   return true;
 }
@@ -210,8 +210,8 @@ static bool end_item(struct request *request, size_t before, size_t start, struc
 bool request_add_permission(struct request *request, struct text resource_server_identifier,
                             struct text permission_name, struct error *error) {
   struct buffer *content = &request->content;
-  if (!check_name("resource_server_identifier", resource_server_identifier, IDENTIFIER_MOST, error) ||
-      !check_name("permission_name", permission_name, PERMISSION_MOST, error)) {
+  if (!check_name("resource_server_identifier", resource_server_identifier, IDENTIFIER_MAX, error) ||
+      !check_name("permission_name", permission_name, PERMISSION_MAX, error)) {
     return false;
   }
   if (!reserve_slot(request)) return error_set_memory(error);
@@ -264,15 +264,15 @@ bool request_add_query(struct request *request, const char *name, struct text va
   encode_percent(query, value);
   if (query->state == BUFFER_FULL) {
     return error_set(error, ERROR_INVALID, "%s: too long for a URL, whose query has at most %d bytes", name,
-                     (int)QUERY_MOST);
+                     (int)URL_QUERY_MAX);
   }
   return query->state == BUFFER_GOOD || error_set_memory(error);
 }
 
 bool request_correlate(struct request *request, struct text id, struct error *error) {
   static const char name[] = "correlation_id";
-  if (id.length < 1 || id.length > CORRELATION_MOST) {
-    return error_set(error, ERROR_INVALID, "%s: 1 to %d characters expected, got %zu", name, (int)CORRELATION_MOST,
+  if (id.length < 1 || id.length > CORRELATION_MAX) {
+    return error_set(error, ERROR_INVALID, "%s: 1 to %d characters expected, got %zu", name, (int)CORRELATION_MAX,
                      id.length);
   }
   size_t printable = text_printable_length(id);

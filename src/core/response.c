@@ -6,8 +6,8 @@
 static const double RETRY_AFTER_MAX = 86400;
 
 enum {
-  DIGITS_MOST = 15, /* digits of a number that a header may hold: exact in a double */
-  DATE_LENGTH = 29  /* bytes */
+  DIGITS_MAX = 15, /* digits of a number that a header may hold: exact in a double */
+  DATE_LENGTH = 29 /* bytes */
 };
 
 void response_open(struct response *response, int status) {
@@ -48,7 +48,7 @@ static bool begins_with(struct text text, const char *prefix) {
 /* A whole number that fills the text; -1 for anything else. */
 static double read_number(struct text value) {
   double number = 0;
-  if (value.length == 0 || value.length > DIGITS_MOST) return -1;
+  if (value.length == 0 || value.length > DIGITS_MAX) return -1;
   for (size_t i = 0; i < value.length; i++) {
     if (value.data[i] < '0' || value.data[i] > '9') return -1;
     number = number * 10 + (value.data[i] - '0');

@@ -10,8 +10,8 @@ enum { STATUS_NO_CONTENT = 204 };
 
 /* The pause before a retry, in seconds: from 0 to PAUSE_FIRST, then to twice as much, ... */
 static const double PAUSE_FIRST = 0.25;
-static const double PAUSE_MOST = 20;
-static const double PAUSE_LEAST = 0.001;
+static const double PAUSE_MAX = 20;
+static const double PAUSE_MIN = 0.001;
 
 /* The words for an error status whose body says nothing that can be read. */
 static const char *status_words(int status) {
@@ -185,8 +185,8 @@ static double next_random(uint64_t *random) {
 
 double retry_pause(int number, uint64_t *random) {
   double range = PAUSE_FIRST;
-  while (number-- > 0 && range < PAUSE_MOST) range *= 2;
-  if (range > PAUSE_MOST) range = PAUSE_MOST;
+  while (number-- > 0 && range < PAUSE_MAX) range *= 2;
+  if (range > PAUSE_MAX) range = PAUSE_MAX;
   double pause = range * next_random(random);
-  return pause > PAUSE_LEAST ? pause : PAUSE_LEAST;
+  return pause > PAUSE_MIN ? pause : PAUSE_MIN;
 }

@@ -4,21 +4,21 @@
 #include <string.h>
 
 /* The longest token, in bytes. Real ones have one or two thousand; servers refuse headers of more than 8 to 64 KiB. */
-enum { TOKEN_MOST = 16 * 1024 };
+enum { TOKEN_MAX = 16 * 1024 };
 
-static const double REFRESH_MOST = 15 * 60; /* seconds before its end that a token is refreshed ahead, at the most */
-static const double REFRESH_PART = 0.1;     /* ... and as a part of its life */
-static const double RENEWAL_MOST = 60;      /* seconds before its end that nothing is sent with it any more */
-static const double FAILED_PAUSE = 30;      /* seconds from a failed refresh to the next */
-static const double FETCHER_MOST = 60;      /* seconds without a sign of life after which a fetcher is taken for dead */
-static const double FETCH_LOOK = 0.1;       /* seconds after which those who wait for a fetcher look again */
+static const double REFRESH_MAX = 15 * 60; /* seconds before its end that a token is refreshed ahead, at the most */
+static const double REFRESH_PART = 0.1;    /* ... and as a part of its life */
+static const double RENEWAL_MAX = 60;      /* seconds before its end that nothing is sent with it any more */
+static const double FAILED_PAUSE = 30;     /* seconds from a failed refresh to the next */
+static const double FETCHER_MAX = 60;      /* seconds without a sign of life after which a fetcher is taken for dead */
+static const double FETCH_LOOK = 0.1;      /* seconds after which those who wait for a fetcher look again */
 
 /* A header's value must not end the header (RFC 9110, section 5.5), and a bearer token has no spaces
  * (RFC 6750, section 2.1). The token itself must not show up in the message. */
 static bool check(struct text value, struct error *error) {
   if (value.length == 0) return error_set(error, ERROR_INVALID, "token: at least 1 character expected, got none");
-  if (value.length > TOKEN_MOST) {
-    return error_set(error, ERROR_INVALID, "token: at most %d characters expected, got %zu", (int)TOKEN_MOST,
+  if (value.length > TOKEN_MAX) {
+    return error_set(error, ERROR_INVALID, "token: at most %d characters expected, got %zu", (int)TOKEN_MAX,
                      value.length);
   }
   size_t printable = text_printable_length(value);
@@ -65,20 +65,20 @@ bool token_lives(const struct token *token, double now) {
 /* How long before its end a token is refreshed by one caller, while the others go on with it. */
 static double refresh_window(const struct token *token) {
   double part = REFRESH_PART * token->life;
-  return part < REFRESH_MOST ? part : REFRESH_MOST;
+  return part < REFRESH_MAX ? part : REFRESH_MAX;
 }
 
 /* How long before its end a token is renewed first; no longer than the window above, or a short life would be all
  * renewal. */
 static double renewal_window(const struct token *token) {
   double window = refresh_window(token);
-  return window < RENEWAL_MOST ? window : RENEWAL_MOST;
+  return window < RENEWAL_MAX ? window : RENEWAL_MAX;
 }
 
 static enum token_step become_fetcher(struct token *token, const void *caller, double now) {
   if (token->fetcher != caller) token->fetches++;
   token->fetcher = caller;
-  token->fetcher_until = now + FETCHER_MOST;
+  token->fetcher_until = now + FETCHER_MAX;
   return TOKEN_FETCH;
 }
 
