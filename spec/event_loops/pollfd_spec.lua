@@ -68,8 +68,8 @@ describe("pollfd", function()
 
   it("raises, like timeout, for a client without a driver", function()
     local other = assert(auth0perm.new { domain = "acme.eu.auth0.com", token = "given", driver = "none" })
-    assert.error_matches(function() other:pollfd() end, "'pollfd': the client was made without a driver")
-    assert.error_matches(function() other:timeout() end, "'timeout': the client was made without a driver")
+    assert.error_matches(function() other:pollfd() end, "'pollfd': this client has no driver")
+    assert.error_matches(function() other:timeout() end, "'timeout': this client has no driver")
   end)
 end)
 

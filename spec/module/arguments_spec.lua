@@ -57,7 +57,7 @@ describe("the check of arguments", function()
 
   it("refuses an empty list of permissions", function()
     assert.matches("at least 1 expected", refused(support.user, {}))
-    assert.matches('permissions%["urn:b"%]: at least 1 permission name',
+    assert.matches('permissions%["urn:b"%]: expected at least 1 permission name',
       refused(support.user, { ["urn:a"] = { "x" }, ["urn:b"] = {} }))
   end)
 
@@ -103,52 +103,52 @@ describe("the check of arguments", function()
   end)
 
   it("raises an error that says where a value has the wrong type", function()
-    assert.matches("bad argument #1 to 'remove_user_permissions' %(user_id: string expected, got nil%)", raised())
-    assert.matches("#1 .*user_id: string expected, got number", raised(5, {}))
-    assert.matches("#2 .*permissions: table expected, got nil", raised(support.user))
-    assert.matches("#2 .*permissions: table expected, got string", raised(support.user, "read:reports"))
-    assert.matches("%(permissions%[1%]: table expected, got string%)", raised(support.user, { "read:reports" }))
+    assert.matches("bad argument #1 to 'remove_user_permissions' %(user_id: expected a string, got nil%)", raised())
+    assert.matches("#1 .*user_id: expected a string, got number", raised(5, {}))
+    assert.matches("#2 .*permissions: expected a table, got nil", raised(support.user))
+    assert.matches("#2 .*permissions: expected a table, got string", raised(support.user, "read:reports"))
+    assert.matches("%(permissions%[1%]: expected a table, got string%)", raised(support.user, { "read:reports" }))
     assert.matches("bad argument #2 to 'remove_user_permissions' "
-      .. "%(permissions%[3%]%.permission_name: string expected, got nil%)",
+      .. "%(permissions%[3%]%.permission_name: expected a string, got nil%)",
       raised(support.user, { one("a", "b")[1], one("a", "b")[1], { resource_server_identifier = "a" } }))
-    assert.matches("%(permissions%[1%]%.resource_server_identifier: string expected, got number%)",
+    assert.matches("%(permissions%[1%]%.resource_server_identifier: expected a string, got number%)",
       raised(support.user, one(7, "x")))
     local single = "bad argument #2 to 'remove_user_permissions' "
-      .. "%(permissions: a list of permissions expected, got a single one; wrap it in { }%)"
+      .. "%(permissions: expected a list of permissions, got a single one; wrap it in { }%)"
     assert.matches(single, raised(support.user, one("a", "b")[1]))
     assert.matches(single, raised(support.user, { resource_server_identifier = "a" }))
     assert.matches(single, raised(support.user, { permission_name = "b" }))
-    assert.matches('%(permissions%["urn:a"%]: a list of permission names expected, got string%)',
+    assert.matches('%(permissions%["urn:a"%]: expected a list of permission names, got string%)',
       raised(support.user, { ["urn:a"] = "x" }))
-    assert.matches('%(permissions%["urn:a"%]%[2%]: string expected, got boolean%)',
+    assert.matches('%(permissions%["urn:a"%]%[2%]: expected a string, got boolean%)',
       raised(support.user, { ["urn:a"] = { "x", true } }))
   end)
 
   it("raises for a list with a hole instead of losing the items after it", function()
-    assert.matches("permissions%[2%]: table expected, got nil",
+    assert.matches("permissions%[2%]: expected a table, got nil",
       raised(support.user, { one("a", "b")[1], nil, one("a", "c")[1] }))
-    assert.matches('permissions%["urn:a"%]%[2%]: string expected, got nil',
+    assert.matches('permissions%["urn:a"%]%[2%]: expected a string, got nil',
       raised(support.user, { ["urn:a"] = { "x", nil, "y" } }))
-    assert.matches("permissions%[2%]: table expected, got nil",
+    assert.matches("permissions%[2%]: expected a table, got nil",
       raised(support.user, { [1] = one("a", "b")[1], [0] = one("a", "c")[1] }))
   end)
 
   it("raises for a mixture of both forms, in either order", function()
     assert.matches("permissions: ", raised(support.user, { one("a", "b")[1], ["urn:a"] = { "x" } }))
-    assert.matches('permissions%["urn:a"%]: a list expected', raised(support.user, { ["urn:a"] = { "x", y = "z" } }))
+    assert.matches('permissions%["urn:a"%]: expected a list', raised(support.user, { ["urn:a"] = { "x", y = "z" } }))
   end)
 
   it("raises for an extra argument", function()
-    assert.matches("#4 .*no argument expected, got string",
+    assert.matches("#4 .*expected no more arguments, got string",
       raised(support.user, support.permissions "a", {}, "extra"))
   end)
 
   it("refuses unknown options of a call, and options of a wrong type or value", function()
     local good = support.permissions "read:reports"
-    assert.matches("#3 .*options%.retries: no such option; there are: timeout, correlation_id",
+    assert.matches("#3 .*options%.retries: unknown option; expected one of: timeout, correlation_id",
       raised(support.user, good, { retries = 1 }))
-    assert.matches("#3 .*options%.timeout: number expected, got string", raised(support.user, good, { timeout = "1" }))
-    assert.matches("#3 .*options: table expected, got number", raised(support.user, good, 5))
+    assert.matches("#3 .*options%.timeout: expected a number, got string", raised(support.user, good, { timeout = "1" }))
+    assert.matches("#3 .*options: expected a table, got number", raised(support.user, good, 5))
     local ok, err = client:remove_user_permissions(support.user, good, { timeout = -1 })
     assert.is_nil(ok)
     assert.equal("options.timeout: 0.001 to 1000000 seconds expected, got -1", err.message)
@@ -161,10 +161,10 @@ describe("the check of arguments", function()
       assert.equal("invalid", err.kind)
       local ok, message = pcall(client[method], client, "remove_user_permissions", support.user, { "x" })
       assert.is_false(ok)
-      assert.matches("bad argument #3 to '" .. method .. "' %(permissions%[1%]: table expected", message)
+      assert.matches("bad argument #3 to '" .. method .. "' %(permissions%[1%]: expected a table", message)
       ok, message = pcall(client[method], client, "remove_everything")
       assert.is_false(ok)
-      assert.matches('bad argument #1 .*no such operation: "remove_everything"', message)
+      assert.matches('bad argument #1 .*expected the name of an operation, got "remove_everything"', message)
     end
     assert.equal(0, #tenant.requests())
   end)
@@ -207,10 +207,10 @@ describe("auth0perm.new", function()
   end)
 
   it("refuses a ca_file that cannot be read", function()
-    assert.equal('ca_file: a readable PEM file expected, got "/nowhere/ca.pem"',
+    assert.equal('ca_file: expected a readable PEM file, got "/nowhere/ca.pem"',
       refused { ca_file = "/nowhere/ca.pem" })
     assert.matches("^ca_file: ", refused { ca_file = "/" })
-    assert.matches("^ca_file: a string without control", refused { ca_file = "a\0b" })
+    assert.matches("^ca_file: expected a string without control", refused { ca_file = "a\0b" })
   end)
 
   it("raises an error that names the option if it is unknown or of the wrong type", function()
@@ -219,13 +219,13 @@ describe("auth0perm.new", function()
       assert.is_false(ok)
       return message
     end
-    assert.matches("bad argument #1 to 'new' %(options: table expected, got nil%)", raised())
-    assert.matches("%(domain: string expected, got nil%)", raised {})
-    assert.matches("%(domain: string expected, got number%)", raised { domain = 5 })
-    assert.matches("%(tokn: no such option; there are: domain, token,", raised { domain = "a", tokn = "x" })
-    assert.matches("%(options: names expected as keys, got a number%)", raised { "acme.eu.auth0.com" })
-    assert.matches("%(timeout: number expected, got string%)", raised { domain = "a", timeout = "60" })
-    assert.matches("%(token: string expected, got number%)", raised { domain = "a", token = 42 })
+    assert.matches("bad argument #1 to 'new' %(options: expected a table, got nil%)", raised())
+    assert.matches("%(domain: expected a string, got nil%)", raised {})
+    assert.matches("%(domain: expected a string, got number%)", raised { domain = 5 })
+    assert.matches("%(tokn: unknown option; expected one of: domain, token,", raised { domain = "a", tokn = "x" })
+    assert.matches("%(options: expected option names as keys, got a number%)", raised { "acme.eu.auth0.com" })
+    assert.matches("%(timeout: expected a number, got string%)", raised { domain = "a", timeout = "60" })
+    assert.matches("%(token: expected a string or function, got number%)", raised { domain = "a", token = 42 })
   end)
 
   it("does not connect, and neither does a call that is refused", function()

@@ -155,7 +155,7 @@ describe("max_connections", function()
     for _, value in ipairs { 0, -1, 1025, 0 / 0 } do
       local none, err = auth0perm.new(support.options { max_connections = value })
       assert.is_nil(none)
-      assert.matches("^max_connections: 1 to 1024 expected", err.message)
+      assert.matches("^max_connections: expected 1 to 1024", err.message)
     end
   end)
 end)

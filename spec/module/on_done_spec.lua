@@ -133,11 +133,11 @@ describe("on_done", function()
     for _, value in ipairs { 1, "print", {}, false, client } do
       local ok, message = pcall(call.on_done, call, value)
       assert.is_false(ok)
-      assert.matches("^bad argument #1 to 'on_done' %(listener: function expected, got ", message)
+      assert.matches("^bad argument #1 to 'on_done' %(listener: expected a function, got ", message)
     end
     local ok, message = pcall(call.on_done, call)
     assert.is_false(ok)
-    assert.equal("bad argument #1 to 'on_done' (listener: function expected, got nil)", message)
+    assert.equal("bad argument #1 to 'on_done' (listener: expected a function, got nil)", message)
     assert.is_false((pcall(call.on_done, client, function() end)))
     support.finish(client)
     assert.is_false((pcall(call.on_done, call, 1)))

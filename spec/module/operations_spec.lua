@@ -128,7 +128,7 @@ describe("an operation", function()
       local ok, message = pcall(client[name], client, with_options(name, { retries = 1 }))
       assert.is_false(ok)
       assert.matches("bad argument #" .. #row[1] + 1 .. " to '" .. name
-        .. "' %(options.retries: no such option; there are: timeout, correlation_id", message)
+        .. "' %(options.retries: unknown option; expected one of: timeout, correlation_id", message)
       assert.equal(row.member ~= nil, message:find("per_page", 1, true) ~= nil)
       assert.equal(0, #tenant.requests())
     end)
@@ -254,9 +254,9 @@ describe("the options of a call", function()
       assert.equal("invalid", err.kind)
       return err.message
     end
-    assert.equal("options.per_page: a whole number from 1 to 100 expected, got 0", refused { per_page = 0 })
-    assert.equal("options.per_page: a whole number from 1 to 100 expected, got 101", refused { per_page = 101 })
-    assert.equal("options.per_page: a whole number from 1 to 100 expected, got 1.5", refused { per_page = 1.5 })
+    assert.equal("options.per_page: expected a whole number from 1 to 100, got 0", refused { per_page = 0 })
+    assert.equal("options.per_page: expected a whole number from 1 to 100, got 101", refused { per_page = 101 })
+    assert.equal("options.per_page: expected a whole number from 1 to 100, got 1.5", refused { per_page = 1.5 })
     assert.matches("options.correlation_id: 1 to 128 characters", refused { correlation_id = "" })
     assert.matches("options.correlation_id: 1 to 128 characters", refused { correlation_id = ("x"):rep(129) })
     assert.matches("options.correlation_id: printable ASCII", refused { correlation_id = "a\r\nX-Evil: 1" })
@@ -265,7 +265,7 @@ describe("the options of a call", function()
     assert.matches("options.name_filter: too long", refused { name_filter = ("x"):rep(9000) })
     local many = {}
     for i = 1, 11 do many[i] = "urn:" .. i end
-    assert.equal("options.identifiers: 1 to 10 expected, got 11",
+    assert.equal("options.identifiers: expected 1 to 10 items, got 11",
       select(2, client:list_resource_servers { identifiers = many }).message)
     assert.equal(0, #tenant.requests())
   end)
@@ -276,18 +276,19 @@ describe("the options of a call", function()
       assert.is_false(ok)
       return message
     end
-    assert.matches("#1 .*options.per_page: number expected, got string", raised("list_roles", { per_page = "5" }))
-    assert.matches("#1 .*options.name_filter: string expected, got number", raised("list_roles", { name_filter = 5 }))
-    assert.matches("#1 .*options.correlation_id: string expected, got table",
+    assert.matches("#1 .*options.per_page: expected a number, got string", raised("list_roles", { per_page = "5" }))
+    assert.matches("#1 .*options.name_filter: expected a string, got number", raised("list_roles", { name_filter = 5 }))
+    assert.matches("#1 .*options.correlation_id: expected a string, got table",
       raised("list_roles", { correlation_id = {} }))
-    assert.matches("#2 .*options.include_fields: boolean expected, got string",
+    assert.matches("#2 .*options.include_fields: expected a boolean, got string",
       raised("get_user", support.user, { include_fields = "yes" }))
-    assert.matches("#1 .*options.identifiers: table expected, got string",
+    assert.matches("#1 .*options.identifiers: expected a table, got string",
       raised("list_resource_servers", { identifiers = "a" }))
-    assert.matches("#1 .*options.identifiers%[2%]: string expected, got nil",
+    assert.matches("#1 .*options.identifiers%[2%]: expected a string, got nil",
       raised("list_resource_servers", { identifiers = { "a", nil, "b" } }))
-    assert.matches("there are: timeout, correlation_id, per_page, name_filter%)", raised("list_roles", { [1] = "x" }))
-    assert.matches("#2 .*options.per_page: no such option", raised("get_role", ROLE, { per_page = 1 }))
+    assert.matches("options: unknown key of type number; expected one of: timeout, correlation_id, per_page, name_filter%)",
+      raised("list_roles", { [1] = "x" }))
+    assert.matches("#2 .*options.per_page: unknown option", raised("get_role", ROLE, { per_page = 1 }))
     assert.equal(0, #tenant.requests())
   end)
 end)
@@ -328,11 +329,11 @@ describe("ids in a body", function()
       assert.is_false(ok)
       return message
     end
-    assert.matches("#2 .*users: table expected, got nil", raised())
-    assert.matches("#2 .*users: table expected, got string", raised "auth0|a")
-    assert.matches("#2 .*users%[2%]: string expected, got nil", raised { "a", nil, "b" })
-    assert.matches("#2 .*users%[1%]: string expected, got number", raised { 7 })
-    assert.matches("#2 .*users: a list expected, got a table with a string as a key", raised { user_id = "a" })
+    assert.matches("#2 .*users: expected a table, got nil", raised())
+    assert.matches("#2 .*users: expected a table, got string", raised "auth0|a")
+    assert.matches("#2 .*users%[2%]: expected a string, got nil", raised { "a", nil, "b" })
+    assert.matches("#2 .*users%[1%]: expected a string, got number", raised { 7 })
+    assert.matches("#2 .*users: expected a list, got a table with a string key", raised { user_id = "a" })
     assert.equal(0, #tenant.requests())
   end)
 end)
@@ -385,10 +386,10 @@ describe("fields", function()
       assert.equal("invalid", err.kind)
       return err.message
     end
-    assert.equal("fields.name: valid UTF-8 expected", refused { name = "\255" })
-    assert.matches("^fields%..*: valid UTF%-8 expected", refused { ["\255"] = 1 })
-    assert.equal("fields.a[2].b: a finite number expected", refused { a = { 1, { b = 1 / 0 } } })
-    assert.equal("fields.a: a finite number expected", refused { a = 0 / 0 })
+    assert.equal("fields.name: expected valid UTF-8", refused { name = "\255" })
+    assert.matches("^fields%..*: expected valid UTF%-8", refused { ["\255"] = 1 })
+    assert.equal("fields.a[2].b: expected a finite number", refused { a = { 1, { b = 1 / 0 } } })
+    assert.equal("fields.a: expected a finite number", refused { a = 0 / 0 })
     local circle = {}
     circle.circle = circle
     assert.matches("^fields%.circle%.circle.*: at most 16 levels", refused(circle))
@@ -402,14 +403,14 @@ describe("fields", function()
       assert.is_false(ok)
       return message
     end
-    assert.matches("#2 .*fields: table expected, got nil", raised())
-    assert.matches("#2 .*fields: a table with names as keys expected, got a list", raised { "x" })
-    assert.matches("#2 .*fields.name: string, number, boolean or table expected, got function", raised { name = print })
-    assert.matches("#2 .*fields.name: .* expected, got userdata", raised { name = io.stdout })
-    assert.matches("#2 .*fields.a%[2%]: .* expected, got nil", raised { a = { 1, nil, 3 } })
+    assert.matches("#2 .*fields: expected a table, got nil", raised())
+    assert.matches("#2 .*fields: expected a table with string keys, got a list", raised { "x" })
+    assert.matches("#2 .*fields.name: expected a string, number, boolean or table, got function", raised { name = print })
+    assert.matches("#2 .*fields.name: expected .*, got userdata", raised { name = io.stdout })
+    assert.matches("#2 .*fields.a%[2%]: expected .*, got nil", raised { a = { 1, nil, 3 } })
     assert.matches("#2 .*fields.a: ", raised { a = { 1, x = 2 } })
     assert.matches("#2 .*fields.a: either a list or a table with names", raised { a = { [true] = 1 } })
-    assert.matches("bad argument #1 to 'create_role' %(fields: table expected, got string%)",
+    assert.matches("bad argument #1 to 'create_role' %(fields: expected a table, got string%)",
       select(2, pcall(client.create_role, client, "Editor")))
     assert.equal(0, #tenant.requests())
   end)
@@ -438,7 +439,7 @@ describe("an argument in the query", function()
     assert.equal(0, #tenant.requests())
     local ok, message = pcall(client.list_effective_user_permissions, client, support.user)
     assert.is_false(ok)
-    assert.matches("#2 .*resource_server_identifier: string expected, got nil", message)
+    assert.matches("#2 .*resource_server_identifier: expected a string, got nil", message)
     client:list_users_by_email "a+b&c=d@example.com"
     assert.matches("%?email=a%%2Bb%%26c%%3Dd%%40example.com$", support.last_request().uri)
     client:close()

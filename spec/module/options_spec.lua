@@ -28,14 +28,14 @@ describe("auth0perm.options", function()
     local names = {}
     for i, option in ipairs(auth0perm.options()) do names[i] = option.name end
     local message = refusal("no_such_option", 1)
-    assert.equal(table.concat(names, ", "), message:match "there are: (.*)%)$")
+    assert.equal(table.concat(names, ", "), message:match "expected one of: (.*)%)$")
   end)
 
   it("states the types that new checks", function()
     for _, option in ipairs(auth0perm.options()) do
       local wrong = option.type == "boolean" and "x" or true
-      local expected = option.type:match "^string" or (option.type == "boolean" and "boolean") or "number"
-      assert.matches(("%s: %s expected, got %s"):format(option.name, expected, type(wrong)),
+      local expected = option.type == "integer" and "number" or option.type
+      assert.matches(("%s: expected a %s, got %s"):format(option.name, expected, type(wrong)),
         refusal(option.name, wrong))
     end
   end)
@@ -55,7 +55,7 @@ describe("auth0perm.options", function()
       local drivers = table.concat(option.drivers, " ")
       if not drivers:find "none" and option.type ~= "boolean" then
         local _, err = auth0perm.new { domain = "a.test", driver = "none", [option.name] = VALUES[option.type] }
-        assert.equal(option.name .. ': not known to the driver "none"', err.message)
+        assert.equal(option.name .. ': not available with driver "none"', err.message)
       end
     end
   end)
@@ -82,16 +82,16 @@ describe("auth0perm.new for a driver in Lua", function()
 
   it("names, in its errors, the function and options that its user knows and the line of the user's call", function()
     local _, message = pcall(function() driver_new { domain = "a.test", tokn = 1 } end)
-    assert.matches("options_spec.lua:%d+: bad argument #1 to 'new' %(tokn: no such option; there are: domain, own%)$",
+    assert.matches("options_spec.lua:%d+: bad argument #1 to 'new' %(tokn: unknown option; expected one of: domain, own%)$",
       message)
     local line = debug.getinfo(1, "l").currentline + 1
     _, message = pcall(function() driver_new { domain = 1 } end)
     assert.matches("options_spec.lua:" .. line .. ": ", message)
     local client = driver_new { domain = "a.test", driver = "none" }
     _, message = pcall(function() driver_begin(client, "no_such_operation") end)
-    assert.matches("bad argument #1 to 'begin' %(operation: no such operation", message)
+    assert.matches("bad argument #1 to 'begin' %(operation: expected the name of an operation", message)
     _, message = pcall(function() driver_begin(client, "get_user", 1) end)
-    assert.matches("bad argument #2 to 'begin' %(user_id: string expected, got number%)", message)
+    assert.matches("bad argument #2 to 'begin' %(user_id: expected a string, got number%)", message)
     assert.equal("shared: client_id expected too, for there is no token to share",
       select(2, driver_new { domain = "a.test", driver = "none", share_tokens = true }).message)
     client:close()

@@ -249,17 +249,17 @@ describe("a response", function()
       tenant.fault { kind = "huge", chunked = chunked }
       local ok, err = client:list_user_permissions(support.user)
       assert.is_nil(ok)
-      check(err, { kind = "protocol", message = "the answer's body is larger than 8 MiB" })
+      check(err, { kind = "protocol", message = "the response body is larger than 8 MiB" })
     end
   end)
 
   it("with more than 64 KiB of headers is rejected", function()
     tenant.fault { kind = "huge_header", bytes = 90000, headers = 20 }
     check(failed(), { kind = "protocol", maybe_applied = true,
-      message = "the answer's headers are larger than 64 KiB" })
+      message = "the response headers are larger than 64 KiB" })
     tenant.fault { kind = "huge_header", bytes = 90000, headers = 1 }
     check(failed(), { kind = "protocol", maybe_applied = true,
-      message = "the answer's headers are larger than 64 KiB" })
+      message = "the response headers are larger than 64 KiB" })
   end)
 
   it("that is not HTTP is an error of kind protocol", function()

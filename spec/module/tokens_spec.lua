@@ -235,15 +235,15 @@ describe("a client with a token function", function()
   it("turns whatever it raises or returns into an error of the call", function()
     for _, case in ipairs {
       { function() error "the vault is sealed" end, "the vault is sealed" },
-      { function() error({}) end, "the token function raised" },
+      { function() error({}) end, "the token function raised an error" },
       { function() return nil, "no token today" end, "no token today" },
-      { function() return nil end, "the token function returned no string" },
-      { function() return 42 end, "the token function returned no string" },
+      { function() return nil end, "the token function did not return a string" },
+      { function() return 42 end, "the token function did not return a string" },
       { function() return "a\nb" end, "token: printable ASCII" },
       { function() return tenant.token, -1 end, "expired already" },
       { function() return tenant.token, {} end, "expired already" },
       { function() coroutine.yield() end, "yield" },
-      { function() client:list_user_permissions(support.user) end, "at work" },
+      { function() client:list_user_permissions(support.user) end, "cannot be called from the token function" },
     } do
       supply = case[1]
       local ok, err = remove(client)

@@ -41,13 +41,13 @@ describe("a client without a driver", function()
     local call, err = client:get_role ""
     assert.is_nil(call)
     assert.equal("invalid", err.kind)
-    assert.error_matches(function() client:get_role {} end, "bad argument #1 to 'get_role' %(role_id: string expected")
+    assert.error_matches(function() client:get_role {} end, "bad argument #1 to 'get_role' %(role_id: expected a string")
   end)
 
   it("raises where it would have to drive a call itself", function()
     local client = client_with_token()
-    assert.error_matches(function() client:start "list_roles" end, "'start': the client was made without a driver")
-    assert.error_matches(function() client:step() end, "'step': the client was made without a driver")
+    assert.error_matches(function() client:start "list_roles" end, "'start': this client has no driver")
+    assert.error_matches(function() client:step() end, "'step': this client has no driver")
   end)
 
   it("reads a list page by page", function()
@@ -73,19 +73,19 @@ describe("a client without a driver", function()
       http2 = true } do
       local client, err = auth0perm.new { domain = "acme.test", driver = "none", [name] = value }
       assert.is_nil(client)
-      assert.equal(('%s: not known to the driver "none"'):format(name), err.message)
+      assert.equal(('%s: not available with driver "none"'):format(name), err.message)
     end
   end)
 
   it("is the only kind of client that shares tokens, and only if it fetches them", function()
     local options = { domain = "acme.test", client_id = "me", client_secret = "secret", share_tokens = true }
-    assert.equal('share_tokens: only for the driver "none"', select(2, auth0perm.new(options)).message)
+    assert.equal('share_tokens: only available with driver "none"', select(2, auth0perm.new(options)).message)
     options = { domain = "acme.test", driver = "none", share_tokens = true }
     assert.matches("^share_tokens: client_id expected", select(2, auth0perm.new(options)).message)
   end)
 
   it("refuses unknown drivers", function()
-    assert.equal('driver: "curl" or "none" expected',
+    assert.equal('driver: expected "curl" or "none", got "wget"',
       select(2, auth0perm.new { domain = "a", driver = "wget" }).message)
   end)
 end)
@@ -125,7 +125,7 @@ describe("a client that shares tokens", function()
     local call = assert(sharing_client():get_role "rol_x")
     for _, seconds in ipairs { 0, -1, 1 / 0, "1", {} } do
       assert.error_matches(function() call:defer(seconds) end,
-        "bad argument #1 to 'defer' %(seconds: number above 0 expected")
+        "bad argument #1 to 'defer' %(seconds: expected a finite number > 0")
     end
   end)
 

@@ -92,8 +92,8 @@ describe("a response", function()
     local response = parse(informed .. "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
     assert.equal(200, response.status)
     assert.is_nil(response.headers.link)
-    refused("protocol", "there are too many answers before the answer", ("HTTP/1.1 100 Continue\r\n\r\n"):rep(17))
-    refused("protocol", "the answer switches to a protocol that was not asked for", "HTTP/1.1 101 Switching\r\n\r\n")
+    refused("protocol", "too many 1xx responses", ("HTTP/1.1 100 Continue\r\n\r\n"):rep(17))
+    refused("protocol", "unexpected status 101 (Switching Protocols)", "HTTP/1.1 101 Switching\r\n\r\n")
   end)
 
   it("lasts until the connection ends if it has no length, and is the last one on it", function()
@@ -112,7 +112,7 @@ describe("a response", function()
   end)
 
   it("is not a success if it ends too early", function()
-    refused("transport", "the connection was closed before an answer came")
+    refused("transport", "the connection was closed before a response arrived")
     for _, part in ipairs {
       "HTT",
       "HTTP/1.1 200 OK",
@@ -123,42 +123,42 @@ describe("a response", function()
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
     } do
-      refused("transport", "the connection was closed in the middle of the answer", part)
+      refused("transport", "the connection was closed in the middle of the response", part)
     end
   end)
 
   it("is refused if it is not HTTP/1.1", function()
-    refused("protocol", "the answer is no HTTP", "SSH-2.0-OpenSSH\r\n")
-    refused("protocol", "the answer is no HTTP", "garbage that has no line end")
+    refused("protocol", "the response is not HTTP", "SSH-2.0-OpenSSH\r\n")
+    refused("protocol", "the response is not HTTP", "garbage that has no line end")
     for _, line in ipairs { "HTTP/2 200 OK", "HTTP/1.1 20 X", "HTTP/1.1 2000 X", "HTTP/1.1 099 X", "HTTP/1.1",
       "HTTP/11 200" } do
-      refused("protocol", "the answer's first line is not one of HTTP/1.1", line .. "\r\n\r\n")
+      refused("protocol", "malformed status line in the response", line .. "\r\n\r\n")
     end
   end)
 
   it("is refused for a malformed header line", function()
     for _, line in ipairs { "no colon", ": no name", "Name : x", " folded: x", "X: a\r\n b", "X: a\0b", "X: a\rb",
       "N\195: x" } do
-      refused("protocol", "the answer has a header line that is none", "HTTP/1.1 200 OK\r\n" .. line .. "\r\n\r\n")
+      refused("protocol", "malformed header line in the response", "HTTP/1.1 200 OK\r\n" .. line .. "\r\n\r\n")
     end
   end)
 
   it("is refused for an invalid length, or two different ones", function()
     local head = "HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n"
     for _, length in ipairs { "", "-1", "+1", "1x", "0x1", "1.5", "1 1", "1,", ",1", "1;1" } do
-      refused("protocol", "the answer's Content-Length is no number", head:format(length))
+      refused("protocol", "invalid Content-Length in the response", head:format(length))
     end
-    refused("protocol", "the answer has two lengths that differ", head:format "1, 2")
-    refused("protocol", "the answer has two lengths that differ",
+    refused("protocol", "conflicting Content-Length values in the response", head:format "1, 2")
+    refused("protocol", "conflicting Content-Length values in the response",
       "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
     assert.equal("x", (parse "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\nContent-Length: 1\r\n\r\nx").body)
   end)
 
   it("is refused with both a length and chunks, and in codings that were not requested", function()
-    refused("protocol", "the answer has a length, and chunks too",
+    refused("protocol", "the response has both Content-Length and Transfer-Encoding",
       "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     for _, coding in ipairs { "gzip, chunked", "chunked, chunked", "identity", "" } do
-      refused("protocol", "the answer is in a transfer coding that was not asked for",
+      refused("protocol", "unsupported Transfer-Encoding in the response",
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n0\r\n\r\n"):format(coding))
     end
   end)
@@ -166,15 +166,15 @@ describe("a response", function()
   it("is refused for a chunk without a length, or one longer than its length", function()
     local head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     for _, line in ipairs { "", "x", "-1", "0x1", "1 1", " 1" } do
-      refused("protocol", "the answer has a chunk without a length", head .. line .. "\r\nx\r\n0\r\n\r\n")
+      refused("protocol", "invalid chunk length in the response", head .. line .. "\r\nx\r\n0\r\n\r\n")
     end
-    refused("protocol", "the answer has a chunk that is longer than it says", head .. "1\r\nxyz\r\n0\r\n\r\n")
-    refused("protocol", "the answer has a chunk whose first line is too long",
+    refused("protocol", "chunk longer than its stated length in the response", head .. "1\r\nxyz\r\n0\r\n\r\n")
+    refused("protocol", "chunk header too long in the response",
       head .. "1;" .. ("x"):rep(5000) .. "\r\nx\r\n")
   end)
 
   it("has at most 64 KiB of headers, including 1xx responses and trailers, and no more is read", function()
-    local refusal = "the answer's headers are larger than 64 KiB"
+    local refusal = "the response headers are larger than 64 KiB"
     local kilobyte = "X-A: " .. ("a"):rep(1017) .. "\r\n"
     refused("protocol", refusal, "HTTP/1.1 200 OK\r\n" .. kilobyte:rep(65) .. "\r\n")
     refused("protocol", refusal, ("HTTP/1.1 100 Continue\r\n" .. kilobyte:rep(10) .. "\r\n"):rep(7))
@@ -187,7 +187,7 @@ describe("a response", function()
   end)
 
   it("has a body of at most 8 MiB, and no more is read", function()
-    local refusal = "the answer's body is larger than 8 MiB"
+    local refusal = "the response body is larger than 8 MiB"
     refused("protocol", refusal, "HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n")
     refused("protocol", refusal, "HTTP/1.1 200 OK\r\nContent-Length: " .. ("9"):rep(400) .. "\r\n\r\n")
     refused("protocol", refusal, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFFFF\r\n")
@@ -204,7 +204,7 @@ describe("a response", function()
 
   it("has at most 16 MiB in all, however small its chunks are", function()
     local chunks = ("1\r\nx\r\n"):rep(MEGABYTE)
-    refused("protocol", "the answer is larger than 16 MiB", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    refused("protocol", "the response is larger than 16 MiB", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
       chunks, chunks,
       chunks)
   end)

@@ -86,14 +86,14 @@ describe("auth0perm.openresty", function()
       return message
     end
     assert.matches("^snippet:1: bad argument #2 to 'remove_user_permissions' "
-      .. "%(permissions: table expected, got number%)",
+      .. "%(permissions: expected a table, got number%)",
       raised "inside.client():remove_user_permissions('x', 1)")
-    assert.matches("^snippet:1: bad argument #2 to 'start' %(user_id: string expected",
+    assert.matches("^snippet:1: bad argument #2 to 'start' %(user_id: expected a string",
       raised "inside.client():start('get_user', {})")
     assert.matches("^snippet:1: bad argument #1 to 'start' %(", raised "inside.client():start('no_such')")
-    assert.matches("^snippet:1: bad argument #1 to 'each' %(operation: one that returns a list",
+    assert.matches("^snippet:1: bad argument #1 to 'each' %(operation: expected one that returns a list",
       raised "inside.client():each('get_user', 'x')")
-    assert.matches("^snippet:1: bad argument #1 to 'step' %(seconds: number from 0 on expected, got string%)",
+    assert.matches("^snippet:1: bad argument #1 to 'step' %(seconds: expected a number >= 0, got string%)",
       raised "inside.client():step('x')")
   end)
 
@@ -364,42 +364,41 @@ describe("auth0perm.openresty.new", function()
       table.sort(names)
       return table.concat(names, ", ")
     ]]
-    assert.equal(names, refusal("no_such_option = 1"):match "there are: (.*)%)$")
+    assert.equal(names, refusal("no_such_option = 1"):match "expected one of: (.*)%)$")
   end)
 
   it("refuses options of the curl driver, and says what nginx has instead", function()
-    assert.equal("snippet:1: bad argument #1 to 'new' (ca_file: not in nginx: "
-      .. "lua_ssl_trusted_certificate in nginx.conf names the "
-      .. "certificates to trust)", refusal "ca_file = '/x'")
+    assert.equal("snippet:1: bad argument #1 to 'new' (ca_file: not available in nginx: "
+      .. "set lua_ssl_trusted_certificate in nginx.conf)", refusal "ca_file = '/x'")
     for _, option in ipairs { "proxy = 'http://x:1'", "http2 = true", "driver = 'curl'", "share_tokens = true" } do
-      assert.matches("^snippet:1: bad argument #1 to 'new' %(%w+_?%w*: not in nginx: ", refusal(option))
+      assert.matches("^snippet:1: bad argument #1 to 'new' %(%w+_?%w*: not available in nginx: ", refusal(option))
     end
   end)
 
   it("raises for wrong types, unknown options, and values that it does not support", function()
-    assert.matches("options: table expected, got string", select(2, nginx:run "inside.auth0perm.new('x')"))
-    assert.equal("snippet:1: bad argument #1 to 'new' (retires: no such option; there are: audience, client_id, "
+    assert.matches("options: expected a table, got string", select(2, nginx:run "inside.auth0perm.new('x')"))
+    assert.equal("snippet:1: bad argument #1 to 'new' (retires: unknown option; expected one of: audience, client_id, "
       .. "client_secret, connect_timeout, connect_to, domain, exchange, keepalive_timeout, max_connections, max_rate, "
       .. "max_retries, private_key, "
       .. "request_timeout, reserve, signing_algorithm, timeout, token, token_dict)", refusal "retires = 1")
-    assert.matches("max_connections: number expected, got string", refusal "max_connections = '1'")
-    assert.matches("exchange: function expected, got string", refusal "exchange = 'x'")
+    assert.matches("max_connections: expected a number, got string", refusal "max_connections = '1'")
+    assert.matches("exchange: expected a function, got string", refusal "exchange = 'x'")
     for _, value in ipairs { "0", "1025", "1.5", "-1", "0/0" } do
-      assert.matches("max_connections: 1 to 1024 expected, got ", refusal("max_connections = " .. value))
+      assert.matches("max_connections: expected 1 to 1024, got ", refusal("max_connections = " .. value))
     end
     for _, value in ipairs { "-1", "86401", "0/0" } do
-      assert.matches("keepalive_timeout: 0 to 86400 seconds expected, got ", refusal("keepalive_timeout = " .. value))
+      assert.matches("keepalive_timeout: expected 0 to 86400 seconds, got ", refusal("keepalive_timeout = " .. value))
     end
     for _, value in ipairs { "''", "'x'", "'x:'", "':1'", "'x:0'", "'x:65536'", "'x:y'" } do
-      assert.matches('connect_to: host:port expected, such as "127.0.0.1:8443"', refusal("connect_to = " .. value))
+      assert.matches('connect_to: expected host:port, such as "127.0.0.1:8443"', refusal("connect_to = " .. value))
     end
     local client, err = nginx:run "return inside.auth0perm.new(inside.options { token_dict = 'auth0perm' })"
     assert.is_nil(client)
     assert.same({ "invalid", "token_dict: client_id expected too, for there is no token to share" },
       { err.kind, err.message })
-    assert.matches('token_dict: nginx.conf has no "lua_shared_dict no_such ...;"',
+    assert.matches('token_dict: no "lua_shared_dict no_such" in nginx.conf',
       refusal "token = false, client_id = 'a', client_secret = 'b', token_dict = 'no_such'")
-    assert.matches("token_dict: for tokens of client_id", refusal "token = function() end, token_dict = 'auth0perm'")
+    assert.matches("token_dict: only works with client_id", refusal "token = function() end, token_dict = 'auth0perm'")
   end)
 
   it("returns the module's errors for other invalid values", function()
@@ -410,7 +409,7 @@ describe("auth0perm.openresty.new", function()
       client, err = nginx:run(("return inside.auth0perm.new(inside.options { domain = %q })"):format(domain))
       assert.is_nil(client)
       assert.equal("invalid", err.kind)
-      assert.matches("^domain: nginx compares certificates with DNS names, not with IP addresses; ", err.message)
+      assert.matches("^domain: nginx verifies certificates only for DNS names, not for IP addresses; ", err.message)
       local options = ("{ domain = %q, exchange = function() end }"):format(domain)
       assert.matches("auth0perm client", (nginx:run(("return tostring(inside.client(%s))"):format(options))))
     end
@@ -443,8 +442,8 @@ describe("auth0perm.openresty.new", function()
     for code, message in pairs {
       ["return nil, 'vault is sealed'"] = "vault is sealed",
       ["error('no vault', 0)"] = "no vault",
-      ["error {}"] = "the token function raised",
-      ["return 1"] = "the token function returned no string",
+      ["error {}"] = "the token function raised an error",
+      ["return 1"] = "the token function did not return a string",
       ["return 'x', 0"] = "the token has expired already",
       ["return 'x', 'soon'"] = "the token has expired already",
       ["return 'short-lived', 1e-9"] = "the token had expired at once",
@@ -472,7 +471,7 @@ describe("auth0perm.openresty.new", function()
 
   it("says so if there is no token at all", function()
     local _, err = nginx:run "return inside.client { token = false }:get_user(inside.user)"
-    assert.same({ "token", "the client was made without a token" }, { err.kind, err.message })
+    assert.same({ "token", "the client has no token and no client_id" }, { err.kind, err.message })
   end)
 
   it("sends requests through the user's own function", function()
@@ -506,7 +505,7 @@ describe("auth0perm.openresty.new", function()
       ["return nil, 'timeout'"] = { "timeout", "timeout" },
       ["return nil, 'tls', 'a bad certificate'"] = { "transport", "a bad certificate" },
       ["return nil, 'connection refused'"] = { "transport", "connection refused" },
-      ["return nil"] = { "transport", "no answer" },
+      ["return nil"] = { "transport", "no response" },
     } do
       local client = ("inside.client { max_retries = 0, exchange = function() %s end }"):format(code)
       local _, err = nginx:run(("return %s:get_role('x')"):format(client))
@@ -520,7 +519,7 @@ describe("the blocking client in nginx", function()
     local nginx = host.start()
     finally(function() nginx:stop() end)
     local function warnings()
-      return select(2, nginx:log():gsub('%[warn%][^\n]*require "auth0perm.openresty" in place of "auth0perm"', ""))
+      return select(2, nginx:log():gsub('%[warn%][^\n]*require "auth0perm.openresty" instead of "auth0perm"', ""))
     end
     nginx:run "inside.client()"
     assert.equal(0, warnings())

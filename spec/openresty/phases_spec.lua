@@ -111,7 +111,7 @@ describe("auth0perm.openresty", function()
       local err = noted[2]
       assert.same({ "transport", "get_user", 0, false }, { err.kind, err.operation, err.attempts, err.maybe_applied })
       assert.equal(0, noted[3])
-      assert.equal(("nginx has no cosockets in the phase %s; a timer has: ngx.timer.at(0, ...)"):format(phase),
+      assert.equal(("cosockets are not available in the %s phase; use a timer: ngx.timer.at(0, ...)"):format(phase),
         err.message)
     end
   end)

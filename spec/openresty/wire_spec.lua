@@ -40,16 +40,16 @@ describe("auth0perm.openresty on the wire", function()
   it("rejects a certificate that has expired, is for another name, or is signed by another CA", function()
     local err = failure(elsewhere(tenant.expired_domain))
     assert.equal("transport", err.kind)
-    assert.matches("^the certificate of localhost: .*; see lua_ssl_trusted_certificate$", err.message)
+    assert.matches("^the certificate of localhost was rejected: .* %(check lua_ssl_trusted_certificate%)$", err.message)
     err = failure(elsewhere(tenant.wrong_host_domain))
-    assert.matches("^the certificate of localhost: ", err.message)
+    assert.matches("^the certificate of localhost was rejected: ", err.message)
     local log = nginx:log()
     assert.matches("certificate verify error: %(10: certificate has expired%)", log)
     assert.matches('certificate does not match host "localhost"', log)
     local other = host.start { ca_file = tenant.other_ca_file }
     finally(function() other:stop() end)
     local _, refused = other:run "return inside.client {}:list_user_permissions(inside.user)"
-    assert.matches("^the certificate of localhost: ", refused.message)
+    assert.matches("^the certificate of localhost was rejected: ", refused.message)
     assert.equal(1, refused.attempts) -- permanent, so not retried
     assert.equal(0, #tenant.requests())
   end)
@@ -61,7 +61,7 @@ describe("auth0perm.openresty on the wire", function()
       return told
     ]]):format(elsewhere(tenant.expired_domain)))
     assert.equal(100, #told)
-    for _, message in ipairs(told) do assert.matches("^the certificate of localhost: ", message) end
+    for _, message in ipairs(told) do assert.matches("^the certificate of localhost was rejected: ", message) end
   end)
 
   it("refuses TLS 1.0 and 1.1, and servers without TLS", function()
@@ -84,7 +84,7 @@ describe("auth0perm.openresty on the wire", function()
   it("says what to do about a missing resolver, and which address refused a connection", function()
     local err = failure "connect_to = false"
     assert.equal("transport", err.kind)
-    assert.matches('no resolver defined to resolve "localhost"; set resolver in nginx.conf, or the option connect_to',
+    assert.matches('no resolver defined to resolve "localhost"; set resolver in nginx.conf, or the connect_to option',
       err.message)
     err = failure "connect_to = '127.0.0.1:1'"
     assert.equal("127.0.0.1:1: connection refused", err.message)
@@ -104,7 +104,7 @@ describe("auth0perm.openresty on the wire", function()
       tenant.fault(fault)
       local began = socket.gettime()
       local err = failure "request_timeout = 0.5"
-      assert.same({ "timeout", "the answer did not come in time" }, { err.kind, err.message })
+      assert.same({ "timeout", "the request timed out" }, { err.kind, err.message })
       assert.is_true(socket.gettime() - began < 8)
     end
   end)
@@ -127,9 +127,9 @@ describe("auth0perm.openresty on the wire", function()
   it("does not take an incomplete response for a success", function()
     for kind, expected in pairs {
       reset_before = "^the connection ",
-      close_before = "^the connection was closed before an answer came$",
+      close_before = "^the connection was closed before a response arrived$",
       reset_during = "^the connection ",
-      truncated = "^the connection was closed in the middle of the answer$",
+      truncated = "^the connection was closed in the middle of the response$",
     } do
       tenant.fault { kind = kind }
       local err = failure()
@@ -140,9 +140,9 @@ describe("auth0perm.openresty on the wire", function()
 
   it("reports an error for an invalid response", function()
     for kind, expected in pairs {
-      garbage = "^the answer is no HTTP$",
-      huge = "^the answer's body is larger than 8 MiB$",
-      huge_header = "^the answer's headers are larger than 64 KiB$",
+      garbage = "^the response is not HTTP$",
+      huge = "^the response body is larger than 8 MiB$",
+      huge_header = "^the response headers are larger than 64 KiB$",
       truncated_json = "JSON",
       redirect = "^status 302 where the API answers 200",
     } do
@@ -152,7 +152,7 @@ describe("auth0perm.openresty on the wire", function()
       assert.matches(expected, err.message)
     end
     tenant.fault { kind = "huge", chunked = true }
-    assert.equal("the answer's body is larger than 8 MiB", failure().message)
+    assert.equal("the response body is larger than 8 MiB", failure().message)
   end)
 
   it("accepts a response that comes before the request was read", function()
@@ -190,7 +190,7 @@ describe("auth0perm.openresty on the wire", function()
 
   it("does not wait for the end of a line that never ends", function()
     local err = failure_of_response { "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(70000), 20 }
-    assert.equal("the answer's headers are larger than 64 KiB", err.message)
+    assert.equal("the response headers are larger than 64 KiB", err.message)
   end)
 
   it("reuses a connection, for one request at a time", function()
@@ -270,6 +270,6 @@ describe("auth0perm.openresty on the wire", function()
       local _, err = inside.client { max_retries = 0, %s }:get_role("rol_x")
       return err
     ]]):format(tenant.expired_domain:match "%d+$", elsewhere(tenant.expired_domain)))
-    assert.matches("^the certificate of localhost: ", err.message)
+    assert.matches("^the certificate of localhost was rejected: ", err.message)
   end)
 end)

@@ -32,7 +32,7 @@ local EXPECTED = {
 -- the beginning of the message and, if it is only one, the operation.
 local LIBCURL_BLAMES = {
   -- libcurl lost track of its sockets, so the driver closed its connections; a call with retries left would retry.
-  { what = "transport", message = "the connection was closed for lack of memory" },
+  { what = "transport", message = "the connection was closed because memory ran out" },
   -- Curl_resolv returns "not resolved" for a failed allocation, too.
   { what = "transport", message = "Could not resolve host: " },
   -- libcurl 8.14, of a connection that it had no memory for, and of a certificate that it could not read.

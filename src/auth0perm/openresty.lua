@@ -42,11 +42,11 @@ function openresty.operations() end
 
 -- Why nginx has no use for some options, and what to do instead.
 local ELSEWHERE = {
-  ca_file = "lua_ssl_trusted_certificate in nginx.conf names the certificates to trust",
-  proxy = "cosockets know none; `exchange` can be a client that does",
-  http2 = "cosockets speak HTTP/1.1 alone",
-  driver = "it is nginx",
-  share_tokens = "token_dict names the lua_shared_dict to share them in",
+  ca_file = "set lua_ssl_trusted_certificate in nginx.conf",
+  proxy = "cosockets do not support proxies; set `exchange` to a client that does",
+  http2 = "cosockets support only HTTP/1.1",
+  driver = "nginx is the driver",
+  share_tokens = "use token_dict",
 }
 
 -- What an exchange of the user's may name as the kind of a failure.
@@ -121,12 +121,12 @@ end
 
 -- Splits what `new` was given into the options of the core and those of this driver; nil and a message for a bad one.
 local function split(options)
-  if type(options) ~= "table" then return refuse("options", "table expected, got %s", type(options)) end
+  if type(options) ~= "table" then return refuse("options", "expected a table, got %s", type(options)) end
   local core, own = { driver = "none" }, {}
   for name, value in pairs(options) do
     local kind = TYPES[name]
-    if ELSEWHERE[name] then return refuse(name, "not in nginx: %s", ELSEWHERE[name]) end
-    if kind and type(value) ~= kind then return refuse(name, "%s expected, got %s", kind, type(value)) end
+    if ELSEWHERE[name] then return refuse(name, "not available in nginx: %s", ELSEWHERE[name]) end
+    if kind and type(value) ~= kind then return refuse(name, "expected a %s, got %s", kind, type(value)) end
     local whose = kind and own or core
     whose[name] = value
   end
@@ -139,11 +139,11 @@ end
 local function check(own)
   local connections, idle = own.max_connections or 1, own.keepalive_timeout or KEEPALIVE_TIMEOUT
   if not (connections >= 1 and connections <= CONNECTIONS_MOST and connections % 1 == 0) then
-    return refuse("max_connections", "1 to %d expected, got %s", CONNECTIONS_MOST, connections)
+    return refuse("max_connections", "expected 1 to %d, got %s", CONNECTIONS_MOST, connections)
   elseif not (idle >= 0 and idle <= KEEPALIVE_MOST) then
-    return refuse("keepalive_timeout", "0 to %d seconds expected, got %s", KEEPALIVE_MOST, idle)
+    return refuse("keepalive_timeout", "expected 0 to %d seconds, got %s", KEEPALIVE_MOST, idle)
   elseif own.supply and own.token_dict then
-    return refuse("token_dict", "for tokens of client_id, not for those of a function")
+    return refuse("token_dict", "only works with client_id, not with a token function")
   end
   return true
 end
@@ -164,10 +164,12 @@ end
 local function find_places(options, own)
   local route = cosocket.route(options.domain, own.connect_to, own.max_connections,
     own.keepalive_timeout or KEEPALIVE_TIMEOUT)
-  if not route then return refuse("connect_to", 'host:port expected, such as "127.0.0.1:8443"') end
+  if not route then
+    return refuse("connect_to", 'expected host:port, such as "127.0.0.1:8443", got "%s"', own.connect_to)
+  end
   local tokens = own.token_dict and token_dict.open(own.token_dict, options)
   if own.token_dict and not tokens then
-    return refuse("token_dict", 'nginx.conf has no "lua_shared_dict %s ...;"', own.token_dict)
+    return refuse("token_dict", 'no "lua_shared_dict %s" in nginx.conf', own.token_dict)
   end
   return route, tokens
 end
@@ -190,8 +192,8 @@ function openresty.new(options)
   local core, problem = auth0perm.new(core_options, HOST)
   if not core then return nil, problem end
   if is_address(options.domain) and not own.exchange then
-    return invalid("domain: nginx compares certificates with DNS names, not with IP addresses; "
-      .. "use a name that is in the certificate, and connect_to for the address")
+    return invalid("domain: nginx verifies certificates only for DNS names, not for IP addresses; "
+      .. "use a name that the certificate has, and set connect_to to the address")
   end
   local route, tokens = find_places(options, own)
   if not route then error(tokens, 2) end
@@ -222,7 +224,7 @@ function STEPS.send(run, request)
   if run.lease then run.lease:hold(request.timeout) end
   if client.exchange then
     response, kind, message = client.exchange(request)
-    if not FAILURES[kind] then kind, message = "transport", tostring(kind or "no answer") end
+    if not FAILURES[kind] then kind, message = "transport", tostring(kind or "no response") end
   else
     response, kind, message = cosocket.exchange(client.route, request, run)
     run.socket = nil
@@ -276,7 +278,7 @@ function STEPS.authorize(run)
     run.call:supply(pcall(run.client.supply))
     ring(run.client)
   else
-    run.call:fail("token", "the client was made without a token")
+    run.call:fail("token", "the client has no token and no client_id")
   end
 end
 
@@ -311,7 +313,7 @@ end
 -- Whether the current phase has cosockets; ends the call where it has not.
 local function can_drive(call)
   if pcall(ngx.socket.tcp) then return true end
-  call:fail("connect", ("nginx has no cosockets in the phase %s; a timer has: ngx.timer.at(0, ...)"):format(
+  call:fail("connect", ("cosockets are not available in the %s phase; use a timer: ngx.timer.at(0, ...)"):format(
     ngx.get_phase()))
   return false
 end
@@ -392,7 +394,7 @@ function Client:step(seconds) end
 function Client:step(seconds)
   expect_client(self, "step")
   if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
-    error(("bad argument #1 to 'step' (seconds: number from 0 on expected, got %s)"):format(
+    error(("bad argument #1 to 'step' (seconds: expected a number >= 0, got %s)"):format(
       type(seconds) == "number" and seconds or type(seconds)), 2)
   end
   if self.closed then return self.core:step() end -- which tells so

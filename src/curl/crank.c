@@ -152,7 +152,7 @@ static struct crank_seat *any_in_flight(const struct crank *crank) {
 }
 
 void crank_look_for_fork(struct crank *crank) {
-  static const char message[] = "the process has forked, and its parent goes on with the call";
+  static const char message[] = "the process forked, and its parent continues the call";
   struct failure failure = {.kind = FAILURE_CANCELED, .maybe_read = true, .message = message};
   struct crank_seat *seat;
   unsigned forks = driver_forks(crank->driver);
@@ -188,7 +188,7 @@ void crank_forget(struct crank_seat *seat) {
   if (!crank) return;
   crank_look_for_fork(crank);
   if (seat->exchange) driver_wait_for_resolver(seat->exchange);
-  if (seat->state != CRANK_FINISHED) end(crank, seat, FAILURE_CANCELED, "the call was given up");
+  if (seat->state != CRANK_FINISHED) end(crank, seat, FAILURE_CANCELED, "the call was dropped");
   let_go(seat);
 }
 

@@ -176,7 +176,7 @@ struct driver *driver_new(struct allocator allocator, const struct driver_option
   driver->one_file = driver->settings.ca_file.data || has_system_file();
   if (kept && open_multi(driver)) return driver;
   if (kept) error_set_memory(error);
-  if (kept && !driver->watching) error_set(error, ERROR_MEMORY, "the process has no file descriptor left");
+  if (kept && !driver->watching) error_set(error, ERROR_MEMORY, "the process has no file descriptors left");
   driver_free(driver);
   return NULL;
 }
@@ -191,7 +191,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context) {
   struct buffer *body = &transfer->exchange.body;
   buffer_append(body, data, size * count);
   if (!transfer->driver->kept.sees_tls) curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
-  if (body->state == BUFFER_FULL) transfer->refusal = "the answer's body is larger than 8 MiB";
+  if (body->state == BUFFER_FULL) transfer->refusal = "the response body is larger than 8 MiB";
   return body->state == BUFFER_GOOD ? size * count : 0;
 }
 
@@ -240,7 +240,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
   size_t length = size * count;
   transfer->header_bytes += length;
   if (transfer->header_bytes > HEADERS_MOST) {
-    transfer->refusal = "the answer's headers are larger than 64 KiB";
+    transfer->refusal = "the response headers are larger than 64 KiB";
     return 0;
   }
   if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
@@ -459,8 +459,9 @@ static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code)
 /* What to tell people. */
 static const char *describe(struct transfer *transfer, CURLcode code) {
   if (transfer->refusal) return transfer->refusal;
-  if (transfer->sends > 1) return "the connection was closed before an answer came";
-  if (code == CURLE_OUT_OF_MEMORY) return "out of memory, or a header of more than 100 KiB: libcurl reports both alike";
+  if (transfer->sends > 1) return "the connection was closed before a response arrived";
+  if (code == CURLE_OUT_OF_MEMORY)
+    return "out of memory, or a header larger than 100 KiB (libcurl reports both the same way)";
   if (!transfer->detail[0]) return curl_easy_strerror(code);
   const struct driver_settings *settings = &transfer->driver->settings;
   if (settings->proxy.data) proxy_hide(settings->system_proxy ? NULL : settings->proxy.data, transfer->detail);
@@ -475,7 +476,7 @@ static void conclude(struct transfer *transfer, CURLcode code) {
   exchange->response.status = (int)status;
   if (code == CURLE_OK && !transfer->whole_headers) {
     /* libcurl takes an end of the connection for an end of the headers. */
-    transfer->refusal = "the connection was closed in the middle of the response's headers";
+    transfer->refusal = "the connection was closed in the middle of the response headers";
     code = CURLE_RECV_ERROR;
   }
   exchange->failed = code != CURLE_OK;
@@ -524,7 +525,7 @@ static void start_anew(struct driver *driver) {
   for (transfer = driver->used; transfer; transfer = transfer->next) {
     if (!transfer->attached) continue;
     if (!transfer->came_back) {
-      transfer->refusal = "the connection was closed for lack of memory";
+      transfer->refusal = "the connection was closed because memory ran out";
       conclude(transfer, CURLE_RECV_ERROR);
     }
     transfer->came_back = true;

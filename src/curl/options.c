@@ -27,13 +27,13 @@ static bool keep_option(struct buffer *buffer, struct text value, const char *na
   if (!value.data) return true;
   for (size_t i = 0; i < value.length; i++) {
     if ((unsigned char)value.data[i] >= ' ') continue;
-    return error_set(error, ERROR_INVALID, "%s: a string without control characters expected", name);
+    return error_set(error, ERROR_INVALID, "%s: expected a string without control characters", name);
   }
-  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: a string expected that is not empty", name);
+  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: a expected a string that is not empty", name);
   buffer_append(buffer, value.data, value.length);
   if (buffer->state == BUFFER_GOOD) return true;
   if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
-  return error_set(error, ERROR_INVALID, "%s: at most %d bytes expected", name, (int)OPTION_MOST);
+  return error_set(error, ERROR_INVALID, "%s: expected at most %d bytes", name, (int)OPTION_MOST);
 }
 
 /* "::host:port" makes libcurl connect there, whatever host and port it was going to. */
@@ -41,7 +41,8 @@ static bool keep_connect_to(struct driver_settings *settings, struct text value,
   if (!value.data) return true;
   const char *colon = memchr(value.data, ':', value.length);
   if (!colon || colon == value.data || colon + 1 == value.data + value.length) {
-    return error_set(error, ERROR_INVALID, "connect_to: host:port expected, such as \"127.0.0.1:8443\"");
+    return error_set(error, ERROR_INVALID, "connect_to: expected host:port, such as \"127.0.0.1:8443\", got \"%.*s\"",
+                     (int)value.length, value.data);
   }
   buffer_append_string(&settings->connect_to, "::");
   return keep_option(&settings->connect_to, value, "connect_to", error);
@@ -55,7 +56,7 @@ bool driver_settings_open(struct driver_settings *settings, const struct driver_
   buffer_open(&settings->connect_to, allocator, OPTION_MOST);
   double connections = options->max_connections;
   if (!(connections >= 1 && connections <= (double)CONNECTIONS_MOST)) {
-    return error_set(error, ERROR_INVALID, "max_connections: 1 to %d expected, got %.10g", (int)CONNECTIONS_MOST,
+    return error_set(error, ERROR_INVALID, "max_connections: expected 1 to %d, got %.10g", (int)CONNECTIONS_MOST,
                      connections);
   }
   settings->connections = (long)connections;
@@ -69,7 +70,7 @@ bool driver_settings_open(struct driver_settings *settings, const struct driver_
   if (settings->proxy.data && !settings->system_proxy && !proxy_check(settings->proxy.data, error)) return false;
   /* libcurl reads it at the first handshake; what is wrong with it is to show up now. */
   if (settings->ca_file.data && !driver_options_can_read(settings->ca_file.data)) {
-    return error_set(error, ERROR_INVALID, "ca_file: a readable PEM file expected, got \"%s\"", settings->ca_file.data);
+    return error_set(error, ERROR_INVALID, "ca_file: expected a readable PEM file, got \"%s\"", settings->ca_file.data);
   }
   return true;
 }

@@ -22,7 +22,7 @@ bool proxy_check(const char *proxy, struct error *error) {
   curl_url_cleanup(url);
   if (failed == CURLUE_OUT_OF_MEMORY) return error_set_memory(error);
   if (good && failed == CURLUE_OK) return true;
-  return error_set(error, ERROR_INVALID, "proxy: \"http://host:port\", \"https://host:port\" or \"env\" expected");
+  return error_set(error, ERROR_INVALID, "proxy: expected \"http://host:port\", \"https://host:port\" or \"env\"");
 }
 
 static void take_out(char *message, struct text secret) {

@@ -257,10 +257,10 @@ bool answer_feed(lua_State *L, int items, struct call *call, struct response *re
   *place = outer;
   if (status == 0) return true;
   struct failure failure = {
-      .kind = FAILURE_CANCELED, .maybe_read = true, .message = "interrupted while the answer was read"};
+      .kind = FAILURE_CANCELED, .maybe_read = true, .message = "interrupted while reading the response"};
   if (status == LUA_ERRMEM || feeding.no_memory) {
     failure.kind = FAILURE_MEMORY;
-    failure.message = "not enough memory to read the answer";
+    failure.message = "not enough memory to read the response";
   }
   call_overrule(call, &failure);
   if (failure.kind == FAILURE_CANCELED) return false;
@@ -282,7 +282,7 @@ static void open_decoder(lua_State *L) {
   int status = lua_pcall(L, 1, 1, 0);
   if (status == LUA_ERRMEM) lua_error(L);
   if (status != 0) {
-    luaL_error(L, "auth0perm needs lua-cjson (Debian: lua-cjson, LuaRocks: lua-cjson): %s", lua_tostring(L, -1));
+    luaL_error(L, "auth0perm needs lua-cjson (package lua-cjson in Debian and LuaRocks): %s", lua_tostring(L, -1));
   }
   lua_getfield(L, -1, "null");
   compat_rawsetp(L, LUA_REGISTRYINDEX, &NULL_KEY);

@@ -45,7 +45,7 @@ static bool read_item(const struct reading *reading, lua_Integer index) {
   struct checks_item item = {.list = "permissions", .index = index};
   if (!lua_istable(L, -1)) {
     char place[CHECKS_PLACE_SIZE];
-    checks_raise_for(L, &reading->caller, reading->position, "%s: table expected, got %s",
+    checks_raise_for(L, &reading->caller, reading->position, "%s: expected a table, got %s",
                      checks_describe(&item, place), checks_typename(L, -1));
   }
   checks_push_member(L, "resource_server_identifier");
@@ -65,12 +65,12 @@ static bool read_names(const struct reading *reading, struct text identifier) {
   char list[CHECKS_PLACE_SIZE];
   describe_list(list, identifier);
   if (!lua_istable(L, -1)) {
-    checks_raise_for(L, &reading->caller, reading->position, "%s: a list of permission names expected, got %s", list,
+    checks_raise_for(L, &reading->caller, reading->position, "%s: expected a list of permission names, got %s", list,
                      checks_typename(L, -1));
   }
   lua_Integer count = checks_count(reading, list);
   if (count == 0) {
-    return error_set(reading->error, ERROR_INVALID, "%s: at least 1 permission name expected, got none", list);
+    return error_set(reading->error, ERROR_INVALID, "%s: expected at least 1 permission name, got none", list);
   }
   for (lua_Integer i = 1; i <= count; i++) {
     struct checks_item item = {.list = list, .index = i};
@@ -99,8 +99,8 @@ static bool read_list_form(const struct reading *reading) {
 static bool read_map_form(const struct reading *reading) {
   lua_State *L = reading->L;
   size_t count;
-  const struct text *keys = checks_push_keys(reading, "permissions",
-                                             "either a list of tables or a table of lists expected, got both", &count);
+  const struct text *keys = checks_push_keys(
+      reading, "permissions", "expected a list of permissions or a table of lists of names, got a mix", &count);
   bool good = true;
   for (size_t i = 0; good && i < count; i++) {
     lua_pushlstring(L, keys[i].data, keys[i].length);
@@ -123,7 +123,7 @@ static void check_is_list(const struct reading *reading) {
     lua_pop(L, 1);
     if (single) {
       checks_raise_for(L, &reading->caller, reading->position,
-                       "permissions: a list of permissions expected, got a single one; wrap it in { }");
+                       "permissions: expected a list of permissions, got a single one; wrap it in { }");
     }
   }
 }
@@ -181,13 +181,13 @@ static int check_types(const struct reading *reading, int first, int shift) {
     if (argument->place != IN_BODY) {
       checks_string_for(L, &reading->caller, index, index + shift, argument->name);
     } else if (!lua_istable(L, index)) {
-      checks_raise_for(L, &reading->caller, index + shift, "%s: table expected, got %s", argument->name,
+      checks_raise_for(L, &reading->caller, index + shift, "%s: expected a table, got %s", argument->name,
                        checks_typename(L, index));
     }
     index++;
   }
   if (lua_gettop(L) > index) {
-    checks_raise_for(L, &reading->caller, index + 1 + shift, "no argument expected, got %s",
+    checks_raise_for(L, &reading->caller, index + 1 + shift, "expected no more arguments, got %s",
                      checks_typename(L, index + 1));
   }
   return index;

@@ -57,10 +57,10 @@ static void fail_for_token(struct held *held, const char *message, double now) {
 void held_supply(lua_State *L, struct held *held, bool returned, int index, double now) {
   if (!returned) {
     const char *message = lua_tostring(L, index);
-    fail_for_token(held, message ? message : "the token function raised", now);
+    fail_for_token(held, message ? message : "the token function raised an error", now);
   } else if (lua_type(L, index) != LUA_TSTRING) {
     bool explained = lua_type(L, index + 1) == LUA_TSTRING;
-    fail_for_token(held, explained ? lua_tostring(L, index + 1) : "the token function returned no string", now);
+    fail_for_token(held, explained ? lua_tostring(L, index + 1) : "the token function did not return a string", now);
   } else {
     /* 0, and so refused, for what is not a number */
     double expires_in = lua_isnoneornil(L, index + 1) ? HUGE_VAL : lua_tonumber(L, index + 1);
@@ -147,12 +147,12 @@ static int m_cancel(lua_State *L) {
 static const char *push_message(lua_State *L) {
   if (luaL_callmeta(L, -1, "__tostring") && lua_isstring(L, -1)) return lua_tostring(L, -1);
   if (lua_isstring(L, -1)) return lua_tostring(L, -1);
-  return lua_pushfstring(L, "(an error object of type %s)", checks_typename(L, -1));
+  return lua_pushfstring(L, "(error object is a %s value)", checks_typename(L, -1));
 }
 
 /* The message for what ended a listener before its message handler could run: Lua's, where it left one. */
 static const char *unhandled_message(lua_State *L) {
-  return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "not enough memory, or an error in its error";
+  return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "not enough memory, or error in error handling";
 }
 
 static void print_report(const struct held *held, const char *message) {
@@ -217,7 +217,7 @@ function Call:on_done(listener) end
 static int m_on_done(lua_State *L) {
   struct held *held = held_check(L);
   if (!lua_isfunction(L, 2))
-    checks_raise(L, 1, "on_done", "listener: function expected, got %s", checks_typename(L, 2));
+    checks_raise(L, 1, "on_done", "listener: expected a function, got %s", checks_typename(L, 2));
   if (!held->started) luaL_error(L, "'on_done': only for calls of client:start(); you drive this one yourself");
   lua_settop(L, 2);
   compat_getuservalue(L, 1);

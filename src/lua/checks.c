@@ -62,7 +62,7 @@ const char *checks_shown(lua_State *L, int index) {
 
 struct text checks_string_for(lua_State *L, const struct caller *caller, int index, int position, const char *name) {
   if (lua_type(L, index) != LUA_TSTRING) {
-    checks_raise_for(L, caller, position, "%s: string expected, got %s", name, checks_typename(L, index));
+    checks_raise_for(L, caller, position, "%s: expected a string, got %s", name, checks_typename(L, index));
   }
   return checks_text(L, index);
 }
@@ -73,7 +73,7 @@ struct text checks_string(lua_State *L, int index, int position, const char *fun
 
 void checks_table(const struct reading *reading, const char *place) {
   if (lua_istable(reading->L, -1)) return;
-  checks_raise_for(reading->L, &reading->caller, reading->position, "%s: table expected, got %s", place,
+  checks_raise_for(reading->L, &reading->caller, reading->position, "%s: expected a table, got %s", place,
                    checks_typename(reading->L, -1));
 }
 
@@ -86,7 +86,7 @@ struct text checks_member(const struct reading *reading, const struct checks_ite
   lua_State *L = reading->L;
   if (lua_type(L, -1) != LUA_TSTRING) {
     char place[CHECKS_PLACE_SIZE];
-    checks_raise_for(L, &reading->caller, reading->position, "%s%s%s: string expected, got %s",
+    checks_raise_for(L, &reading->caller, reading->position, "%s%s%s: expected a string, got %s",
                      checks_describe(item, place), field ? "." : "", field ? field : "", checks_typename(L, -1));
   }
   return checks_text(L, -1);
@@ -104,8 +104,8 @@ lua_Integer checks_count(const struct reading *reading, const char *place) {
   while (lua_next(L, -2)) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TNUMBER) {
-      checks_raise_for(L, &reading->caller, reading->position, "%s: a list expected, got a table with a %s as a key",
-                       place, checks_typename(L, -1));
+      checks_raise_for(L, &reading->caller, reading->position, "%s: expected a list, got a table with a %s key", place,
+                       checks_typename(L, -1));
     }
     count++;
   }

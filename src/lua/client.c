@@ -58,8 +58,8 @@ static void warn_in_nginx(lua_State *L) {
     lua_getfield(L, top + 3, "WARN");
     luaL_where(L, 1);
     lua_pushliteral(L,
-                    "auth0perm: this client holds up all requests of its nginx worker while it waits; "
-                    "require \"auth0perm.openresty\" in place of \"auth0perm\"");
+                    "auth0perm: this client blocks its whole nginx worker while it waits; "
+                    "require \"auth0perm.openresty\" instead of \"auth0perm\"");
     lua_pcall(L, 3, 0, 0);
   }
   lua_settop(L, top);
@@ -117,7 +117,7 @@ int client_new(lua_State *L) {
   configuration_read_host(L, 2, &host);
   if (!lua_istable(L, 1)) {
     struct caller caller = {.function = "new", .level = host.level};
-    checks_raise_for(L, &caller, 1, "options: table expected, got %s", checks_typename(L, 1));
+    checks_raise_for(L, &caller, 1, "options: expected a table, got %s", checks_typename(L, 1));
   }
   allocator.reallocate = lua_getallocf(L, &allocator.context);
   given.core.lua_version = push_lua_version(L);
@@ -164,8 +164,7 @@ static int return_closed(lua_State *L, const char *operation) {
 
 /* Raises where the host performs the requests. */
 static void check_driver(lua_State *L, const struct client_userdata *client, const char *method) {
-  if (!client->driver)
-    luaL_error(L, "'%s': the client was made without a driver; drive its calls with call:next()", method);
+  if (!client->driver) luaL_error(L, "'%s': this client has no driver; drive its calls with call:next()", method);
 }
 
 /* Lets go of all calls, and of the token function: empties the table of anchors at this stack index. */
@@ -257,7 +256,7 @@ static bool run_call(lua_State *L, struct client_userdata *client, struct held *
   while (held->call.state != CALL_FINISHED) {
     if (!turn(L, client, BLOCKING_WAIT)) {
       crank_end(&held->seat, FAILURE_CANCELED, "not started");
-      luaL_error(L, "'%s': the client is at work, and cannot be used from within", held->call.operation->name);
+      luaL_error(L, "'%s': cannot be called from the token function or a finalizer", held->call.operation->name);
     }
     check_interrupt(L, held);
   }
@@ -283,7 +282,7 @@ static int m_operation(lua_State *L) {
 static const struct operation *check_operation(lua_State *L, const struct caller *caller) {
   struct text name = checks_string_for(L, caller, 2, 1, "operation");
   const struct operation *operation = strlen(name.data) == name.length ? operation_find(name.data) : NULL;
-  if (!operation) checks_raise_for(L, caller, 1, "operation: no such operation: \"%s\"", name.data);
+  if (!operation) checks_raise_for(L, caller, 1, "operation: expected the name of an operation, got \"%s\"", name.data);
   lua_remove(L, 2);
   return operation;
 }
@@ -319,7 +318,7 @@ static void set_index(lua_State *L, int index) {
 static void fetch_page(lua_State *L, struct client_userdata *client, struct held *held) {
   const char *operation = held->call.operation->name;
   if (!is_open(client)) raise_closed(L, operation);
-  if (held->seat.crank) luaL_error(L, "'%s': the iterator is at work, and cannot be used from within", operation);
+  if (held->seat.crank) luaL_error(L, "'%s': the iterator is already fetching a page", operation);
   set_index(L, 0);
   held_drop_items(L, 2);
   call_resume(&held->call);
@@ -370,7 +369,7 @@ static int m_each(lua_State *L) {
   struct caller caller = {.function = "each", .level = client->host.level};
   const struct operation *operation = check_operation(L, &caller);
   if (operation->answer != ANSWER_LIST && operation->answer != ANSWER_ARRAY) {
-    checks_raise_for(L, &caller, 1, "operation: one that returns a list expected, got \"%s\"", operation->name);
+    checks_raise_for(L, &caller, 1, "operation: expected one that returns a list, got \"%s\"", operation->name);
   }
   struct held *held = make_call(L, client, operation, 2, "each", &error);
   if (!held) return raise_error(L, &error, operation->name);
@@ -432,13 +431,13 @@ static int m_step(lua_State *L) {
   double seconds = 0;
   if (!lua_isnoneornil(L, 2)) {
     seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
-    if (!(seconds >= 0)) checks_raise(L, 1, "step", "seconds: number from 0 on expected, got %s", checks_shown(L, 2));
+    if (!(seconds >= 0)) checks_raise(L, 1, "step", "seconds: expected a number >= 0, got %s", checks_shown(L, 2));
   }
   if (!is_open(client)) return return_closed(L, "step");
   check_driver(L, client, "step");
   lua_settop(L, 1);
   compat_getuservalue(L, 1);
-  if (!turn(L, client, seconds)) luaL_error(L, "'step': the client is at work, and cannot be stepped from within");
+  if (!turn(L, client, seconds)) luaL_error(L, "'step': cannot be called from the token function or a finalizer");
   lua_pushinteger(L, (lua_Integer)client->crank.in_flight);
   return 1;
 }

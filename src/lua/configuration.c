@@ -141,7 +141,7 @@ static void read_host_name(lua_State *L, int index, const char *name, char *fiel
   if (!lua_isnil(L, -1)) {
     struct text text = checks_string(L, -1, 2, "new", name);
     if (text.length >= HOST_NAME_SIZE)
-      checks_raise(L, 2, "new", "%s: at most %d bytes expected", name, HOST_NAME_SIZE - 1);
+      checks_raise(L, 2, "new", "%s: expected at most %d bytes", name, HOST_NAME_SIZE - 1);
     memcpy(field, text.data, text.length + 1);
   }
   lua_pop(L, 1);
@@ -150,7 +150,7 @@ static void read_host_name(lua_State *L, int index, const char *name, char *fiel
 void configuration_read_host(lua_State *L, int index, struct host *host) {
   *host = (struct host){.level = 1, .prepare = "prepare", .share_tokens = "share_tokens"};
   if (lua_isnoneornil(L, index)) return;
-  if (!lua_istable(L, index)) checks_raise(L, 2, "new", "host: table expected, got %s", checks_typename(L, index));
+  if (!lua_istable(L, index)) checks_raise(L, 2, "new", "host: expected a table, got %s", checks_typename(L, index));
   read_host_name(L, index, "prepare", host->prepare);
   read_host_name(L, index, "share_tokens", host->share_tokens);
   lua_getfield(L, index, "level");
@@ -186,19 +186,23 @@ static void take_value(lua_State *L, const struct caller *caller, const struct o
   switch (option->type) {
     case TAKES_TEXT_OR_FUNCTION:
       if (lua_isfunction(L, -1)) break; /* the client keeps it */
-      *(struct text *)place = checks_string_for(L, caller, -1, 1, option->name);
+      if (lua_type(L, -1) != LUA_TSTRING) {
+        checks_raise_for(L, caller, 1, "%s: expected a string or function, got %s", option->name,
+                         checks_typename(L, -1));
+      }
+      *(struct text *)place = checks_text(L, -1);
       break;
     case TAKES_TEXT: *(struct text *)place = checks_string_for(L, caller, -1, 1, option->name); break;
     case TAKES_NUMBER:
     case TAKES_WHOLE_NUMBER:
       if (lua_type(L, -1) != LUA_TNUMBER) {
-        checks_raise_for(L, caller, 1, "%s: number expected, got %s", option->name, checks_typename(L, -1));
+        checks_raise_for(L, caller, 1, "%s: expected a number, got %s", option->name, checks_typename(L, -1));
       }
       *(double *)place = lua_tonumber(L, -1);
       break;
     case TAKES_BOOLEAN:
       if (!lua_isboolean(L, -1)) {
-        checks_raise_for(L, caller, 1, "%s: boolean expected, got %s", option->name, checks_typename(L, -1));
+        checks_raise_for(L, caller, 1, "%s: expected a boolean, got %s", option->name, checks_typename(L, -1));
       }
       *(bool *)place = lua_toboolean(L, -1);
   }
@@ -221,31 +225,32 @@ void configuration_read(lua_State *L, int index, int host_index, const struct ho
   struct caller caller = {.function = "new", .level = host->level};
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
-      checks_raise_for(L, &caller, 1, "options: names expected as keys, got a %s", checks_typename(L, -2));
+      checks_raise_for(L, &caller, 1, "options: expected option names as keys, got a %s", checks_typename(L, -2));
     }
     struct text name = checks_text(L, -2);
     const struct option *option = find_option(name);
     if (!option) {
       const char *shown = strlen(name.data) == name.length ? name.data : "(a name with a zero byte)";
-      checks_raise_for(L, &caller, 1, "%s: no such option; there are: %s", shown, push_names(L, host_index));
+      checks_raise_for(L, &caller, 1, "%s: unknown option; expected one of: %s", shown, push_names(L, host_index));
     }
     take_value(L, &caller, option, (char *)configuration + option->offset);
     if (option->drivers == CURL) configuration->curl_option = option->name;
   }
   configuration->core.share_name = host->share_tokens;
-  if (!configuration->core.domain.data) checks_raise_for(L, &caller, 1, "domain: string expected, got nil");
+  if (!configuration->core.domain.data) checks_raise_for(L, &caller, 1, "domain: expected a string, got nil");
 }
 
 bool configuration_check(const struct configuration *configuration, struct error *error) {
   bool none = configuration_has_no_driver(configuration);
   if (configuration->driver.data && !none && !text_equals(configuration->driver, "curl")) {
-    return error_set(error, ERROR_INVALID, "driver: \"curl\" or \"none\" expected");
+    return error_set(error, ERROR_INVALID, "driver: expected \"curl\" or \"none\", got \"%.*s\"",
+                     (int)configuration->driver.length, configuration->driver.data);
   }
   if (none && configuration->curl_option) {
-    return error_set(error, ERROR_INVALID, "%s: not known to the driver \"none\"", configuration->curl_option);
+    return error_set(error, ERROR_INVALID, "%s: not available with driver \"none\"", configuration->curl_option);
   }
   if (!none && configuration->core.share_tokens) {
-    return error_set(error, ERROR_INVALID, "share_tokens: only for the driver \"none\"");
+    return error_set(error, ERROR_INVALID, "share_tokens: only available with driver \"none\"");
   }
   return true;
 }

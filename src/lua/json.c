@@ -51,7 +51,7 @@ static size_t enter_item(struct writing *writing, lua_Integer index) {
 
 static bool write_string(struct writing *writing, struct text text) {
   if (encode_utf8_length(text) < 0) {
-    return error_set(writing->reading->error, ERROR_INVALID, "%s: valid UTF-8 expected", writing->place);
+    return error_set(writing->reading->error, ERROR_INVALID, "%s: expected valid UTF-8", writing->place);
   }
   encode_json_string(writing->content, text);
   return true;
@@ -83,7 +83,7 @@ static bool write_number(struct writing *writing) {
 #endif
   double number = lua_tonumber(L, -1);
   if (!isfinite(number)) {
-    return error_set(writing->reading->error, ERROR_INVALID, "%s: a finite number expected", writing->place);
+    return error_set(writing->reading->error, ERROR_INVALID, "%s: expected a finite number", writing->place);
   }
   if (checks_is_whole(number)) {
     snprintf(digits, sizeof digits, "%.0f", number + 0.0);
@@ -126,7 +126,7 @@ static bool write_object(struct writing *writing) {
   lua_State *L = writing->reading->L;
   size_t count;
   const struct text *keys = checks_push_keys(writing->reading, writing->place,
-                                             "either a list or a table with names as keys expected, got both", &count);
+                                             "expected a list or a table with string keys, got a mix", &count);
   buffer_append_string(writing->content, "{");
   for (size_t i = 0; i < count; i++) {
     size_t length = enter_member(writing, keys[i]);
@@ -157,7 +157,7 @@ static bool write_table(struct writing *writing, bool array) {
   lua_State *L = writing->reading->L;
   if (writing->depth == DEPTH_MOST) {
     return error_set(writing->reading->error, ERROR_INVALID,
-                     "%s: at most %d levels of tables expected; does one contain itself?", writing->place,
+                     "%s: expected at most %d levels of tables, got more; does a table contain itself?", writing->place,
                      (int)DEPTH_MOST);
   }
   luaL_checkstack(L, LEVEL_SLOTS, "fields");
@@ -183,7 +183,7 @@ static bool write_value(struct writing *writing, bool array) {
       return true;
     default: break;
   }
-  checks_raise_for(L, &reading->caller, reading->position, "%s: string, number, boolean or table expected, got %s",
+  checks_raise_for(L, &reading->caller, reading->position, "%s: expected a string, number, boolean or table, got %s",
                    writing->place, checks_typename(L, -1));
 }
 
@@ -193,7 +193,7 @@ bool json_write_fields(const struct reading *reading, const char *place) {
   enter(&writing, place);
   if (is_list(reading->L, false)) {
     checks_raise_for(reading->L, &reading->caller, reading->position,
-                     "%s: a table with names as keys expected, got a list", place);
+                     "%s: expected a table with string keys, got a list", place);
   }
   return write_table(&writing, false);
 }

@@ -81,9 +81,11 @@ void options_push_names(lua_State *L, const struct operation *operation) {
   }
 }
 
-/* Raises, and names the options that there are. */
-static void raise_unknown(const struct reading *reading, const char *name) {
+/* Raises an error about the key below the top of the stack, and lists the known options. */
+static void raise_unknown(const struct reading *reading) {
   lua_State *L = reading->L;
+  const char *type = checks_typename(L, -2);
+  const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
   options_push_names(L, reading->call->operation);
   lua_pushliteral(L, "");
   int count = (int)compat_rawlen(L, -2);
@@ -92,8 +94,13 @@ static void raise_unknown(const struct reading *reading, const char *name) {
     lua_rawgeti(L, -3, i);
     lua_concat(L, 3);
   }
-  checks_raise_for(L, &reading->caller, reading->position, "options.%s: no such option; there are: %s", name,
-                   lua_tostring(L, -1));
+  const char *known = lua_tostring(L, -1);
+  if (!name) {
+    checks_raise_for(L, &reading->caller, reading->position, "options: unknown key of type %s; expected one of: %s",
+                     type, known);
+  }
+  checks_raise_for(L, &reading->caller, reading->position, "options.%s: unknown option; expected one of: %s", name,
+                   known);
 }
 
 static bool is_option(const struct operation *operation, const char *name) {
@@ -105,12 +112,12 @@ static bool is_option(const struct operation *operation, const char *name) {
   return own->name;
 }
 
-/* Looks at the names in the table on top of the stack, before any value. */
+/* Checks the keys of the table on top of the stack, before any value. */
 static void check_names(const struct reading *reading) {
   lua_State *L = reading->L;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) raise_unknown(reading, checks_typename(L, -2));
-    if (!is_option(reading->call->operation, lua_tostring(L, -2))) raise_unknown(reading, lua_tostring(L, -2));
+    bool known = lua_type(L, -2) == LUA_TSTRING && is_option(reading->call->operation, lua_tostring(L, -2));
+    if (!known) raise_unknown(reading);
   }
 }
 
@@ -118,7 +125,7 @@ static void check_names(const struct reading *reading) {
 static void check_type(const struct reading *reading, const char *name, int type) {
   lua_State *L = reading->L;
   if (lua_type(L, -1) == type) return;
-  checks_raise_for(L, &reading->caller, reading->position, "options.%s: %s expected, got %s", name,
+  checks_raise_for(L, &reading->caller, reading->position, "options.%s: expected a %s, got %s", name,
                    lua_typename(L, type), checks_typename(L, -1));
 }
 
@@ -141,7 +148,7 @@ static bool read_correlation_id(const struct reading *reading, const char *name)
 static bool read_per_page(const struct reading *reading, const char *name) {
   double number = lua_tonumber(reading->L, -1);
   if (!(number >= (double)PAGES_LEAST && number <= (double)PAGES_MOST && number == floor(number))) {
-    error_set(reading->error, ERROR_INVALID, "%s: a whole number from %d to %d expected, got %.10g", name,
+    error_set(reading->error, ERROR_INVALID, "%s: expected a whole number from %d to %d, got %.10g", name,
               (int)PAGES_LEAST, (int)PAGES_MOST, number);
     return refuse(reading);
   }
@@ -161,7 +168,7 @@ static bool read_texts(const struct reading *reading, const struct operation_opt
   checks_table(reading, place);
   lua_Integer count = checks_count(reading, place);
   if (count < 1 || count > option->most) {
-    error_set(reading->error, ERROR_INVALID, "%s: 1 to %d expected, got %lld", option->name, option->most,
+    error_set(reading->error, ERROR_INVALID, "%s: expected 1 to %d items, got %lld", option->name, option->most,
               (long long)count);
     return refuse(reading);
   }

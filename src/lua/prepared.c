@@ -16,7 +16,7 @@ enum { HEADER_NAME_MOST = 256 };
 /* The call, if it is one that Lua drives; raises otherwise. */
 static struct held *check_own(lua_State *L, const char *method) {
   struct held *held = held_check(L);
-  if (held->started) luaL_error(L, "'%s': the client drives this call; client:step() moves it", method);
+  if (held->started) luaL_error(L, "'%s': the client drives this call; use client:step()", method);
   return held;
 }
 
@@ -24,7 +24,8 @@ static struct held *check_own(lua_State *L, const char *method) {
 static double check_now(lua_State *L, int index, const char *method) {
   if (lua_isnoneornil(L, index)) return clock_seconds();
   double now = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : NAN;
-  if (!isfinite(now)) checks_raise(L, index - 1, method, "now: seconds expected, got %s", checks_shown(L, index));
+  if (!isfinite(now))
+    checks_raise(L, index - 1, method, "now: expected a finite number of seconds, got %s", checks_shown(L, index));
   return now;
 }
 
@@ -100,7 +101,7 @@ static int m_next(lua_State *L) {
   double now = check_now(L, 2, "next");
   bool sending = held->call.state == CALL_SENDING;
   if (sending && held->handed) {
-    luaL_error(L, "'next': the request that was asked for comes first; feed its answer, or fail");
+    luaL_error(L, "'next': the last request is still open; call feed or fail first");
   }
   held->handed = false;
   /* a request that could not be handed over, for lack of memory, is handed over now */
@@ -138,18 +139,18 @@ static void feed_header(lua_State *L, struct response *response) {
 
 /* Reads { status =, headers =, body = } from stack index 2. The body belongs to Lua, on top of the stack. */
 static struct text check_response(lua_State *L, struct response *response) {
-  if (!lua_istable(L, 2)) checks_raise(L, 1, "feed", "response: table expected, got %s", checks_typename(L, 2));
+  if (!lua_istable(L, 2)) checks_raise(L, 1, "feed", "response: expected a table, got %s", checks_typename(L, 2));
   lua_getfield(L, 2, "status");
   double status = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
   if (!(status >= 200 && status <= 999 && status == floor(status))) {
-    checks_raise(L, 1, "feed", "response.status: a final HTTP status expected, got %s", checks_shown(L, -1));
+    checks_raise(L, 1, "feed", "response.status: expected an HTTP status from 200 to 999, got %s", checks_shown(L, -1));
   }
   response_open(response, (int)status);
   lua_getfield(L, 2, "headers");
   if (lua_istable(L, -1)) {
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) feed_header(L, response);
   } else if (!lua_isnil(L, -1)) {
-    checks_raise(L, 1, "feed", "response.headers: table expected, got %s", checks_typename(L, -1));
+    checks_raise(L, 1, "feed", "response.headers: expected a table, got %s", checks_typename(L, -1));
   }
   lua_getfield(L, 2, "body");
   if (lua_isnil(L, -1)) return (struct text){.data = "", .length = 0};
@@ -158,7 +159,7 @@ static struct text check_response(lua_State *L, struct response *response) {
 
 /* Raises where the driver was not asked to send anything. */
 static void check_sending(lua_State *L, const struct held *held, const char *method) {
-  if (held->call.state == CALL_DECIDING) luaL_error(L, "'%s': no request is on its way; ask call:next() first", method);
+  if (held->call.state == CALL_DECIDING) luaL_error(L, "'%s': no request is in flight; call next first", method);
 }
 
 /*---
@@ -217,7 +218,7 @@ static int m_fail(lua_State *L) {
     return 0;
   }
   checks_raise(L, 1, "fail",
-               "kind: connect, tls, timeout, transport, protocol, token, canceled, closed or connect_timeout expected, "
+               "kind: expected connect, tls, timeout, transport, protocol, token, canceled, closed or connect_timeout, "
                "got \"%s\"",
                name.data);
 }
@@ -238,7 +239,7 @@ static int m_authorize(lua_State *L) {
   if (!lua_isnoneornil(L, 3)) {
     expires_in = lua_type(L, 3) == LUA_TNUMBER ? lua_tonumber(L, 3) : NAN;
     if (!(expires_in > 0)) {
-      checks_raise(L, 2, "authorize", "expires_in: seconds above 0 expected, got %s", checks_shown(L, 3));
+      checks_raise(L, 2, "authorize", "expires_in: expected a number > 0, got %s", checks_shown(L, 3));
     }
   }
   double now = check_now(L, 4, "authorize");
@@ -281,7 +282,7 @@ static int m_defer(lua_State *L) {
   struct held *held = check_own(L, "defer");
   double seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : NAN;
   if (!(seconds > 0 && isfinite(seconds))) {
-    checks_raise(L, 1, "defer", "seconds: number above 0 expected, got %s", checks_shown(L, 2));
+    checks_raise(L, 1, "defer", "seconds: expected a finite number > 0, got %s", checks_shown(L, 2));
   }
   call_defer(&held->call, seconds, check_now(L, 3, "defer"));
   return 0;
@@ -309,7 +310,7 @@ static void on_request_end(void *context) {
   struct held *held = context;
   if (!held) return;
   held_unleash(held);
-  held_cancel(held, "the request that it was for has ended");
+  held_cancel(held, "the nginx request has ended");
 }
 
 /*---
@@ -329,10 +330,11 @@ static int m_leash(lua_State *L) {
   }
   double address = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : 0;
   if (!(address >= 1 && address < CHECKS_WHOLE_MAX) || fmod(address, sizeof(struct leash)) != 0) {
-    checks_raise(L, 1, "leash", "address: that of a pointer expected, got %s", checks_shown(L, 2));
+    checks_raise(L, 1, "leash", "address: expected the address of a pointer, got %s", checks_shown(L, 2));
   }
   held_unleash(held);
-  if (((struct leash *)(uintptr_t)address)->held) checks_raise(L, 1, "leash", "address: zeroed memory expected");
+  if (((struct leash *)(uintptr_t)address)->held)
+    checks_raise(L, 1, "leash", "address: expected the address of zeroed memory");
   held->leash = (struct leash *)(uintptr_t)address;
   held->leash->held = held;
   lua_pushlightuserdata(L, (void *)(uintptr_t)on_request_end);

@@ -22,7 +22,7 @@ static void supply(void *context, struct crank_seat *seat, double now) {
     bool returned = lua_pcall(L, 0, 2, 0) == 0;
     held_supply(L, held, returned, top + 1, now);
   } else {
-    static const char message[] = "the client was made without a token";
+    static const char message[] = "the client has no token and no client_id";
     call_fail(&held->call, &(struct failure){.kind = FAILURE_TOKEN, .message = message}, now);
   }
   lua_settop(L, top);

@@ -69,7 +69,7 @@ end
 -- Returns nil, kind and message of a connection that did not come about; `part` is what of it failed, "" for all.
 local function no_connection(route, part, problem)
   local hint = ""
-  if problem:find("no resolver", 1, true) then hint = "; set resolver in nginx.conf, or the option connect_to" end
+  if problem:find("no resolver", 1, true) then hint = "; set resolver in nginx.conf, or the connect_to option" end
   local message = ("%s:%d: %s%s%s"):format(route.host, route.port, part, problem, hint)
   return nil, problem == "timeout" and "connect_timeout" or "connect", message
 end
@@ -92,10 +92,11 @@ local function shake_hands(socket, route, deadline, last)
   -- ngx_lua 0.10.23 returns true for a certificate that it does not trust where the handshake needs no wait; but it has
   -- closed the connection, and is asked for that.
   if trusted and socket:getreusedtimes() then return true end
-  if trusted then problem = "not to be trusted, nginx's error log tells why" end
+  if trusted then problem = "not trusted; see nginx's error log" end
   local words = problem:gsub("^%d+: ", "")
   if OTHER_PROBLEMS[words] then return no_connection(route, "TLS: ", words) end
-  return nil, "tls", ("the certificate of %s: %s; see lua_ssl_trusted_certificate"):format(route.name, words)
+  local message = "the certificate of %s was rejected: %s (check lua_ssl_trusted_certificate)"
+  return nil, "tls", message:format(route.name, words)
 end
 
 -- Whether nothing on the way to here, such as string.gsub, forbids to yield. There spawning raises too late: nginx has
@@ -181,8 +182,8 @@ end
 
 -- Returns the kind and the message of what broke a connection.
 local function failure_of(problem)
-  if problem == "timeout" then return "timeout", "the answer did not come in time" end
-  return "transport", "the connection broke: " .. problem
+  if problem == "timeout" then return "timeout", "the request timed out" end
+  return "transport", "the connection was lost: " .. problem
 end
 
 -- Returns a function for http1.read: what has come, or comes until then. The time is that of the whole answer, so that

@@ -61,7 +61,7 @@ local function fill(stream)
     fail(kind, message)
   end
   stream.received = stream.received + #piece
-  if stream.received > ALL_MOST then fail("protocol", "the answer is larger than 16 MiB") end
+  if stream.received > ALL_MOST then fail("protocol", "the response is larger than 16 MiB") end
   stream.buffer = stream.buffer:sub(stream.at) .. piece
   stream.at = 1
   return true
@@ -70,8 +70,8 @@ end
 -- The same, where the answer cannot be over.
 local function fill_more(stream)
   if not fill(stream) then
-    fail("transport", stream.received == 0 and "the connection was closed before an answer came"
-      or "the connection was closed in the middle of the answer")
+    fail("transport", stream.received == 0 and "the connection was closed before a response arrived"
+      or "the connection was closed in the middle of the response")
   end
 end
 
@@ -116,7 +116,7 @@ end
 
 -- Takes a line of the headers, of which there is so much and no more.
 local function take_head_line(stream)
-  local line, length = take_line(stream, stream.head_left, "the answer's headers are larger than 64 KiB")
+  local line, length = take_line(stream, stream.head_left, "the response headers are larger than 64 KiB")
   stream.head_left = stream.head_left - length
   return line
 end
@@ -124,11 +124,11 @@ end
 -- Takes the status line; returns the minor version and the status.
 local function take_status(stream)
   while waiting(stream) < 5 do fill_more(stream) end
-  if stream.buffer:sub(stream.at, stream.at + 4) ~= "HTTP/" then fail("protocol", "the answer is no HTTP") end
+  if stream.buffer:sub(stream.at, stream.at + 4) ~= "HTTP/" then fail("protocol", "the response is not HTTP") end
   local line = take_head_line(stream)
   local minor, status, rest = line:match "^HTTP/1%.(%d) (%d%d%d)(.?)"
   if not status or (rest ~= "" and rest ~= " ") or status < "100" then
-    fail("protocol", "the answer's first line is not one of HTTP/1.1")
+    fail("protocol", "malformed status line in the response")
   end
   return tonumber(minor), tonumber(status)
 end
@@ -142,7 +142,7 @@ local function take_headers(stream)
     local colon = line:find(":", 1, true)
     local name = colon and line:sub(1, colon - 1):lower()
     if not name or not name:find(TOKEN) or line:find "[%z\r]" then
-      fail("protocol", "the answer has a header line that is none")
+      fail("protocol", "malformed header line in the response")
     end
     local value = trim(line, colon + 1)
     headers[name] = headers[name] or {}
@@ -156,17 +156,17 @@ local function length_of(headers)
   local length
   for part in (table.concat(headers["content-length"], ",") .. ","):gmatch "([^,]*)," do
     local digits = trim(part)
-    if not digits:find "^%d+$" then fail("protocol", "the answer's Content-Length is no number") end
+    if not digits:find "^%d+$" then fail("protocol", "invalid Content-Length in the response") end
     digits = digits:match "^0*(.*)$"
     local value = #digits > DIGITS_MOST and math.huge or tonumber("0" .. digits)
-    if length and length ~= value then fail("protocol", "the answer has two lengths that differ") end
+    if length and length ~= value then fail("protocol", "conflicting Content-Length values in the response") end
     length = value
   end
   return length
 end
 
 local function check_size(size)
-  if size > BODY_MOST then fail("protocol", "the answer's body is larger than 8 MiB") end
+  if size > BODY_MOST then fail("protocol", "the response body is larger than 8 MiB") end
 end
 
 -- Moves `length` bytes of the stream to the pieces of a body.
@@ -183,16 +183,16 @@ end
 local function take_chunks(stream, pieces)
   local size = 0
   while true do
-    local line = take_line(stream, CHUNK_LINE_MOST, "the answer has a chunk whose first line is too long")
+    local line = take_line(stream, CHUNK_LINE_MOST, "chunk header too long in the response")
     local digits = line:match "^(%x+)[ \t]*$" or line:match "^(%x+)[ \t]*;"
     local length = digits and (#digits > DIGITS_MOST and math.huge or tonumber(digits, 16))
-    if not length then fail("protocol", "the answer has a chunk without a length") end
+    if not length then fail("protocol", "invalid chunk length in the response") end
     if length == 0 then break end
     size = size + length
     check_size(size)
     move(stream, length, pieces)
-    if take_line(stream, 2, "the answer has a chunk that is longer than it says") ~= "" then
-      fail("protocol", "the answer has a chunk that is longer than it says")
+    if take_line(stream, 2, "chunk longer than its stated length in the response") ~= "" then
+      fail("protocol", "chunk longer than its stated length in the response")
     end
   end
   take_headers(stream)
@@ -214,10 +214,10 @@ local function take_body(stream, status, headers)
   local coding, length = headers["transfer-encoding"], length_of(headers)
   if status == 204 or status == 304 then return "", not coding and (length or 0) == 0 end
   local pieces = {}
-  if coding and length then fail("protocol", "the answer has a length, and chunks too") end
+  if coding and length then fail("protocol", "the response has both Content-Length and Transfer-Encoding") end
   if coding then
     if table.concat(coding, ","):lower() ~= "chunked" then
-      fail("protocol", "the answer is in a transfer coding that was not asked for")
+      fail("protocol", "unsupported Transfer-Encoding in the response")
     end
     take_chunks(stream, pieces)
   elseif length then
@@ -240,13 +240,13 @@ local function take_answer(stream)
   for _ = 0, INFORMATIONAL_MOST do
     local minor, status = take_status(stream)
     local headers = take_headers(stream)
-    if status == 101 then fail("protocol", "the answer switches to a protocol that was not asked for") end
+    if status == 101 then fail("protocol", "unexpected status 101 (Switching Protocols)") end
     if status >= 200 then
       local body, marked = take_body(stream, status, headers)
       return { status = status, headers = headers, body = body }, marked and stays_open(stream, minor, headers)
     end
   end
-  fail("protocol", "there are too many answers before the answer")
+  fail("protocol", "too many 1xx responses")
 end
 
 -- Reads one answer. `receive` returns the next piece of the stream, or nil, a kind of call:fail and a message; the kind
