@@ -147,7 +147,8 @@ describe("the check of arguments", function()
     local good = support.permissions "read:reports"
     assert.matches("#3 .*options%.retries: unknown option; expected one of: timeout, correlation_id",
       raised(support.user, good, { retries = 1 }))
-    assert.matches("#3 .*options%.timeout: expected a number, got string", raised(support.user, good, { timeout = "1" }))
+    assert.matches("#3 .*options%.timeout: expected a number, got string",
+      raised(support.user, good, { timeout = "1" }))
     assert.matches("#3 .*options: expected a table, got number", raised(support.user, good, 5))
     local ok, err = client:remove_user_permissions(support.user, good, { timeout = -1 })
     assert.is_nil(ok)

@@ -82,8 +82,8 @@ describe("auth0perm.new for a driver in Lua", function()
 
   it("names, in its errors, the function and options that its user knows and the line of the user's call", function()
     local _, message = pcall(function() driver_new { domain = "a.test", tokn = 1 } end)
-    assert.matches("options_spec.lua:%d+: bad argument #1 to 'new' %(tokn: unknown option; expected one of: domain, own%)$",
-      message)
+    assert.matches("options_spec.lua:%d+: bad argument #1 to 'new' "
+      .. "%(tokn: unknown option; expected one of: domain, own%)$", message)
     local line = debug.getinfo(1, "l").currentline + 1
     _, message = pcall(function() driver_new { domain = 1 } end)
     assert.matches("options_spec.lua:" .. line .. ": ", message)

@@ -41,7 +41,8 @@ describe("a client without a driver", function()
     local call, err = client:get_role ""
     assert.is_nil(call)
     assert.equal("invalid", err.kind)
-    assert.error_matches(function() client:get_role {} end, "bad argument #1 to 'get_role' %(role_id: expected a string")
+    assert.error_matches(function() client:get_role {} end,
+      "bad argument #1 to 'get_role' %(role_id: expected a string")
   end)
 
   it("raises where it would have to drive a call itself", function()

@@ -99,8 +99,7 @@ static bool read_list_form(const struct reading *reading) {
 static bool read_map_form(const struct reading *reading) {
   lua_State *L = reading->L;
   size_t count;
-  const struct text *keys = checks_push_keys(
-      reading, "permissions", "expected a list of permissions or a table of lists of names, got a mix", &count);
+  const struct text *keys = checks_push_keys(reading, "permissions", &count);
   bool good = true;
   for (size_t i = 0; good && i < count; i++) {
     lua_pushlstring(L, keys[i].data, keys[i].length);

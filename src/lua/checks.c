@@ -116,14 +116,15 @@ static int compare_texts(const void *left, const void *right) {
   return text_compare(*(const struct text *)left, *(const struct text *)right);
 }
 
-const struct text *checks_push_keys(const struct reading *reading, const char *place, const char *complaint,
-                                    size_t *count) {
+const struct text *checks_push_keys(const struct reading *reading, const char *place, size_t *count) {
   lua_State *L = reading->L;
   int held = 0;
   lua_newtable(L); /* keeps the strings, whatever a finalizer of the host's does to the table meanwhile */
   for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
-      checks_raise_for(L, &reading->caller, reading->position, "%s: %s", place, complaint);
+      checks_raise_for(L, &reading->caller, reading->position,
+                       "%s: expected a list or a table with string keys, got a table with a %s key", place,
+                       checks_typename(L, -2));
     }
     lua_pushvalue(L, -2);
     lua_rawseti(L, -4, ++held);

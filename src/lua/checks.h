@@ -82,10 +82,9 @@ void checks_push_member(lua_State *L, const char *name);
  * nobody. Raises where a key is no number. */
 lua_Integer checks_count(const struct reading *reading, const char *place);
 
-/* Pushes the keys of the table on top of the stack, sorted: a table has no order of its own, and the same values are to
- * make the same body each time. The strings belong to the table. Raises `complaint`, behind the place, where a key is
- * no string. */
-const struct text *checks_push_keys(const struct reading *reading, const char *place, const char *complaint,
-                                    size_t *count);
+/* Pushes the keys of the table on top of the stack, sorted, so that the same values always make the same body: a table
+ * has no order of its own. The strings belong to the pushed value. Raises an error that names the place if a key is not
+ * a string. */
+const struct text *checks_push_keys(const struct reading *reading, const char *place, size_t *count);
 
 #endif

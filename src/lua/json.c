@@ -125,8 +125,7 @@ static bool is_array_member(const struct writing *writing, struct text key) {
 static bool write_object(struct writing *writing) {
   lua_State *L = writing->reading->L;
   size_t count;
-  const struct text *keys = checks_push_keys(writing->reading, writing->place,
-                                             "expected a list or a table with string keys, got a mix", &count);
+  const struct text *keys = checks_push_keys(writing->reading, writing->place, &count);
   buffer_append_string(writing->content, "{");
   for (size_t i = 0; i < count; i++) {
     size_t length = enter_member(writing, keys[i]);
