@@ -158,11 +158,11 @@ static void arrive(struct run *run, struct event event) {
 
 static void tell_bucket(struct run *run, const struct event *event) {
   const struct verdict *verdict = &event->verdict;
-  struct bucket_answer answer = {.ticket = event->ticket, .refused = verdict->refused, .retry_after = -1};
+  struct bucket_response response = {.ticket = event->ticket, .refused = verdict->refused, .retry_after = -1};
   bool bare = run->setting->no_headers || (verdict->refused && run->setting->bare_refusals);
-  answer.limit = bare ? -1 : run->setting->bucket;
-  answer.remaining = bare ? -1 : verdict->remaining;
-  bucket_answered(&run->bucket, &answer, CLIENT_CLOCK + event->time);
+  response.limit = bare ? -1 : run->setting->bucket;
+  response.remaining = bare ? -1 : verdict->remaining;
+  bucket_received(&run->bucket, &response, CLIENT_CLOCK + event->time);
 }
 
 /* The Node SDK's pause after a refusal: until the reset time in the response, by the wall clock, or an increasing time
@@ -209,10 +209,8 @@ static void take_response(struct run *run, const struct event *event) {
   run->figures.actual = event->time;
 }
 
-static void take_timeout(struct run *run, const struct event *event) {
-  if (run->setting->client == CLIENT_OURS) {
-    bucket_unanswered(&run->bucket, &event->ticket, CLIENT_CLOCK + event->time);
-  }
+static void take_timeout(struct run *run) {
+  if (run->setting->client == CLIENT_OURS) bucket_lost(&run->bucket);
   run->in_flight--;
   run->to_retry[1]++;
 }
@@ -231,7 +229,7 @@ static void handle(struct run *run, const struct event *event) {
     case EVENT_WAKE: break;
     case EVENT_ARRIVAL: arrive(run, *event); return;
     case EVENT_RESPONSE: take_response(run, event); break;
-    case EVENT_TIMEOUT: take_timeout(run, event); break;
+    case EVENT_TIMEOUT: take_timeout(run); break;
     case EVENT_RETRY: send_request(run, event->time, event->refusals); return;
     case EVENT_OTHER_RETRY: other_request(run, event->time, event->refusals); return;
     case EVENT_OTHER:

@@ -136,7 +136,7 @@ void assert_waits(struct call *waiting, double seconds, double now) {
 void succeed_at(struct call *sender, double now) {
   struct response response;
   response_open(&response, sender->operation->success);
-  if (sender->operation->answer == ANSWER_LIST) response = page_of(0, 100, 0, 0);
+  if (sender->operation->result == RESULT_LIST) response = page_of(0, 100, 0, 0);
   assert_null(sender->token_request);
   assert_false(call_feed(sender, &response, now));
   assert_ended(sender, ERROR_NONE);
@@ -154,9 +154,9 @@ void feed_status_at(struct call *sender, int status, double retry_after, double 
 }
 
 void hold_rate(double seconds, double now) {
-  struct bucket_answer answer = {.refused = true, .limit = -1, .remaining = -1, .retry_after = seconds};
-  answer.ticket = bucket_sent(&client.bucket, now);
-  bucket_answered(&client.bucket, &answer, now);
+  struct bucket_response response = {.refused = true, .limit = -1, .remaining = -1, .retry_after = seconds};
+  response.ticket = bucket_sent(&client.bucket, now);
+  bucket_received(&client.bucket, &response, now);
   assert_seconds(bucket_wait(&client.bucket, now), seconds);
 }
 

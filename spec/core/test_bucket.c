@@ -22,14 +22,14 @@ static void open_default(void) {
 }
 
 static void respond(struct bucket_ticket ticket, double limit, double remaining, double now) {
-  struct bucket_answer answer = {.ticket = ticket, .limit = limit, .remaining = remaining, .retry_after = -1};
-  bucket_answered(&bucket, &answer, now);
+  struct bucket_response response = {.ticket = ticket, .limit = limit, .remaining = remaining, .retry_after = -1};
+  bucket_received(&bucket, &response, now);
 }
 
 static void refuse(struct bucket_ticket ticket, double retry_after, double now) {
-  struct bucket_answer answer = {
+  struct bucket_response response = {
       .ticket = ticket, .refused = true, .limit = NO_HEADER, .remaining = NO_HEADER, .retry_after = retry_after};
-  bucket_answered(&bucket, &answer, now);
+  bucket_received(&bucket, &response, now);
 }
 
 /* Sends one request and gets its response at once. */
@@ -58,9 +58,9 @@ TEST(the_first_request_is_a_probe_and_the_others_wait_for_its_response) {
 
 TEST(a_probe_without_a_response_does_not_stall_the_others) {
   open_default();
-  struct bucket_ticket ticket = bucket_sent(&bucket, NOW);
+  bucket_sent(&bucket, NOW);
   assert_seconds(bucket_wait(&bucket, NOW + PATIENCE), 0);
-  bucket_unanswered(&bucket, &ticket, NOW + 0.1);
+  bucket_lost(&bucket);
   assert_seconds(bucket_wait(&bucket, NOW + 0.1), 0);
 }
 
@@ -186,7 +186,7 @@ TEST(after_an_hour_the_bucket_is_full_and_one_request_is_a_probe_again) {
   open_default();
   exchange(10, 9, NOW);
   count_leaving(NOW, 100);
-  for (int i = 0; i < 7; i++) bucket_unanswered(&bucket, &(struct bucket_ticket){.sent_at = NOW, .number = 2}, NOW);
+  for (int i = 0; i < 7; i++) bucket_lost(&bucket);
   double later = NOW + 3600;
   assert_int_equal(count_leaving(later, 100), 1);
   respond((struct bucket_ticket){.sent_at = later, .number = bucket.sent}, 10, 9, later + 0.1);
@@ -222,12 +222,12 @@ static struct outcome run(struct tenant *tenant, double *now, double end) {
     tenant_fill(tenant, *now);
     bool refused = tenant->level < 1;
     if (!refused) tenant->level -= 1;
-    struct bucket_answer answer = {.ticket = bucket_sent(&bucket, *now),
-                                   .refused = refused,
-                                   .limit = tenant->bucket,
-                                   .remaining = floor(tenant->level),
-                                   .retry_after = -1};
-    bucket_answered(&bucket, &answer, *now + 0.0005);
+    struct bucket_response response = {.ticket = bucket_sent(&bucket, *now),
+                                       .refused = refused,
+                                       .limit = tenant->bucket,
+                                       .remaining = floor(tenant->level),
+                                       .retry_after = -1};
+    bucket_received(&bucket, &response, *now + 0.0005);
     if (refused) {
       outcome.refused++;
     } else {
@@ -415,15 +415,15 @@ TEST(no_sequence_of_responses_makes_a_request_wait_forever) {
       tickets[count % COUNT(tickets)] = bucket_sent(&bucket, now);
       count++;
       struct bucket_ticket ticket = tickets[(size_t)(noise() * (double)(count < 64 ? count : 64))];
-      struct bucket_answer answer = {.ticket = ticket,
-                                     .refused = noise() < 0.2,
-                                     .limit = absurd(),
-                                     .remaining = absurd(),
-                                     .retry_after = noise() < 0.05 ? absurd() : -1};
+      struct bucket_response response = {.ticket = ticket,
+                                         .refused = noise() < 0.2,
+                                         .limit = absurd(),
+                                         .remaining = absurd(),
+                                         .retry_after = noise() < 0.05 ? absurd() : -1};
       if (noise() < 0.1) {
-        bucket_unanswered(&bucket, &ticket, now);
+        bucket_lost(&bucket);
       } else if (noise() < 0.9) {
-        bucket_answered(&bucket, &answer, now + noise());
+        bucket_received(&bucket, &response, now + noise());
       }
     }
   }

@@ -512,7 +512,7 @@ static bool live(const char *name, struct allocator allocator, struct error *err
       if (step != CALL_SEND) continue;
       struct response response;
       response_open(&response, call.operation->success);
-      if (call.operation->answer == ANSWER_LIST) response = requested_page(50, 120);
+      if (call.operation->result == RESULT_LIST) response = requested_page(50, 120);
       call_feed(&call, &response, BEGIN);
     }
     if (good && call.error.kind != ERROR_NONE) {

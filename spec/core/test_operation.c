@@ -7,7 +7,7 @@
 
 /* The rows as in the API's documents, deliberately written a second time. */
 static void check_row(const char *name, const char *method, const char *scope, enum operation_body body,
-                      enum operation_answer answer, int success) {
+                      enum operation_result result, int success) {
   const struct operation *operation = operation_find(name);
   assert_non_null(operation);
   assert_string_equal(operation->name, name);
@@ -17,20 +17,20 @@ static void check_row(const char *name, const char *method, const char *scope, e
   assert_int_equal(operation->arguments[0].place, IN_PATH);
   assert_string_equal(operation->scope, scope);
   assert_int_equal(operation->body, body);
-  assert_int_equal(operation->answer, answer);
+  assert_int_equal(operation->result, result);
   assert_int_equal(operation->success, success);
 }
 
 TEST(removing_is_a_delete_with_a_body_and_expects_a_204) {
-  check_row("remove_user_permissions", "DELETE", "update:users", BODY_PERMISSIONS, ANSWER_NOTHING, 204);
+  check_row("remove_user_permissions", "DELETE", "update:users", BODY_PERMISSIONS, RESULT_NOTHING, 204);
 }
 
 TEST(assigning_is_a_post_and_expects_a_201) {
-  check_row("assign_user_permissions", "POST", "update:users", BODY_PERMISSIONS, ANSWER_NOTHING, 201);
+  check_row("assign_user_permissions", "POST", "update:users", BODY_PERMISSIONS, RESULT_NOTHING, 201);
 }
 
 TEST(listing_is_a_get_and_expects_pages) {
-  check_row("list_user_permissions", "GET", "read:users", BODY_NONE, ANSWER_LIST, 200);
+  check_row("list_user_permissions", "GET", "read:users", BODY_NONE, RESULT_LIST, 200);
   assert_string_equal(operation_find("list_user_permissions")->list_name, "permissions");
 }
 
@@ -72,11 +72,11 @@ TEST(every_row_is_complete) {
     assert_non_null(operation->scope);
     assert_int_equal(operation->path[0], '/');
     check_arguments(operation);
-    assert_true((operation->answer == ANSWER_LIST) == (operation->list_name != NULL));
+    assert_true((operation->result == RESULT_LIST) == (operation->list_name != NULL));
     assert_true((operation->body != BODY_NONE) == (operation_body_name(operation) != NULL));
     assert_null(operation->options[OPERATION_OPTIONS_MAX].name);
     assert_null(operation->arrays[OPERATION_ARRAYS_MAX]);
-    assert_true(operation->paging == PAGING_NUMBER || operation->answer == ANSWER_LIST);
+    assert_true(operation->paging == PAGING_NUMBER || operation->result == RESULT_LIST);
     assert_true(operation_succeeds(operation, operation->success));
     assert_false(operation_succeeds(operation, 0));
     assert_in_range(operation->success, 200, 299);

@@ -198,7 +198,7 @@ TEST(a_row_may_have_several_ids_in_its_path) {
       .method = "GET",
       .path = "/organizations/{organization_id}/members/{user_id}/roles",
       .arguments = {{"organization_id", IN_PATH}, {"user_id", IN_PATH}},
-      .answer = ANSWER_LIST,
+      .result = RESULT_LIST,
       .list_name = "roles",
       .success = 200,
   };

@@ -42,7 +42,7 @@ static void end_request(struct call *sender, double now) {
     response.access_token = TEXT("s3cr3t-1");
     response.expires_in = lives[chance(COUNT(lives))];
   } else if (response.status == 200) {
-    if (sender->operation->answer == ANSWER_LIST) {
+    if (sender->operation->result == RESULT_LIST) {
       response = page_of(sender->pages.received, 100, chance(2) ? 1000000 : sender->pages.received + 100, 100);
     }
     response.status = sender->operation->success;

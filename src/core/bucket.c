@@ -18,19 +18,19 @@ static const double RESERVE_FROM = 4;      /* requests: there is nothing to shar
 static const double FIRST_SHARE = 0.2;     /* of the bucket, per second: every plan refills at least as much, */
 static const double FIRST_REFILL = 1;      /* requests per second: and at least this */
 static const double LEAST_SHARE = 0.5;     /* of that: with less, answers would be too rare to learn from */
-static const double LIMIT_MOST = 1e6;      /* requests: a larger bucket is not believed; the largest known has 5000 */
+static const double LIMIT_MAX = 1e6;       /* requests: a larger bucket is not believed; the largest known has 5000 */
 static const double PATIENCE = 2;          /* seconds that all wait for an answer; the slowest recorded took half one */
 static const double STALE = 10;            /* seconds without an answer after which everything may have changed */
 
 /* Tracking: how much of an error one answer corrects grows with the time since the last, within bounds. */
-static const double SUPPLY_MEMORY = 0.4;                    /* seconds, in which reordered answers cancel out */
-static const double SUPPLY_LEAST = 0.03, SUPPLY_MOST = 0.7; /* share of the error */
-static const double ERROR_MEMORY = 3;                       /* seconds: a few windows' worth of evidence */
-static const double ERROR_LEAST = 0.002, ERROR_MOST = 0.2;  /* share; many answers a second must not shorten it */
-static const double TAKEN_MEMORY = 5;                       /* seconds, in which others' bursts average out */
-static const double TAKEN_FROM = 1;                         /* seconds of evidence before others are believed in, */
-static const double TAKEN_LEAST = 0.04;                     /* of the refill: and the least that is no noise */
-static const double ROUND_TRIP_SHARE = 0.1;                 /* of one answer in the running mean */
+static const double SUPPLY_SPAN = 0.4;                   /* seconds, in which reordered answers cancel out */
+static const double SUPPLY_MIN = 0.03, SUPPLY_MAX = 0.7; /* share of the error */
+static const double ERROR_SPAN = 3;                      /* seconds: a few windows' worth of evidence */
+static const double ERROR_MIN = 0.002, ERROR_MAX = 0.2;  /* share; many answers a second must not shorten it */
+static const double TAKEN_SPAN = 5;                      /* seconds, in which others' bursts average out */
+static const double TAKEN_FROM = 1;                      /* seconds of evidence before others are believed in, */
+static const double TAKEN_MIN = 0.04;                    /* of the refill: and the least that is no noise */
+static const double ROUND_TRIP_SHARE = 0.1;              /* of one answer in the running mean */
 
 /* Choosing: windows are taken up and given up at different errors, or the choice would flap. */
 static const double WINDOW_TAKE = 0.5, WINDOW_LEAVE = 0.7; /* of the drip's error */
@@ -41,22 +41,22 @@ static const double SAME = 0.05; /* of the drip's error: guesses this close to t
 static const double ENOUGH = 0.7;     /* requests left to send one: `remaining` was rounded down */
 static const double CORRECTION = 1.5; /* per second: how fast a surplus over the reserve is spent */
 static const double OPTIMISM = 1.1;   /* of the measured lump: a refill that tops up the bucket hides its true size */
-static const double GUARD_SHARE = 0.4, GUARD_LEAST = 0.03, GUARD_MOST = 0.15; /* of the round trip; seconds */
+static const double GUARD_SHARE = 0.4, GUARD_MIN = 0.03, GUARD_MAX = 0.15; /* of the round trip; seconds */
 static const double REORDERED = 0.055;  /* of the requests in a round trip: answers that overtake promise too much */
 static const double CROWD_MARGIN = 1.5; /* deviations of what others take while an answer is on its way, */
 static const double CROWD_DELAY = 0.1;  /* seconds: and until the mean has taken it in */
 static const double CALM = 0.25;        /* requests: the prediction errors of a client that is alone stay below */
 static const double UNREST = 6;         /* requests more in reserve for each request of error above, */
-static const double UNREST_MOST = 4;    /* requests: until the reserve is this large; others come in ones and twos */
+static const double UNREST_MAX = 4;     /* requests: until the reserve is this large; others come in ones and twos */
 
 /* Refusals. */
-static const double HOLD_MOST = 1;       /* seconds: after a window's length there was a refill */
+static const double HOLD_MAX = 1;        /* seconds: after a window's length there was a refill */
 static const double HOLD_DOUBLINGS = 10; /* more make no difference */
 static const double SHUT_MAX = 300;      /* seconds: asking once in a while costs nothing, as refusals are free */
 static const double CUT = 0.7;           /* of the rate, at a refusal, when the tenant sends no headers */
 static const double RECOVERY_MIN = 1.5;  /* seconds after it until the rate is what it was; then it grows beyond */
 static const double RECOVERY_SENT = 25;  /* requests until then: with few of them, refusals would be many */
-static const double RATE_LEAST = 0.5;    /* requests per second */
+static const double RATE_MIN = 0.5;      /* requests per second */
 
 struct bucket_options bucket_defaults(void) {
   return (struct bucket_options){.max_rate = 0, .reserve = DEFAULT_RESERVE};
@@ -72,8 +72,8 @@ void bucket_open(struct bucket *bucket, const struct bucket_options *options) {
                             .refused_at = -HUGE_VAL};
 }
 
-static double clamp(double value, double least, double most) {
-  return fmin(fmax(value, least), most);
+static double clamp(double value, double min, double max) {
+  return fmin(fmax(value, min), max);
 }
 
 static double fraction(double value) {
@@ -107,7 +107,7 @@ static double left_at(const struct bucket *bucket, double now) {
 
 /* Seconds around a refill in which the jitter decides what a request meets. */
 static double guard_of(const struct bucket *bucket) {
-  return clamp(GUARD_SHARE * bucket->round_trip, GUARD_LEAST, GUARD_MOST);
+  return clamp(GUARD_SHARE * bucket->round_trip, GUARD_MIN, GUARD_MAX);
 }
 
 /* --- learning */
@@ -120,7 +120,7 @@ static void follow(struct bucket *bucket, double sent_at, double supply) {
   bucket->best = 0;
   bucket->taken = bucket->taken_supply = bucket->taken_time = 0;
   bucket->second_count = 0;
-  bucket->second_answers = 0;
+  bucket->second_responses = 0;
 }
 
 /* Requests per second that every tenant grants. */
@@ -145,8 +145,8 @@ static void end_second(struct bucket *bucket) {
     bucket->second_count--;
   }
   int last = bucket->second_count++;
-  seconds[last].at = bucket->second_at / bucket->second_answers;
-  seconds[last].supply = bucket->second_supply / bucket->second_answers;
+  seconds[last].at = bucket->second_at / bucket->second_responses;
+  seconds[last].supply = bucket->second_supply / bucket->second_responses;
   double apart = seconds[last].at - seconds[0].at;
   if (apart < 0.5) return;
   double refill = (seconds[last].supply - seconds[0].supply) / apart;
@@ -156,17 +156,17 @@ static void end_second(struct bucket *bucket) {
 
 static void measure_refill(struct bucket *bucket, double sent_at, double supply) {
   double elapsed = sent_at - bucket->second_start;
-  if (bucket->second_answers > 0 && elapsed >= 1) {
+  if (bucket->second_responses > 0 && elapsed >= 1) {
     end_second(bucket);
     if (elapsed >= 3) bucket->second_count = 0; /* a pause: what came before is history */
-    bucket->second_answers = 0;
+    bucket->second_responses = 0;
     bucket->second_start += elapsed < 2 ? 1 : elapsed;
   }
-  if (bucket->second_answers == 0) {
+  if (bucket->second_responses == 0) {
     if (bucket->second_count == 0) bucket->second_start = sent_at;
     bucket->second_at = bucket->second_supply = 0;
   }
-  bucket->second_answers += 1;
+  bucket->second_responses += 1;
   bucket->second_at += sent_at;
   bucket->second_supply += supply;
 }
@@ -177,11 +177,11 @@ static void measure_taken(struct bucket *bucket, double sent_at, double supply) 
   double before = fraction(bucket->seen_at - phase_of(bucket->best)), risen = supply - bucket->seen;
   bool same_window = before > guard && before + elapsed < 1 - guard && risen < lump_of(bucket) / 2;
   if (bucket->best == 0 || !same_window) return;
-  double kept = exp(-elapsed / TAKEN_MEMORY);
+  double kept = exp(-elapsed / TAKEN_SPAN);
   bucket->taken_supply = bucket->taken_supply * kept - risen;
   bucket->taken_time = bucket->taken_time * kept + elapsed;
   double taken = bucket->taken_supply / fmax(bucket->taken_time, TAKEN_FROM);
-  bool noise = bucket->taken_time < TAKEN_FROM || taken < TAKEN_LEAST * bucket->refill;
+  bool noise = bucket->taken_time < TAKEN_FROM || taken < TAKEN_MIN * bucket->refill;
   bucket->taken = noise ? 0 : fmin(taken, bucket->limit);
 }
 
@@ -267,8 +267,8 @@ static void observe(struct bucket *bucket, double sent_at, double supply, bool c
       .to = fraction(sent_at),
       .lump = lump_of(bucket),
       .guard = guard_of(bucket),
-      .share = certain ? 1 : clamp(elapsed / SUPPLY_MEMORY, SUPPLY_LEAST, SUPPLY_MOST),
-      .weight = clamp(elapsed / ERROR_MEMORY, ERROR_LEAST, ERROR_MOST),
+      .share = certain ? 1 : clamp(elapsed / SUPPLY_SPAN, SUPPLY_MIN, SUPPLY_MAX),
+      .weight = clamp(elapsed / ERROR_SPAN, ERROR_MIN, ERROR_MAX),
   };
   follow_drip(bucket, &bucket->guesses[0], &lesson);
   for (int i = 1; i < BUCKET_GUESSES; i++) follow_guess(bucket, &bucket->guesses[i], i, &lesson);
@@ -288,7 +288,7 @@ static void observe(struct bucket *bucket, double sent_at, double supply, bool c
 static double keep_of(const struct bucket *bucket) {
   double keep = bucket->limit > RESERVE_FROM ? bucket->options.reserve * bucket->limit : 0;
   double unrest = UNREST * (bucket->guesses[bucket->best].error - CALM);
-  if (keep > 0) keep += clamp(unrest, 0, fmax(0, UNREST_MOST - keep));
+  if (keep > 0) keep += clamp(unrest, 0, fmax(0, UNREST_MAX - keep));
   if (bucket->best == 0) return keep;
   double crowd = CROWD_MARGIN * sqrt(bucket->taken * (bucket->round_trip + CROWD_DELAY));
   double unsure = REORDERED * bucket->refill * bucket->round_trip + crowd;
@@ -337,7 +337,7 @@ static double rate_at(const struct bucket *bucket, double now) {
 /* Without headers: one probe, then two requests in flight for each answer, without bounds until a refusal. */
 static double blind_wait(const struct bucket *bucket, double now) {
   double wait = bucket->rate > 0 ? bucket->sent_at + 1 / rate_at(bucket, now) - now : 0;
-  return bucket->flying > bucket->answers ? fmax(wait, bucket->sent_at + PATIENCE - now) : wait;
+  return bucket->flying > bucket->responses ? fmax(wait, bucket->sent_at + PATIENCE - now) : wait;
 }
 
 double bucket_wait(const struct bucket *bucket, double now) {
@@ -368,20 +368,20 @@ struct bucket_ticket bucket_sent(struct bucket *bucket, double now) {
 }
 
 /* A refused request cost nothing. What left before the last refusal was known is refused for the same reason. */
-static void be_refused(struct bucket *bucket, const struct bucket_answer *answer, double now) {
+static void be_refused(struct bucket *bucket, const struct bucket_response *response, double now) {
   bucket->sent -= 1;
-  if (answer->retry_after > 0) {
-    bucket->shut_until = fmax(bucket_shut_until(bucket, now), now + answer->retry_after);
-    bucket->probe_at = fmax(bucket->probe_at, now + fmin(answer->retry_after, SHUT_MAX));
+  if (response->retry_after > 0) {
+    bucket->shut_until = fmax(bucket_shut_until(bucket, now), now + response->retry_after);
+    bucket->probe_at = fmax(bucket->probe_at, now + fmin(response->retry_after, SHUT_MAX));
     bucket->held_until = fmax(bucket->held_until, bucket->probe_at);
   }
-  if (answer->ticket.sent_at < bucket->refused_at) return;
+  if (response->ticket.sent_at < bucket->refused_at) return;
   double rate = bucket->refill;
   if (bucket->limit == 0) {
     rate = bucket->rate > 0 ? fmin(rate_at(bucket, now), bucket->recent) : bucket->recent;
-    bucket->rate = rate = fmax(RATE_LEAST, CUT * rate);
+    bucket->rate = rate = fmax(RATE_MIN, CUT * rate);
   }
-  double hold = fmin(HOLD_MOST, pow(2, bucket->refusals) / rate);
+  double hold = fmin(HOLD_MAX, pow(2, bucket->refusals) / rate);
   bucket->held_until = fmax(bucket->held_until, now + hold);
   bucket->refused_at = now;
   bucket->refusals = fmin(bucket->refusals + 1, HOLD_DOUBLINGS);
@@ -391,21 +391,21 @@ static void end_flight(struct bucket *bucket) {
   bucket->flying = fmax(0, bucket->flying - 1);
 }
 
-void bucket_answered(struct bucket *bucket, const struct bucket_answer *answer, double now) {
-  double round_trip = fmax(0, now - answer->ticket.sent_at);
+void bucket_received(struct bucket *bucket, const struct bucket_response *response, double now) {
+  double round_trip = fmax(0, now - response->ticket.sent_at);
   bucket->round_trip += (bucket->round_trip > 0 ? ROUND_TRIP_SHARE : 1) * (round_trip - bucket->round_trip);
   bucket->heard_at = now;
-  bucket->answers += 1;
+  bucket->responses += 1;
   end_flight(bucket);
-  if (answer->refused) {
-    be_refused(bucket, answer, now);
+  if (response->refused) {
+    be_refused(bucket, response, now);
   } else {
     bucket->refusals = 0;
   }
 
-  double limit = answer->limit, remaining = answer->remaining, number = answer->ticket.number;
-  bool told = limit >= 1 && limit <= LIMIT_MOST && remaining >= 0 && remaining <= limit;
-  if (answer->refused) {
+  double limit = response->limit, remaining = response->remaining, number = response->ticket.number;
+  bool told = limit >= 1 && limit <= LIMIT_MAX && remaining >= 0 && remaining <= limit;
+  if (response->refused) {
     number -= 1;
     remaining = 0; /* whatever it says */
     if (!told) limit = bucket->limit;
@@ -413,14 +413,12 @@ void bucket_answered(struct bucket *bucket, const struct bucket_answer *answer, 
   }
   if (!told) return;
   if (limit == bucket->limit) {
-    observe(bucket, answer->ticket.sent_at, number + remaining, answer->refused);
+    observe(bucket, response->ticket.sent_at, number + remaining, response->refused);
   } else {
-    meet(bucket, limit, answer->ticket.sent_at, number + remaining);
+    meet(bucket, limit, response->ticket.sent_at, number + remaining);
   }
 }
 
-void bucket_unanswered(struct bucket *bucket, const struct bucket_ticket *ticket, double now) {
-  (void)ticket;
-  (void)now;
+void bucket_lost(struct bucket *bucket) {
   end_flight(bucket);
 }

@@ -18,7 +18,7 @@ struct bucket_ticket {
 };
 
 /* What an answer says. A number is negative where the answer says nothing. */
-struct bucket_answer {
+struct bucket_response {
   struct bucket_ticket ticket; /* of its request */
   bool refused;                /* status 429 */
   double limit;                /* requests: x-ratelimit-limit, the size of the bucket */
@@ -47,8 +47,8 @@ struct bucket {
   double refused_at; /* seconds: a refusal of what left before is no news */
 
   /* as long as no answer had the headers */
-  double answers; /* that came */
-  double rate;    /* requests per second at `refused_at`; 0: no bound */
+  double responses; /* that came */
+  double rate;      /* requests per second at `refused_at`; 0: no bound */
 
   /* from the first answer with headers on; "supply" is all that the tenant has granted: requests sent until then, and
    * what remained */
@@ -70,7 +70,7 @@ struct bucket {
   } seconds[BUCKET_SECONDS];
   int second_count;
   double second_start; /* seconds: the second that is being measured, and its sums so far */
-  double second_answers, second_at, second_supply;
+  double second_responses, second_at, second_supply;
 };
 
 /* The defaults of all options. */
@@ -90,10 +90,10 @@ double bucket_shut_until(const struct bucket *bucket, double now);
 struct bucket_ticket bucket_sent(struct bucket *bucket, double now);
 
 /* An answer came to the request. */
-void bucket_answered(struct bucket *bucket, const struct bucket_answer *answer, double now);
+void bucket_received(struct bucket *bucket, const struct bucket_response *response, double now);
 
-/* The request came to an end without an answer: a time limit, a broken connection, a cancel. It may have cost its
- * place in the bucket or not: the next answers tell. */
-void bucket_unanswered(struct bucket *bucket, const struct bucket_ticket *ticket, double now);
+/* The request ended without a response: it timed out, its connection broke, or it was canceled. Whether it used up a
+ * place in the bucket shows in the next responses. */
+void bucket_lost(struct bucket *bucket);
 
 #endif

@@ -52,7 +52,7 @@ static void close_token_request(struct call *call) {
 static void let_go(struct call *call) {
   struct client *client = call->client;
   if (call->state == CALL_SENDING && !call->token_request) {
-    bucket_unanswered(&client->bucket, &call->ticket, call->sent_at);
+    bucket_lost(&client->bucket);
   }
   if (token_release(&client->token, call)) client->changes++;
   if (writers_leave(&client->writers, &call->writer) && client->wake) {
@@ -144,7 +144,7 @@ static enum call_step send_request(struct call *call, double now) {
   struct request_frame frame = {
       .domain = client->domain.data, .agent = client->agent.data, .token = token_value(&client->token)};
   struct request_page page = pages_next(&call->pages, call->operation);
-  const struct request_page *asked = call->operation->answer == ANSWER_LIST ? &page : NULL;
+  const struct request_page *asked = call->operation->result == RESULT_LIST ? &page : NULL;
   if (!request_address(&call->request, &frame, asked, &call->error)) return finish(call);
   call->ticket = bucket_sent(&client->bucket, now);
   call->attempts++;
@@ -302,7 +302,7 @@ void call_resume(struct call *call) {
 }
 
 /* Keeps what call:info tells of the newest answer. */
-static void note_answer(struct call *call, const struct response *response) {
+static void note_response(struct call *call, const struct response *response) {
   call->last.status = response->status;
   call->last.limit = response->limit_size;
   call->last.remaining = response->limit_remaining;
@@ -311,14 +311,14 @@ static void note_answer(struct call *call, const struct response *response) {
 
 /* Tells the bucket what an answer says of it. */
 static void note_rate(struct call *call, const struct response *response, double now) {
-  struct bucket_answer answer = {
+  struct bucket_response limits = {
       .ticket = call->ticket,
       .refused = response->status == 429,
       .limit = response->limit_size,
       .remaining = response->limit_remaining,
       .retry_after = response_retry_after(response),
   };
-  bucket_answered(&call->client->bucket, &answer, now);
+  bucket_received(&call->client->bucket, &limits, now);
   call->client->changes++;
 }
 
@@ -438,16 +438,16 @@ bool call_feed(struct call *call, const struct response *response, double now) {
     return false;
   }
   call->state = CALL_DECIDING; /* the bucket hears of the answer now */
-  note_answer(call, response);
+  note_response(call, response);
   note_rate(call, response, now);
   enum retry_verdict verdict = retry_response(call->operation, response, call->request.secret, &call->error);
   call->maybe_applied = call->maybe_applied || (verdict != RETRY_DONE && call->error.maybe_applied);
   if (verdict == RETRY_DONE || is_from_api(&call->error)) token_accept(&call->client->token, call->request.secret);
   switch (verdict) {
     case RETRY_DONE:
-      if (call->operation->answer == ANSWER_LIST) return take_page(call, response);
+      if (call->operation->result == RESULT_LIST) return take_page(call, response);
       succeed(call);
-      return call->operation->answer != ANSWER_NOTHING;
+      return call->operation->result != RESULT_NOTHING;
     case RETRY_AGAIN: again(call, pause_of(call), now); break;
     case RETRY_LIMITED: wait_for_turn(call, now); break;
     case RETRY_NEW_TOKEN: replace_token(call, now); break;
@@ -480,7 +480,7 @@ static void fail(struct call *call, const struct failure *failure, double now) {
                                         : retry_failure(call->operation, failure, secret, &call->error);
   call->maybe_applied = call->maybe_applied || call->error.maybe_applied;
   if (sending && !fetching) {
-    bucket_unanswered(&call->client->bucket, &call->ticket, now);
+    bucket_lost(&call->client->bucket);
     call->state = CALL_DECIDING;
   }
   if (is_late(call, failure, now)) {

@@ -55,7 +55,7 @@ struct call {
   struct request *token_request; /* while this call fetches a token; NULL otherwise */
   struct bucket_ticket ticket;   /* of the newest request */
   struct writer writer;          /* its place among those who write to the same user */
-  struct call_answer {
+  struct call_response {
     int status;                     /* 0 before the first */
     double limit, remaining, reset; /* of its rate-limit headers; negative when absent */
   } last;                           /* the newest answer */

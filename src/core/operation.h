@@ -13,11 +13,11 @@ enum operation_body {
   BODY_FIELDS       /* an object, as Lua gives it */
 };
 
-enum operation_answer {
-  ANSWER_NOTHING, /* success is the status alone; the body is not looked at */
-  ANSWER_LIST,    /* pages of a list, each an object */
-  ANSWER_ARRAY,   /* a list in one piece, without an object around it */
-  ANSWER_OBJECT
+enum operation_result {
+  RESULT_NOTHING, /* success is the status alone; the body is not looked at */
+  RESULT_LIST,    /* pages of a list, each an object */
+  RESULT_ARRAY,   /* a list in one piece, without an object around it */
+  RESULT_OBJECT
 };
 
 enum operation_paging {
@@ -43,7 +43,7 @@ enum operation_option_kind { OPTION_TEXT, OPTION_TEXTS, OPTION_BOOLEAN };
 struct operation_option {
   const char *name; /* the query parameter and the option; NULL marks the end of the options */
   enum operation_option_kind kind;
-  int most; /* OPTION_TEXTS: how many there may be */
+  int max; /* OPTION_TEXTS: how many there may be */
 };
 
 /* What all paths begin with. */
@@ -60,9 +60,9 @@ struct operation {
   enum operation_body body;
   const char *arrays[OPERATION_ARRAYS_MAX + 1]; /* BODY_FIELDS: members that are arrays also when they are empty */
   struct operation_option options[OPERATION_OPTIONS_MAX + 1]; /* of this operation alone */
-  enum operation_answer answer;
-  enum operation_paging paging; /* ANSWER_LIST */
-  const char *list_name;        /* ANSWER_LIST: the member of a page that holds its items */
+  enum operation_result result;
+  enum operation_paging paging; /* RESULT_LIST */
+  const char *list_name;        /* RESULT_LIST: the member of a page that holds its items */
   int success;                  /* HTTP status */
   int also_success;             /* another one, where the API's documents and its answers differ; 0 for none */
   bool creates; /* doing it twice is not the same as doing it once, so that it must not be repeated blindly */

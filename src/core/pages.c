@@ -4,7 +4,7 @@
 enum { CHECKPOINT_MAX = 4096 };
 
 void pages_open(struct pages *pages, struct allocator allocator) {
-  *pages = (struct pages){.per_page = PAGES_MOST};
+  *pages = (struct pages){.per_page = PAGES_MAX};
   buffer_open(&pages->from, allocator, CHECKPOINT_MAX);
 }
 

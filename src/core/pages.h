@@ -10,8 +10,8 @@
 #include "response.h"
 
 enum {
-  PAGES_LEAST = 1, /* items of a page; */
-  PAGES_MOST = 100 /* the API gives no more (OpenAPI, `per_page` and `take`) */
+  PAGES_MIN = 1,  /* items of a page; */
+  PAGES_MAX = 100 /* the API gives no more (OpenAPI, `per_page` and `take`) */
 };
 
 /* The memory that all pages of a list may take together, in bytes, estimated as in `struct response`: some 500,000

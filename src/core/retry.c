@@ -61,10 +61,10 @@ static void describe_oddity(const struct operation *operation, const struct resp
   } else if (response->body == RESPONSE_LARGE) {
     error_set(error, ERROR_PROTOCOL, "the response would take more than %d MiB of memory",
               (int)(RESPONSE_MEMORY_MAX / (1024 * 1024)));
-  } else if (operation->answer == ANSWER_NOTHING) {
+  } else if (operation->result == RESULT_NOTHING) {
     error_set(error, ERROR_PROTOCOL, "the response is %s, and not the API's",
               response->html ? "an HTML page" : "not JSON");
-  } else if (operation->answer == ANSWER_ARRAY) {
+  } else if (operation->result == RESULT_ARRAY) {
     error_set(error, ERROR_PROTOCOL, "the answer is not a JSON array%s", response->html ? " but an HTML page" : "");
   } else if (response->body != RESPONSE_OBJECT) {
     error_set(error, ERROR_PROTOCOL, "the answer is not a JSON object%s", response->html ? " but an HTML page" : "");
@@ -88,11 +88,11 @@ static bool is_from_api(const struct response *response) {
 
 /* Whether the answer of an operation that succeeded has the form that it should have. */
 static bool has_form(const struct operation *operation, const struct response *response) {
-  switch (operation->answer) {
-    case ANSWER_NOTHING: return is_from_api(response);
-    case ANSWER_LIST:
-    case ANSWER_ARRAY: return response->item_count >= 0;
-    case ANSWER_OBJECT: return response->body == RESPONSE_OBJECT;
+  switch (operation->result) {
+    case RESULT_NOTHING: return is_from_api(response);
+    case RESULT_LIST:
+    case RESULT_ARRAY: return response->item_count >= 0;
+    case RESULT_OBJECT: return response->body == RESPONSE_OBJECT;
   }
   return false;
 }

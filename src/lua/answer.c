@@ -107,9 +107,9 @@ static void digest_object(lua_State *L, const struct operation *operation, struc
   response->limit = count_member(L, "limit");
   response->total = count_member(L, "total");
   digest_next(L, response);
-  if (operation->answer == ANSWER_OBJECT) {
+  if (operation->result == RESULT_OBJECT) {
     lua_pushvalue(L, -1);
-  } else if (operation->answer == ANSWER_LIST) {
+  } else if (operation->result == RESULT_LIST) {
     lua_getfield(L, -1, operation->list_name);
     response->item_count = count_objects(L, shape_of_member(json, operation->list_name));
   } else {
@@ -120,7 +120,7 @@ static void digest_object(lua_State *L, const struct operation *operation, struc
 /* The same for the array on top of the stack. */
 static void digest_array(lua_State *L, const struct operation *operation, struct response *response) {
   response->body = RESPONSE_ARRAY;
-  if (operation->answer != ANSWER_ARRAY) return;
+  if (operation->result != RESULT_ARRAY) return;
   response->item_count = count_objects(L, SHAPE_ARRAY);
 }
 
@@ -128,7 +128,7 @@ static void digest_array(lua_State *L, const struct operation *operation, struct
  * on. */
 static void keep(lua_State *L, int items, const struct call *call, long long count) {
   tidy(L);
-  if (call->operation->answer == ANSWER_OBJECT) {
+  if (call->operation->result == RESULT_OBJECT) {
     lua_pushvalue(L, -1);
     lua_rawseti(L, items, 1);
     return;
@@ -227,7 +227,7 @@ static int feed(lua_State *L) {
   if (feeding->no_memory) return luaL_error(L, "not enough memory");
   bool fetching = feeding->call->token_request != NULL;
   bool wanted = response->status >= 400 || fetching ||
-                (operation->answer != ANSWER_NOTHING && operation_succeeds(operation, response->status));
+                (operation->result != RESULT_NOTHING && operation_succeeds(operation, response->status));
   if (wanted && feeding->body.length > 0) {
     digest(L, feeding);
   } else {

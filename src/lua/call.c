@@ -21,7 +21,7 @@ struct held *held_push(lua_State *L, int owner, struct client *client, const str
   lua_createtable(L, 2, 0);
   lua_pushvalue(L, owner);
   lua_rawseti(L, -2, HELD_CLIENT);
-  if (operation->answer != ANSWER_NOTHING) {
+  if (operation->result != RESULT_NOTHING) {
     lua_newtable(L);
     lua_rawseti(L, -2, HELD_ITEMS);
   }
@@ -76,13 +76,13 @@ void held_unleash(struct held *held) {
 int held_push_result(lua_State *L, const struct held *held) {
   const struct operation *operation = held->call.operation;
   if (held->call.error.kind != ERROR_NONE) return error_return(L, &held->call.error, operation->name);
-  if (operation->answer == ANSWER_NOTHING) {
+  if (operation->result == RESULT_NOTHING) {
     lua_pushboolean(L, 1);
     return 1;
   }
   compat_getuservalue(L, -1);
   lua_rawgeti(L, -1, HELD_ITEMS);
-  if (operation->answer == ANSWER_OBJECT) lua_rawgeti(L, -1, 1);
+  if (operation->result == RESULT_OBJECT) lua_rawgeti(L, -1, 1);
   return 1;
 }
 
@@ -263,7 +263,7 @@ function Call:info() end
 */
 static int m_info(lua_State *L) {
   const struct held *held = held_check(L);
-  const struct call_answer *last = &held->call.last;
+  const struct call_response *last = &held->call.last;
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, held->call.attempts);
   lua_setfield(L, -2, "attempts");

@@ -368,7 +368,7 @@ static int m_each(lua_State *L) {
   if (!is_open(client)) return raise_closed(L, "each");
   struct caller caller = {.function = "each", .level = client->host.level};
   const struct operation *operation = check_operation(L, &caller);
-  if (operation->answer != ANSWER_LIST && operation->answer != ANSWER_ARRAY) {
+  if (operation->result != RESULT_LIST && operation->result != RESULT_ARRAY) {
     checks_raise_for(L, &caller, 1, "operation: expected one that returns a list, got \"%s\"", operation->name);
   }
   struct held *held = make_call(L, client, operation, 2, "each", &error);

@@ -96,12 +96,12 @@
 ---@field token_lifetime_for_web? integer
 */
 
-static const char *name_answer(enum operation_answer answer) {
-  switch (answer) {
-    case ANSWER_NOTHING: return "true";
-    case ANSWER_LIST:
-    case ANSWER_ARRAY: return "list";
-    case ANSWER_OBJECT: return "object";
+static const char *name_result(enum operation_result result) {
+  switch (result) {
+    case RESULT_NOTHING: return "true";
+    case RESULT_LIST:
+    case RESULT_ARRAY: return "list";
+    case RESULT_OBJECT: return "object";
   }
   return "";
 }
@@ -130,7 +130,7 @@ static void push_operation(lua_State *L, const struct operation *operation) {
   lua_setfield(L, -2, "arguments");
   options_push_names(L, operation);
   lua_setfield(L, -2, "options");
-  set_string(L, "returns", name_answer(operation->answer));
+  set_string(L, "returns", name_result(operation->result));
   lua_pushboolean(L, operation_writes(operation));
   lua_setfield(L, -2, "writes");
 }

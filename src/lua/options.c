@@ -64,7 +64,7 @@ enum { CALL_OPTION_COUNT = sizeof CALL_OPTIONS / sizeof *CALL_OPTIONS };
 
 /* Whether calls of this operation have the option. */
 static bool applies(const struct call_option *option, const struct operation *operation) {
-  return !option->lists_only || operation->answer == ANSWER_LIST;
+  return !option->lists_only || operation->result == RESULT_LIST;
 }
 
 void options_push_names(lua_State *L, const struct operation *operation) {
@@ -147,9 +147,9 @@ static bool read_correlation_id(const struct reading *reading, const char *name)
 
 static bool read_per_page(const struct reading *reading, const char *name) {
   double number = lua_tonumber(reading->L, -1);
-  if (!(number >= (double)PAGES_LEAST && number <= (double)PAGES_MOST && number == floor(number))) {
+  if (!(number >= (double)PAGES_MIN && number <= (double)PAGES_MAX && number == floor(number))) {
     error_set(reading->error, ERROR_INVALID, "%s: expected a whole number from %d to %d, got %.10g", name,
-              (int)PAGES_LEAST, (int)PAGES_MOST, number);
+              (int)PAGES_MIN, (int)PAGES_MAX, number);
     return refuse(reading);
   }
   reading->call->pages.per_page = (long long)number;
@@ -167,8 +167,8 @@ static bool read_texts(const struct reading *reading, const struct operation_opt
   snprintf(place, sizeof place, "options.%s", option->name);
   checks_table(reading, place);
   lua_Integer count = checks_count(reading, place);
-  if (count < 1 || count > option->most) {
-    error_set(reading->error, ERROR_INVALID, "%s: expected 1 to %d items, got %lld", option->name, option->most,
+  if (count < 1 || count > option->max) {
+    error_set(reading->error, ERROR_INVALID, "%s: expected 1 to %d items, got %lld", option->name, option->max,
               (long long)count);
     return refuse(reading);
   }
