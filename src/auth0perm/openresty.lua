@@ -8,12 +8,12 @@ local light_call = require "auth0perm.openresty.light_call"
 local nginx = require "auth0perm.openresty.nginx"
 local token_dict = require "auth0perm.openresty.token_dict"
 
-local KEEPALIVE_TIMEOUT = 60    -- seconds that an idle connection is kept, by default
-local KEEPALIVE_MOST = 86400    -- seconds
-local CONNECTIONS_MOST = 1024
-local LOOK = 0.1                -- seconds after which those who wait for a token look again
-local STEP_MOST = 3600          -- seconds that a step waits
-local WAIT_LEAST = 0.001        -- seconds: a wait that is no shorter yields
+local KEEPALIVE_TIMEOUT = 60 -- seconds that an idle connection is kept, by default
+local KEEPALIVE_MAX = 86400  -- seconds
+local CONNECTIONS_MAX = 1024
+local LOOK = 0.1             -- seconds after which those who wait for a token look again
+local STEP_MAX = 3600        -- seconds that a step waits
+local WAIT_MIN = 0.001       -- seconds: a wait that is no shorter yields
 
 --[[---
 --- The module for nginx: `local auth0perm = require "auth0perm.openresty"`.
@@ -56,14 +56,14 @@ local FAILURES = {
 
 -- The options that only this driver has, or that mean something else here.
 local OWN = {
-  { name = "connect_to", type = "string", meaning = "host:port to connect to in place of the domain's own address" },
+  { name = "connect_to", type = "string", meaning = "host:port to connect to instead of the domain's own address" },
   { name = "max_connections", type = "integer",
-    meaning = "connections at once, in each worker; without it there is no bound, and up to 64 are kept" },
+    meaning = "how many connections each worker may have open; by default there is no limit, and up to 64 are kept" },
   { name = "keepalive_timeout", type = "number", default = KEEPALIVE_TIMEOUT, unit = "seconds",
-    meaning = "for which an idle connection is kept for the next request; 0 keeps none" },
+    meaning = "how long to keep an idle connection; 0 keeps none" },
   { name = "token_dict", type = "string",
     meaning = "with client_id: the lua_shared_dict in which all workers share tokens" },
-  { name = "exchange", type = "function", meaning = "performs the requests in place of cosockets; may yield" },
+  { name = "exchange", type = "function", meaning = "performs the requests instead of cosockets; may yield" },
 }
 
 -- The types of these options, as Lua names them.
@@ -138,10 +138,10 @@ end
 -- Returns a message where a value of this driver's options cannot be right.
 local function check(own)
   local connections, idle = own.max_connections or 1, own.keepalive_timeout or KEEPALIVE_TIMEOUT
-  if not (connections >= 1 and connections <= CONNECTIONS_MOST and connections % 1 == 0) then
-    return refuse("max_connections", "expected 1 to %d, got %s", CONNECTIONS_MOST, connections)
-  elseif not (idle >= 0 and idle <= KEEPALIVE_MOST) then
-    return refuse("keepalive_timeout", "expected 0 to %d seconds, got %s", KEEPALIVE_MOST, idle)
+  if not (connections >= 1 and connections <= CONNECTIONS_MAX and connections % 1 == 0) then
+    return refuse("max_connections", "expected 1 to %d, got %s", CONNECTIONS_MAX, connections)
+  elseif not (idle >= 0 and idle <= KEEPALIVE_MAX) then
+    return refuse("keepalive_timeout", "expected 0 to %d seconds, got %s", KEEPALIVE_MAX, idle)
   elseif own.supply and own.token_dict then
     return refuse("token_dict", "only works with client_id, not with a token function")
   end
@@ -242,7 +242,7 @@ function STEPS.wait(run, seconds)
   local client = run.client
   if run.lease then run.lease:hold(seconds) end
   client.bell = client.bell or semaphore.new()
-  run.rung = client.bell:wait(math.max(seconds, WAIT_LEAST))
+  run.rung = client.bell:wait(math.max(seconds, WAIT_MIN))
 end
 
 -- Gives a call the token that another worker has fetched; false where there is none, or it is no news.
@@ -398,7 +398,7 @@ function Client:step(seconds)
       type(seconds) == "number" and seconds or type(seconds)), 2)
   end
   if self.closed then return self.core:step() end -- which tells so
-  return light_call.wait(self, math.min(seconds or 0, STEP_MOST))
+  return light_call.wait(self, math.min(seconds or 0, STEP_MAX))
 end
 
 --[[---

@@ -305,7 +305,7 @@ static bool deliver_finished(struct crank *crank, const struct crank_host *host)
     struct crank_seat *seat = exchange->owner;
     double now = clock_seconds();
     any = true;
-    seat->answered = true;
+    seat->came_back = true;
     seat->reused = driver_reused(exchange);
     take_exchange(crank, seat);
     start_waiting(crank, seat, &crank->due);

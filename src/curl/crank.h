@@ -31,7 +31,7 @@ struct crank_seat {
   struct crank *crank; /* NULL when on none */
   enum crank_state state;
   struct exchange *exchange; /* CRANK_SENDING: its request */
-  bool answered, reused;     /* its newest request has come back; it left on a connection that was there before */
+  bool came_back, reused;    /* its newest request has come back; it left on a connection that was there before */
 };
 
 /* What the crank cannot do by itself. Either function may start calls on the crank and end any. */

@@ -16,16 +16,16 @@
 #include "watcher.h"
 
 enum {
-  STREAMS = 64,                /* requests at once on a connection of HTTP/2; servers allow 100 or 128 */
-  BODY_MOST = 8 * 1024 * 1024, /* bytes of an answer's body */
-  HEADERS_MOST = 64 * 1024,    /* bytes of an answer's headers, those of 1xx answers included */
-  BODY_KEPT = 64 * 1024,       /* bytes of body buffer that an idle transfer keeps for the next answer */
-  SOCKETS = 5,    /* that a transfer may need at once: two to connect, two to resolve a name, and one kept */
-  READY_MOST = 64 /* sockets that are seen to in one step before time limits are */
+  STREAMS = 64,               /* requests at once on a connection of HTTP/2; servers allow 100 or 128 */
+  BODY_MAX = 8 * 1024 * 1024, /* bytes of an answer's body */
+  HEADERS_MAX = 64 * 1024,    /* bytes of an answer's headers, those of 1xx answers included */
+  BODY_KEPT = 64 * 1024,      /* bytes of body buffer that an idle transfer keeps for the next answer */
+  SOCKETS = 5,   /* that a transfer may need at once: two to connect, two to resolve a name, and one kept */
+  READY_MAX = 64 /* sockets that are seen to in one step before time limits are */
 };
 
 /* The longest time that libcurl is given; in milliseconds it still fits into 31 bits. */
-static const double SECONDS_MOST = 2000000;
+static const double SECONDS_MAX = 2000000;
 
 /* libcurl 7.85 has names for protocols; before, they were bits. */
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -239,7 +239,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
   struct transfer *transfer = context;
   size_t length = size * count;
   transfer->header_bytes += length;
-  if (transfer->header_bytes > HEADERS_MOST) {
+  if (transfer->header_bytes > HEADERS_MAX) {
     transfer->refusal = "the response headers are larger than 64 KiB";
     return 0;
   }
@@ -327,7 +327,7 @@ static struct transfer *new_transfer(struct driver *driver) {
   struct transfer *transfer = allocator_take(&driver->allocator, sizeof *transfer);
   if (!transfer) return NULL;
   *transfer = (struct transfer){.driver = driver, .easy = curl_easy_init()};
-  buffer_open(&transfer->exchange.body, driver->allocator, BODY_MOST);
+  buffer_open(&transfer->exchange.body, driver->allocator, BODY_MAX);
   if (transfer->easy && watcher_reserve(&driver->watcher, SOCKETS) && set_constant_options(driver, transfer)) {
     return transfer;
   }
@@ -350,7 +350,7 @@ static void link_headers(struct transfer *transfer, const struct request *reques
 
 /* At least 1: libcurl takes 0 for "no limit". */
 static long milliseconds(double seconds) {
-  if (seconds > SECONDS_MOST) seconds = SECONDS_MOST;
+  if (seconds > SECONDS_MAX) seconds = SECONDS_MAX;
   return seconds < 0.001 ? 1 : (long)(seconds * 1000 + 0.5);
 }
 
@@ -546,11 +546,11 @@ static void act(struct driver *driver, curl_socket_t socket, int events) {
 }
 
 void driver_step(struct driver *driver, double seconds, double share) {
-  struct ready ready[READY_MOST];
+  struct ready ready[READY_MAX];
   if (!driver->multi) return;
   double now = clock_seconds();
   double left = fmax(driver->wake - now, 0);
-  size_t count = watcher_wait(&driver->watcher, fmin(left, seconds), ready, READY_MOST);
+  size_t count = watcher_wait(&driver->watcher, fmin(left, seconds), ready, READY_MAX);
   for (size_t i = 0; i < count && (i == 0 || clock_seconds() < now + share); i++) {
     act(driver, ready[i].socket,
         (ready[i].read ? CURL_CSELECT_IN : 0) | (ready[i].write ? CURL_CSELECT_OUT : 0) |

@@ -6,9 +6,9 @@
 #include "proxy.h"
 
 enum {
-  CONNECTIONS = 16,        /* by default */
-  CONNECTIONS_MOST = 1024, /* that may be asked for */
-  OPTION_MOST = 4096       /* bytes of an option */
+  CONNECTIONS = 16,       /* by default */
+  CONNECTIONS_MAX = 1024, /* that may be asked for */
+  OPTION_MAX = 4096       /* bytes of an option */
 };
 
 struct driver_options driver_options_defaults(void) {
@@ -33,7 +33,7 @@ static bool keep_option(struct buffer *buffer, struct text value, const char *na
   buffer_append(buffer, value.data, value.length);
   if (buffer->state == BUFFER_GOOD) return true;
   if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
-  return error_set(error, ERROR_INVALID, "%s: expected at most %d bytes", name, (int)OPTION_MOST);
+  return error_set(error, ERROR_INVALID, "%s: expected at most %d bytes", name, (int)OPTION_MAX);
 }
 
 /* "::host:port" makes libcurl connect there, whatever host and port it was going to. */
@@ -51,12 +51,12 @@ static bool keep_connect_to(struct driver_settings *settings, struct text value,
 bool driver_settings_open(struct driver_settings *settings, const struct driver_options *options,
                           struct allocator allocator, struct error *error) {
   *settings = (struct driver_settings){.connections = 0};
-  buffer_open(&settings->ca_file, allocator, OPTION_MOST);
-  buffer_open(&settings->proxy, allocator, OPTION_MOST);
-  buffer_open(&settings->connect_to, allocator, OPTION_MOST);
+  buffer_open(&settings->ca_file, allocator, OPTION_MAX);
+  buffer_open(&settings->proxy, allocator, OPTION_MAX);
+  buffer_open(&settings->connect_to, allocator, OPTION_MAX);
   double connections = options->max_connections;
-  if (!(connections >= 1 && connections <= (double)CONNECTIONS_MOST)) {
-    return error_set(error, ERROR_INVALID, "max_connections: expected 1 to %d, got %.10g", (int)CONNECTIONS_MOST,
+  if (!(connections >= 1 && connections <= (double)CONNECTIONS_MAX)) {
+    return error_set(error, ERROR_INVALID, "max_connections: expected 1 to %d, got %.10g", (int)CONNECTIONS_MAX,
                      connections);
   }
   settings->connections = (long)connections;

@@ -19,11 +19,11 @@
 
 enum {
   MORE_RECORDS = 8, /* at a time, where nobody made room for them before */
-  EVENTS_MOST = 64  /* taken from the kernel at a time */
+  EVENTS_MAX = 64   /* taken from the kernel at a time */
 };
 
 /* The longest wait, so that no unit of a kernel's overflows. */
-static const double SECONDS_MOST = 3600;
+static const double SECONDS_MAX = 3600;
 
 #if !defined(USE_KQUEUE)
 /* Rounded up: a wait of 0 would come back at once, again and again. */
@@ -53,9 +53,9 @@ static bool ask(struct watcher *watcher, const struct watched *watched, bool rea
   return epoll_ctl(watcher->descriptor, action, watched->socket, &event) == 0 || action == EPOLL_CTL_DEL;
 }
 
-static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
-  struct epoll_event events[EVENTS_MOST];
-  int count = epoll_wait(watcher->descriptor, events, (int)most, milliseconds(seconds));
+static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t max) {
+  struct epoll_event events[EVENTS_MAX];
+  int count = epoll_wait(watcher->descriptor, events, (int)max, milliseconds(seconds));
   for (int i = 0; i < count; i++) {
     ready[i] = (struct ready){
         .socket = events[i].data.fd,
@@ -88,10 +88,10 @@ static bool ask(struct watcher *watcher, const struct watched *watched, bool rea
   return good;
 }
 
-static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
-  struct kevent events[EVENTS_MOST];
+static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t max) {
+  struct kevent events[EVENTS_MAX];
   struct timespec limit = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-  int count = kevent(watcher->descriptor, NULL, 0, events, (int)most, &limit);
+  int count = kevent(watcher->descriptor, NULL, 0, events, (int)max, &limit);
   for (int i = 0; i < count; i++) {
     ready[i] = (struct ready){
         .socket = (int)events[i].ident,
@@ -117,7 +117,7 @@ static bool ask(struct watcher *watcher, const struct watched *watched, bool rea
 }
 
 /* Sockets beyond `most` are told of by the next wait. */
-static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
+static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t max) {
   size_t size = (watcher->count + 1) * sizeof(struct pollfd), count = 0, found = 0;
   struct pollfd *polled = allocator_take(&watcher->allocator, size);
   if (!polled) return 0;
@@ -128,7 +128,7 @@ static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct re
     polled[count++] = (struct pollfd){.fd = watched->socket, .events = events};
   }
   if (poll(polled, (nfds_t)count, milliseconds(seconds)) <= 0) count = 0;
-  for (size_t i = 0; i < count && found < most; i++) {
+  for (size_t i = 0; i < count && found < max; i++) {
     if (polled[i].revents == 0) continue;
     ready[found++] = (struct ready){
         .socket = polled[i].fd,
@@ -251,10 +251,10 @@ static bool check_wanted(struct watcher *watcher, int socket) {
   return false;
 }
 
-size_t watcher_wait(struct watcher *watcher, double seconds, struct ready *ready, size_t most) {
+size_t watcher_wait(struct watcher *watcher, double seconds, struct ready *ready, size_t max) {
   size_t wanted = 0;
-  if (most > EVENTS_MOST) most = EVENTS_MOST;
-  size_t count = wait_for_kernel(watcher, seconds < SECONDS_MOST ? seconds : SECONDS_MOST, ready, most);
+  if (max > EVENTS_MAX) max = EVENTS_MAX;
+  size_t count = wait_for_kernel(watcher, seconds < SECONDS_MAX ? seconds : SECONDS_MAX, ready, max);
   for (size_t i = 0; i < count; i++) {
     if (check_wanted(watcher, ready[i].socket)) ready[wanted++] = ready[i];
   }

@@ -51,7 +51,7 @@ bool watcher_want(struct watcher *watcher, int socket, bool read, bool write);
 bool watcher_can_read(struct watcher *watcher, int port);
 
 /* Waits until a socket has something to do, for so many seconds at the most. Returns how many have, up to `most`. */
-size_t watcher_wait(struct watcher *watcher, double seconds, struct ready *ready, size_t most);
+size_t watcher_wait(struct watcher *watcher, double seconds, struct ready *ready, size_t max);
 
 /* Frees everything and closes the descriptor, but not the sockets. */
 void watcher_close(struct watcher *watcher);

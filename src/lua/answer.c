@@ -14,10 +14,10 @@ static const char NULL_KEY = 0;   /* what it makes of null */
 static const char FEED_KEY = 0;   /* `feed` */
 
 /* How deep an answer may be nested; the API's own go four levels deep. */
-enum { DEPTH_MOST = 32 };
+enum { DEPTH_MAX = 32 };
 
 /* Stack slots for reading an answer: lua-cjson and `tidy` take a few for each level. */
-enum { STACK_MOST = 8 * DEPTH_MOST + LUA_MINSTACK };
+enum { STACK_MAX = 8 * DEPTH_MAX + LUA_MINSTACK };
 
 /* Whether the value is what the decoder makes of null. */
 static bool is_null(lua_State *L, int index) {
@@ -223,7 +223,7 @@ static int feed(lua_State *L) {
   struct feeding *feeding = *(struct feeding **)lua_touserdata(L, lua_upvalueindex(1));
   struct response *response = feeding->response;
   const struct operation *operation = feeding->call->operation;
-  feeding->no_memory = !lua_checkstack(L, STACK_MOST);
+  feeding->no_memory = !lua_checkstack(L, STACK_MAX);
   if (feeding->no_memory) return luaL_error(L, "not enough memory");
   bool fetching = feeding->call->token_request != NULL;
   bool wanted = response->status >= 400 || fetching ||
@@ -289,7 +289,7 @@ static void open_decoder(lua_State *L) {
   lua_getfield(L, -1, "new");
   lua_call(L, 0, 1);
   lua_getfield(L, -1, "decode_max_depth");
-  lua_pushinteger(L, DEPTH_MOST);
+  lua_pushinteger(L, DEPTH_MAX);
   lua_call(L, 1, 0);
   lua_getfield(L, -1, "decode_invalid_numbers");
   lua_pushboolean(L, 0);

@@ -274,7 +274,7 @@ static int m_info(lua_State *L) {
     set_known(L, "remaining", last->remaining);
     set_known(L, "reset", last->reset);
   }
-  if (held->seat.answered) {
+  if (held->seat.came_back) {
     lua_pushboolean(L, held->seat.reused);
     lua_setfield(L, -2, "reused");
   }

@@ -11,7 +11,7 @@
 #include "compat.h"
 
 /* How deep fields may be nested. The API's own go four levels deep. What contains itself is deeper than that. */
-enum { DEPTH_MOST = 16 };
+enum { DEPTH_MAX = 16 };
 
 enum { SHOWN_SIZE = 60 /* bytes of a key in a message */, NUMBER_SIZE = 40 /* bytes */, LEVEL_SLOTS = 8 };
 
@@ -154,10 +154,10 @@ static bool is_list(lua_State *L, bool empty) {
 
 static bool write_table(struct writing *writing, bool array) {
   lua_State *L = writing->reading->L;
-  if (writing->depth == DEPTH_MOST) {
+  if (writing->depth == DEPTH_MAX) {
     return error_set(writing->reading->error, ERROR_INVALID,
                      "%s: expected at most %d levels of tables, got more; does a table contain itself?", writing->place,
-                     (int)DEPTH_MOST);
+                     (int)DEPTH_MAX);
   }
   luaL_checkstack(L, LEVEL_SLOTS, "fields");
   writing->depth++;

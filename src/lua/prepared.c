@@ -11,7 +11,7 @@
 #include "compat.h"
 
 /* The longest header name that a driver of the user's may feed, in bytes. */
-enum { HEADER_NAME_MOST = 256 };
+enum { HEADER_NAME_MAX = 256 };
 
 /* The call, if it is one that Lua drives; raises otherwise. */
 static struct held *check_own(lua_State *L, const char *method) {
@@ -134,7 +134,7 @@ static void feed_header(lua_State *L, struct response *response) {
   if (!lua_isstring(L, -1)) return;
   struct text name = checks_text(L, -2);
   struct text value = checks_text(L, -1);
-  if (name.length <= HEADER_NAME_MOST) response_header(response, name, value);
+  if (name.length <= HEADER_NAME_MAX) response_header(response, name, value);
 }
 
 /* Reads { status =, headers =, body = } from stack index 2. The body belongs to Lua, on top of the stack. */

@@ -7,19 +7,19 @@ local nginx = require "auth0perm.openresty.nginx"
 
 local cosocket = {}
 
-local PIECE_MOST = 64 * 1024 -- bytes to read at a time, and to send
-local KEPT = 64              -- idle connections that a worker keeps, where no number is given
-local BACKLOG = 2 ^ 31 - 1   -- with a bound to connections, all others may wait for one
+local PIECE_MAX = 64 * 1024 -- bytes to read at a time, and to send
+local KEPT = 64             -- idle connections that a worker keeps, where no number is given
+local BACKLOG = 2 ^ 31 - 1  -- with a bound to connections, all others may wait for one
 local MILLISECONDS = 1000
-local TIME_MOST = 2 ^ 31 - 1 -- milliseconds that a time limit can have
-local NO_HOST = ""           -- connects to nowhere; but nginx looks for a connection that was kept first
-local PAUSE = 0.001          -- seconds that others get
-local PEEK_TIME = 1          -- milliseconds for what has come on an idle connection to be read
+local TIME_MAX = 2 ^ 31 - 1 -- milliseconds that a time limit can have
+local NO_HOST = ""          -- connects to nowhere; but nginx looks for a connection that was kept first
+local PAUSE = 0.001         -- seconds that others get
+local PEEK_TIME = 1         -- milliseconds for what has come on an idle connection to be read
 
 -- A handshake keeps the worker busy for about a millisecond. Many that begin together would do so one right after the
 -- other, and nobody else would be served meanwhile: so they begin one by one.
-local SPACING = 0.001   -- seconds from one to the next
-local SPACED_MOST = 1   -- seconds that one waits for its turn
+local SPACING = 0.001 -- seconds from one to the next
+local SPACED_MAX = 1  -- seconds that one waits for its turn
 local next_handshake = 0
 
 -- What ngx_lua says of a handshake that failed for no certificate's sake. (It may put the number of an earlier failure
@@ -52,7 +52,7 @@ end
 
 -- Milliseconds that are left until a time; at least 1, for 0 would be the default of nginx's configuration.
 local function left_until(time)
-  return math.max(1, math.min(math.floor((time - nginx.now()) * MILLISECONDS), TIME_MOST))
+  return math.max(1, math.min(math.floor((time - nginx.now()) * MILLISECONDS), TIME_MAX))
 end
 
 -- Lets other light threads and requests run.
@@ -77,7 +77,7 @@ end
 -- Has a handshake wait for its turn; returns for how many seconds, which are no fault of the tenant's.
 local function space_out()
   local now = nginx.now()
-  local turn = math.min(math.max(now, next_handshake), now + SPACED_MOST)
+  local turn = math.min(math.max(now, next_handshake), now + SPACED_MAX)
   next_handshake = turn + SPACING
   if turn <= now then return 0 end
   ngx.sleep(math.max(turn - now, SPACING))
@@ -171,10 +171,10 @@ end
 
 -- Sends everything until then. Returns true, or nil and why not.
 local function send(socket, bytes, deadline)
-  for from = 1, #bytes, PIECE_MOST do
+  for from = 1, #bytes, PIECE_MAX do
     if nginx.now() >= deadline then return nil, "timeout" end
     limit(socket, deadline)
-    local sent, problem = socket:send(bytes:sub(from, from + PIECE_MOST - 1))
+    local sent, problem = socket:send(bytes:sub(from, from + PIECE_MAX - 1))
     if not sent then return nil, problem end
   end
   return true
@@ -192,7 +192,7 @@ local function receiver(socket, deadline)
   return function()
     if nginx.now() >= deadline then return nil, failure_of "timeout" end
     limit(socket, deadline)
-    local piece, problem, rest = socket:receiveany(PIECE_MOST)
+    local piece, problem, rest = socket:receiveany(PIECE_MAX)
     piece = piece or (rest ~= "" and rest)
     if piece then return piece end
     if problem == "closed" then return nil, "closed" end

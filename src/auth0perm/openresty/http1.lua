@@ -7,13 +7,13 @@
 
 local http1 = {}
 
-local HEAD_MOST = 64 * 1024              -- bytes of an answer's headers, those of 1xx answers and trailers included
-local BODY_MOST = 8 * 1024 * 1024        -- bytes of its body
-local ALL_MOST = 2 * BODY_MOST           -- bytes in all: chunks have lines of their own
-local CHUNK_LINE_MOST = 4096             -- bytes of the line before a chunk
-local DIGITS_MOST = 12                   -- of a length: a number holds them
-local INFORMATIONAL_MOST = 16            -- 1xx answers before the real one
-local STEPS_MOST = 1024                  -- lines and pieces that are taken between two pauses
+local HEAD_MAX = 64 * 1024       -- bytes of an answer's headers, those of 1xx answers and trailers included
+local BODY_MAX = 8 * 1024 * 1024 -- bytes of its body
+local ALL_MAX = 2 * BODY_MAX     -- bytes in all: chunks have lines of their own
+local CHUNK_LINE_MAX = 4096      -- bytes of the line before a chunk
+local DIGITS_MAX = 12            -- of a length: a number holds them
+local INFORMATIONAL_MAX = 16     -- 1xx answers before the real one
+local STEPS_MAX = 1024           -- lines and pieces that are taken between two pauses
 
 -- What a stream reads at a time may be a multiple of this. When an answer ends just there, something behind it may have
 -- come that is not seen yet, and would be taken for the answer to the next request.
@@ -47,7 +47,7 @@ end
 -- Lets others go on from time to time: a stream whose next piece is always there would never wait.
 local function count_step(stream)
   stream.steps = stream.steps + 1
-  if stream.steps < STEPS_MOST then return end
+  if stream.steps < STEPS_MAX then return end
   stream.steps = 0
   stream.pause()
 end
@@ -61,7 +61,7 @@ local function fill(stream)
     fail(kind, message)
   end
   stream.received = stream.received + #piece
-  if stream.received > ALL_MOST then fail("protocol", "the response is larger than 16 MiB") end
+  if stream.received > ALL_MAX then fail("protocol", "the response is larger than 16 MiB") end
   stream.buffer = stream.buffer:sub(stream.at) .. piece
   stream.at = 1
   return true
@@ -158,7 +158,7 @@ local function length_of(headers)
     local digits = trim(part)
     if not digits:find "^%d+$" then fail("protocol", "invalid Content-Length in the response") end
     digits = digits:match "^0*(.*)$"
-    local value = #digits > DIGITS_MOST and math.huge or tonumber("0" .. digits)
+    local value = #digits > DIGITS_MAX and math.huge or tonumber("0" .. digits)
     if length and length ~= value then fail("protocol", "conflicting Content-Length values in the response") end
     length = value
   end
@@ -166,7 +166,7 @@ local function length_of(headers)
 end
 
 local function check_size(size)
-  if size > BODY_MOST then fail("protocol", "the response body is larger than 8 MiB") end
+  if size > BODY_MAX then fail("protocol", "the response body is larger than 8 MiB") end
 end
 
 -- Moves `length` bytes of the stream to the pieces of a body.
@@ -183,9 +183,9 @@ end
 local function take_chunks(stream, pieces)
   local size = 0
   while true do
-    local line = take_line(stream, CHUNK_LINE_MOST, "chunk header too long in the response")
+    local line = take_line(stream, CHUNK_LINE_MAX, "chunk header too long in the response")
     local digits = line:match "^(%x+)[ \t]*$" or line:match "^(%x+)[ \t]*;"
-    local length = digits and (#digits > DIGITS_MOST and math.huge or tonumber(digits, 16))
+    local length = digits and (#digits > DIGITS_MAX and math.huge or tonumber(digits, 16))
     if not length then fail("protocol", "invalid chunk length in the response") end
     if length == 0 then break end
     size = size + length
@@ -236,8 +236,8 @@ local function stays_open(stream, minor, headers)
 end
 
 -- Reads one answer, without those of 1xx before it.
-local function take_answer(stream)
-  for _ = 0, INFORMATIONAL_MOST do
+local function take_response(stream)
+  for _ = 0, INFORMATIONAL_MAX do
     local minor, status = take_status(stream)
     local headers = take_headers(stream)
     if status == 101 then fail("protocol", "unexpected status 101 (Switching Protocols)") end
@@ -254,12 +254,12 @@ end
 -- and whether the connection may be used again; or nil, kind and message.
 function http1.read(receive, pause)
   local stream = {
-    receive = receive, pause = pause, steps = 0, buffer = "", at = 1, received = 0, head_left = HEAD_MOST,
+    receive = receive, pause = pause, steps = 0, buffer = "", at = 1, received = 0, head_left = HEAD_MAX,
   }
-  local ok, answer, reusable = pcall(take_answer, stream)
-  if ok then return answer, reusable end
-  if getmetatable(answer) == Failure then return nil, answer.kind, answer.message end
-  error(answer, 0)
+  local ok, response, reusable = pcall(take_response, stream)
+  if ok then return response, reusable end
+  if getmetatable(response) == Failure then return nil, response.kind, response.message end
+  error(response, 0)
 end
 
 return http1

@@ -4,11 +4,11 @@
 
 local nginx = require "auth0perm.openresty.nginx"
 
-local LEASE = 2    -- seconds for which nobody else fetches
-local BEAT = 0.5   -- seconds after which the lease is renewed, if its call is still at it
-local GRACE = 5    -- seconds, beyond the time that its step may take, after which a call is not at it any more
+local LEASE = 2  -- seconds for which nobody else fetches
+local BEAT = 0.5 -- seconds after which the lease is renewed, if its call is still at it
+local GRACE = 5  -- seconds, beyond the time that its step may take, after which a call is not at it any more
 
-local TIME_LEAST = 0.001 -- seconds: less would be no end at all
+local TIME_MIN = 0.001 -- seconds: less would be no end at all
 
 local token_dict = {}
 token_dict.__index = token_dict
@@ -38,7 +38,7 @@ end
 -- Keeps a token for the others, who fetch one themselves where there is no room for it. The dictionary goes by the
 -- date: one that is set back has a token outlive its time there, and the tenant's 401 then ends it.
 function token_dict:set(token, expires_in)
-  local kept, problem = self.dict:set(self.key, token, expires_in and math.max(expires_in, TIME_LEAST) or 0)
+  local kept, problem = self.dict:set(self.key, token, expires_in and math.max(expires_in, TIME_MIN) or 0)
   if kept then return end
   ngx.log(ngx.WARN, "auth0perm: lua_shared_dict ", self.name, " has no room for a token: ", problem)
 end
