@@ -106,8 +106,10 @@ static enum call_step finish_late(struct call *call) {
   return finish(call);
 }
 
-/* What must not show up in a message: the token that was sent, or the one that would be; the client's own secret. */
+/* What must not show up in a message: the token that was sent, or the one that would be; the client's own secret. A
+ * client that was closed has wiped its secrets, and no message of others is repeated after that. */
 static struct text secret_of(const struct call *call) {
+  if (!call->client->open) return (struct text){.length = 0};
   if (call->token_request) return call->token_request->secret;
   return call->request.secret.length > 0 ? call->request.secret : token_value(&call->client->token);
 }
