@@ -99,7 +99,7 @@ CORE_TESTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/core/*.c))
 
 $(CORE_TESTS): ROOM_CFLAGS = -Isrc
 
-$(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS) $(BUILD)/src/curl/watcher.o $(BUILD)/src/curl/queue.o
+$(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS) $(patsubst %,$(BUILD)/src/curl/%.o,queue receiver watcher)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CRYPTO_LIBS) -lm
 
 # Fails every allocation in turn; the comment at the top of torture.c tells how.

@@ -12,6 +12,7 @@ int test_fetch(void);
 int test_operation(void);
 int test_pages(void);
 int test_queue(void);
+int test_receiver(void);
 int test_request(void);
 int test_response(void);
 int test_retry(void);
@@ -44,6 +45,7 @@ int main(void) {
   failed += test_fetch();
   failed += test_share();
   failed += test_queue();
+  failed += test_receiver();
   failed += test_watcher();
   failed += test_days();
   failed += test_turmoil();

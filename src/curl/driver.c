@@ -12,16 +12,15 @@
 #include "clock.h"
 #include "kept.h"
 #include "proxy.h"
+#include "receiver.h"
 #include "sigpipe.h"
 #include "watcher.h"
 
 enum {
-  STREAMS = 64,               /* requests at once on a connection of HTTP/2; servers allow 100 or 128 */
-  BODY_MAX = 8 * 1024 * 1024, /* bytes of an answer's body */
-  HEADERS_MAX = 64 * 1024,    /* bytes of an answer's headers, those of 1xx answers included */
-  BODY_KEPT = 64 * 1024,      /* bytes of body buffer that an idle transfer keeps for the next answer */
-  SOCKETS = 5,   /* that a transfer may need at once: two to connect, two to resolve a name, and one kept */
-  READY_MAX = 64 /* sockets that are seen to in one step before time limits are */
+  STREAMS = 64,          /* requests at once on a connection of HTTP/2; servers allow 100 or 128 */
+  BODY_KEPT = 64 * 1024, /* bytes of body buffer that an idle transfer keeps for the next answer */
+  SOCKETS = 5,           /* that a transfer may need at once: two to connect, two to resolve a name, and one kept */
+  READY_MAX = 64         /* sockets that are seen to in one step before time limits are */
 };
 
 /* The longest time that libcurl is given; in milliseconds it still fits into 31 bits. */
@@ -39,14 +38,12 @@ struct transfer {
   struct exchange exchange; /* first: a pointer to one is a pointer to the other */
   struct driver *driver;
   CURL *easy;
-  bool attached; /* the easy handle is in the multi handle */
-  size_t header_bytes;
-  bool came_back;      /* before the driver started anew, and nobody has been told yet */
-  int sends;           /* times that libcurl was about to send the request */
-  bool unquiet;        /* it was about to do so on a kept connection on which something had come */
-  bool informational;  /* the headers that come are those of a 1xx */
-  bool whole_headers;  /* the headers of the final response have come to their end */
-  const char *refusal; /* why a callback ended the transfer; NULL when none did */
+  bool attached;            /* the easy handle is in the multi handle */
+  struct receiver receiver; /* of the response */
+  bool came_back;           /* before the driver started anew, and nobody has been told yet */
+  int sends;                /* times that libcurl was about to send the request */
+  bool unquiet;             /* it was about to do so on a kept connection on which something had come */
+  const char *reason;       /* why the driver failed the transfer itself; NULL if it did not */
   struct curl_slist headers[REQUEST_HEADERS + 1];
   char detail[CURL_ERROR_SIZE];
   struct transfer *previous, *next; /* in the list of transfers that are used, or (`next` alone) of idle ones */
@@ -188,11 +185,8 @@ size_t driver_capacity(const struct driver *driver) {
 /* libcurl hands over a part of the body. Returning less than it gave ends the transfer (CURLE_WRITE_ERROR). */
 static size_t on_body(char *data, size_t size, size_t count, void *context) {
   struct transfer *transfer = context;
-  struct buffer *body = &transfer->exchange.body;
-  buffer_append(body, data, size * count);
   if (!transfer->driver->kept.sees_tls) curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
-  if (body->state == BUFFER_FULL) transfer->refusal = "the response body is larger than 8 MiB";
-  return body->state == BUFFER_GOOD ? size * count : 0;
+  return receiver_take_body(&transfer->receiver, data, size * count) ? size * count : 0;
 }
 
 /* libcurl is about to send a request: not on a kept connection on which something has come. When a connection that was
@@ -207,51 +201,10 @@ static int on_request(void *context, char *remote_address, char *local_address, 
   return transfer->sends++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-static bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Splits "Name: value" and has policy take note of it. */
-static void note_header(struct response *response, const char *line, size_t length) {
-  const char *colon = memchr(line, ':', length);
-  if (!colon) return;
-  const char *value = colon + 1;
-  const char *end = line + length;
-  while (value < end && is_space(*value)) value++;
-  while (end > value && is_space(end[-1])) end--;
-  response_header(response, (struct text){.data = line, .length = (size_t)(colon - line)},
-                  (struct text){.data = value, .length = (size_t)(end - value)});
-}
-
-/* Whether a status line is that of a response before the final one: "HTTP/1.1 1xx". */
-static bool is_informational(const char *line, size_t length) {
-  const char *space = memchr(line, ' ', length);
-  return space && space + 1 < line + length && space[1] == '1';
-}
-
-/* Whether a line ends the headers. */
-static bool is_empty(const char *line, size_t length) {
-  return line[0] == '\n' || (length > 1 && line[0] == '\r' && line[1] == '\n');
-}
-
-/* libcurl hands over one line of the headers; a status line begins those of the next answer (after a 1xx). */
+/* libcurl hands over one line of the headers. Returning less than it gave ends the transfer (CURLE_WRITE_ERROR). */
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
   struct transfer *transfer = context;
-  size_t length = size * count;
-  transfer->header_bytes += length;
-  if (transfer->header_bytes > HEADERS_MAX) {
-    transfer->refusal = "the response headers are larger than 64 KiB";
-    return 0;
-  }
-  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-    response_open(&transfer->exchange.response, 0);
-    transfer->informational = is_informational(line, length);
-  } else if (is_empty(line, length)) {
-    transfer->whole_headers = !transfer->informational;
-  } else if (transfer->exchange.body.length == 0) { /* not a trailer */
-    note_header(&transfer->exchange.response, line, length);
-  }
-  return length;
+  return receiver_take_header(&transfer->receiver, line, size * count) ? size * count : 0;
 }
 
 /* Which proxy to use, and for all names; without one, not even the environment's. */
@@ -327,7 +280,7 @@ static struct transfer *new_transfer(struct driver *driver) {
   struct transfer *transfer = allocator_take(&driver->allocator, sizeof *transfer);
   if (!transfer) return NULL;
   *transfer = (struct transfer){.driver = driver, .easy = curl_easy_init()};
-  buffer_open(&transfer->exchange.body, driver->allocator, BODY_MAX);
+  buffer_open(&transfer->exchange.body, driver->allocator, RECEIVER_BODY_MAX);
   if (transfer->easy && watcher_reserve(&driver->watcher, SOCKETS) && set_constant_options(driver, transfer)) {
     return transfer;
   }
@@ -396,12 +349,11 @@ struct exchange *driver_send(struct driver *driver, const struct request *reques
   if (!transfer) return NULL;
   transfer->exchange.owner = owner;
   transfer->exchange.failed = false;
-  transfer->header_bytes = 0;
   transfer->sends = 0;
-  transfer->unquiet = transfer->informational = transfer->whole_headers = false;
-  transfer->refusal = NULL;
+  transfer->unquiet = false;
+  transfer->reason = NULL;
   transfer->detail[0] = '\0';
-  response_open(&transfer->exchange.response, 0);
+  receiver_open(&transfer->receiver, &transfer->exchange.response, &transfer->exchange.body);
   transfer->attached =
       set_request_options(transfer, request) && curl_multi_add_handle(driver->multi, transfer->easy) == CURLM_OK;
   if (transfer->attached) return &transfer->exchange;
@@ -448,7 +400,7 @@ static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code)
     case CURLE_SSL_CERTPROBLEM: return FAILURE_TLS;
     case CURLE_OPERATION_TIMEDOUT: return FAILURE_TIMEOUT;
     case CURLE_OUT_OF_MEMORY: return FAILURE_MEMORY;
-    case CURLE_WRITE_ERROR: return transfer->refusal ? FAILURE_PROTOCOL : FAILURE_MEMORY;
+    case CURLE_WRITE_ERROR: return transfer->receiver.refusal ? FAILURE_PROTOCOL : FAILURE_MEMORY;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: an answer without a status line */
     case CURLE_BAD_CONTENT_ENCODING: return FAILURE_PROTOCOL;
@@ -458,7 +410,8 @@ static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code)
 
 /* What to tell people. */
 static const char *describe(struct transfer *transfer, CURLcode code) {
-  if (transfer->refusal) return transfer->refusal;
+  if (transfer->receiver.refusal) return transfer->receiver.refusal;
+  if (transfer->reason) return transfer->reason;
   if (transfer->sends > 1) return "the connection was closed before a response arrived";
   if (code == CURLE_OUT_OF_MEMORY)
     return "out of memory, or a header larger than 100 KiB (libcurl reports both the same way)";
@@ -474,9 +427,9 @@ static void conclude(struct transfer *transfer, CURLcode code) {
   long status = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
   exchange->response.status = (int)status;
-  if (code == CURLE_OK && !transfer->whole_headers) {
+  if (code == CURLE_OK && !transfer->receiver.whole_headers) {
     /* libcurl takes an end of the connection for an end of the headers. */
-    transfer->refusal = "the connection was closed in the middle of the response headers";
+    transfer->reason = "the connection was closed in the middle of the response headers";
     code = CURLE_RECV_ERROR;
   }
   exchange->failed = code != CURLE_OK;
@@ -525,7 +478,7 @@ static void start_anew(struct driver *driver) {
   for (transfer = driver->used; transfer; transfer = transfer->next) {
     if (!transfer->attached) continue;
     if (!transfer->came_back) {
-      transfer->refusal = "the connection was closed because memory ran out";
+      transfer->reason = "the connection was closed because memory ran out";
       conclude(transfer, CURLE_RECV_ERROR);
     }
     transfer->came_back = true;
