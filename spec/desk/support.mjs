@@ -21,7 +21,9 @@ export const permission = (permission_name, resource_server_identifier = reports
 // --- the tenant
 
 export async function control(method, where, data) {
-  const response = await fetch(process.env.TENANT_CONTROL + where, { method, body: data && JSON.stringify(data) });
+  const response = await fetch(process.env.TENANT_CONTROL + where, {
+    method, body: data && JSON.stringify(data), signal: AbortSignal.timeout(WAIT),
+  });
   const text = await response.text();
   assert.equal(response.status, 200, text);
   return JSON.parse(text);
@@ -59,9 +61,14 @@ export async function someone(changes) {
 let context, folder;
 const given = []; // every response that the browser got: {url, text}
 
+// The browser may never tell the body of a response to a page that was left meanwhile.
+const inTime = (promise) => Promise.race([promise, new Promise((_, reject) => {
+  setTimeout(() => reject(new Error("the browser does not tell")), WAIT).unref();
+})]);
+
 async function note(response) {
-  const headers = await response.headersArray();
-  const body = await response.body().catch(() => ""); // no body: a redirect, or a page that was left
+  const headers = await inTime(response.headersArray()).catch(() => []);
+  const body = await inTime(response.body()).catch(() => ""); // no body: a redirect, or a page that was left
   given.push({ url: response.url(), text: JSON.stringify(headers) + body.toString() });
 }
 
