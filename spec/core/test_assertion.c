@@ -398,10 +398,10 @@ TEST(the_longest_client_id_is_accepted_and_a_longer_one_refused) {
   assert_in_range(longest, MOST - 4, MOST);
   buffer_append_string(&buffer, "before");
   assert_refused(assertion_append(&buffer, key, id, TEXT("https://a/"), NOW, &error), ERROR_INVALID,
-                 "client_id: too long for an assertion");
+                 "client_id: too long: the client assertion would exceed 2048 bytes");
   id.length = MOST;
   assert_refused(assertion_append(&buffer, key, id, TEXT("https://a/"), NOW, &error), ERROR_INVALID,
-                 "client_id: too long for an assertion");
+                 "client_id: too long: the client assertion would exceed 2048 bytes");
   text_free(id);
   assertion_key_free(key);
 }
@@ -429,7 +429,7 @@ TEST(an_invalid_time_is_refused) {
   buffer_append_string(&buffer, "before");
   for (size_t i = 0; i < COUNT(epochs); i++) {
     assert_refused(assertion_append(&buffer, key, TEXT("client"), TEXT("https://a/"), epochs[i], &error), ERROR_INVALID,
-                   "seconds since 1970 expected");
+                   "expected seconds since 1970");
   }
   assertion_key_free(key);
 }
@@ -460,38 +460,39 @@ static void check_refused_made(struct text pem, const char *message) {
 }
 
 TEST(a_key_that_is_not_pem_is_refused) {
-  check_refused(TEXT(""), "found none that can be read");
-  check_refused((struct text){0}, "found none that can be read");
-  check_refused(TEXT("/etc/auth0/private.pem"), "found none that can be read");
+  check_refused(TEXT(""), "expected a readable private key in PEM format");
+  check_refused((struct text){0}, "expected a readable private key in PEM format");
+  check_refused(TEXT("/etc/auth0/private.pem"), "expected a readable private key in PEM format");
   check_refused(TEXT("{\"kty\":\"RSA\",\"d\":\"s3cr3ts3cr3ts3cr3ts3cr3ts3cr3ts3cr3t\"}"),
-                "found none that can be read");
-  check_refused(TEXT("-----BEGIN PRIVATE KEY-----"), "found none that can be read");
-  check_refused(TEXT("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"), "found none that can be read");
-  check_refused(TEXT("\0\0\0\0"), "found none that can be read");
+                "expected a readable private key in PEM format");
+  check_refused(TEXT("-----BEGIN PRIVATE KEY-----"), "expected a readable private key in PEM format");
+  check_refused(TEXT("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"),
+                "expected a readable private key in PEM format");
+  check_refused(TEXT("\0\0\0\0"), "expected a readable private key in PEM format");
 }
 
 TEST(a_damaged_pem_is_refused) {
   struct text half = {.data = pkcs8.data, .length = pkcs8.length / 2};
-  check_refused(half, "found none that can be read");
+  check_refused(half, "expected a readable private key in PEM format");
   struct text changed = text_copy(pkcs8);
   memcpy((char *)(uintptr_t)changed.data + 40, "!!!!", 4);
-  check_refused_made(changed, "found none that can be read");
+  check_refused_made(changed, "expected a readable private key in PEM format");
 }
 
 TEST(a_pem_without_line_ends_is_refused_with_a_hint) {
-  check_refused_made(replace_line_ends(pkcs8, " "), "(were line ends lost?)");
-  check_refused_made(replace_line_ends(pkcs8, "\\n"), "(were line ends lost?)");
+  check_refused_made(replace_line_ends(pkcs8, " "), "(were its line breaks lost?)");
+  check_refused_made(replace_line_ends(pkcs8, "\\n"), "(were its line breaks lost?)");
 }
 
 TEST(a_public_key_is_refused) {
-  check_refused_made(write_public(rsa), "found none that can be read");
+  check_refused_made(write_public(rsa), "expected a readable private key in PEM format");
 }
 
 TEST(a_pem_of_more_than_64_kib_is_refused) {
   struct text space = text_repeat(" ", 64 * 1024 + 1);
-  check_refused(space, "private_key: at most 65536 bytes expected, got 65537");
+  check_refused(space, "private_key: expected at most 65536 bytes, got 65537");
   space.length--;
-  check_refused(space, "found none that can be read");
+  check_refused(space, "expected a readable private key in PEM format");
   text_free(space);
 }
 
@@ -509,9 +510,9 @@ TEST(an_encrypted_key_is_refused_without_a_password_prompt) {
   assert_int_equal(UI_method_set_opener(method, open_prompt), 0);
   UI_set_default_method(method);
   prompted = false;
-  check_refused_made(write_pkcs8(rsa, password), "private_key: a key without a password expected");
-  check_refused_made(write_pkcs8(rsa, empty), "private_key: a key without a password expected");
-  check_refused_made(write_traditional(rsa, password), "private_key: a key without a password expected");
+  check_refused_made(write_pkcs8(rsa, password), "private_key: expected a key without a password");
+  check_refused_made(write_pkcs8(rsa, empty), "private_key: expected a key without a password");
+  check_refused_made(write_traditional(rsa, password), "private_key: expected a key without a password");
   UI_set_default_method(UI_OpenSSL());
   UI_destroy_method(method);
   assert_false(prompted);
@@ -525,14 +526,14 @@ static void check_key_refused(EVP_PKEY *pkey, const char *message) {
 }
 
 TEST(a_key_of_another_type_is_refused) {
-  check_key_refused(generate(EVP_PKEY_EC, 0, 0), "private_key: an RSA key expected");
-  check_key_refused(generate(EVP_PKEY_ED25519, 0, 0), "private_key: an RSA key expected");
-  check_key_refused(generate(EVP_PKEY_RSA_PSS, 2048, 0), "private_key: an RSA key expected");
+  check_key_refused(generate(EVP_PKEY_EC, 0, 0), "private_key: expected an RSA key");
+  check_key_refused(generate(EVP_PKEY_ED25519, 0, 0), "private_key: expected an RSA key");
+  check_key_refused(generate(EVP_PKEY_RSA_PSS, 2048, 0), "private_key: expected an RSA key");
 }
 
 TEST(a_short_key_is_refused) {
-  check_key_refused(generate(EVP_PKEY_RSA, 1024, 0), "a key of 2048 to 8192 bits expected, this one has 1024");
-  check_key_refused(generate(EVP_PKEY_RSA, 2047, 0), "a key of 2048 to 8192 bits expected, this one has 2047");
+  check_key_refused(generate(EVP_PKEY_RSA, 1024, 0), "expected a key of 2048 to 8192 bits, got 1024");
+  check_key_refused(generate(EVP_PKEY_RSA, 2047, 0), "expected a key of 2048 to 8192 bits, got 2047");
 }
 
 /* Keys with five primes are generated in seconds instead of minutes. */
@@ -549,7 +550,7 @@ TEST(the_longest_key_is_accepted_and_a_longer_one_refused) {
   assert_int_equal(parts.signature_length, 8192 / 8);
   assertion_key_free(key);
   buffer_close(&buffer);
-  check_key_refused(generate(EVP_PKEY_RSA, 8200, 5), "a key of 2048 to 8192 bits expected, this one has 8200");
+  check_key_refused(generate(EVP_PKEY_RSA, 8200, 5), "expected a key of 2048 to 8192 bits, got 8200");
 }
 
 TEST(an_unknown_algorithm_is_refused_with_any_key) {
@@ -557,7 +558,7 @@ TEST(an_unknown_algorithm_is_refused_with_any_key) {
   for (size_t i = 0; i < COUNT(names); i++) {
     assert_null(assertion_key_new(memory_allocator(&memory), TEXT(""), text_of(names[i]), &error));
     assert_int_equal(error.kind, ERROR_INVALID);
-    assert_contains(error.message, "algorithm: \"RS256\", \"RS384\" or \"PS256\" expected");
+    assert_contains(error.message, "algorithm: expected \"RS256\", \"RS384\" or \"PS256\"");
   }
   assert_null(assertion_key_new(memory_allocator(&memory), pkcs8, TEXT("RS256\0"), &error));
   assert_int_equal(error.kind, ERROR_INVALID);

@@ -180,7 +180,7 @@ TEST(a_deadline_during_a_pause_ends_the_call_and_reports_the_reason_for_the_paus
   feed_status_at(&call, 503, 30, BEGIN);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
   assert_done(ERROR_TIMEOUT);
-  assert_string_equal(call.error.message, "not done within the timeout of 60 s; the last attempt: Service Unavailable");
+  assert_string_equal(call.error.message, "timed out after 60 s; last attempt: Service Unavailable");
   assert_int_equal(call.error.status, 503);
   assert_true(call.error.maybe_applied);
 }
@@ -451,7 +451,7 @@ TEST(a_cancel_or_deadline_while_a_write_waits_its_turn_leaks_nothing) {
   assert_int_equal(call_next(&crowd[1], BEGIN + 10), CALL_DONE);
   assert_ended(&crowd[1], ERROR_TIMEOUT);
   assert_string_equal(crowd[1].error.message,
-                      "not done within the timeout of 10 s; it waited for an earlier change to the same user or role");
+                      "timed out after 10 s while waiting for an earlier change to the same user or role");
   send_at(BEGIN + 10);
   succeed_at(&call, BEGIN + 10);
   send_with(&crowd[2], "s3cr3t", BEGIN + 10);

@@ -166,7 +166,7 @@ TEST(a_call_at_its_deadline_has_timed_out) {
   call_begin(&call, BEGIN);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
   assert_done(ERROR_TIMEOUT);
-  assert_string_equal(call.error.message, "not done within the timeout of 60 s");
+  assert_string_equal(call.error.message, "timed out after 60 s");
   assert_int_equal(call.error.attempts, 0);
   assert_false(call.error.maybe_applied);
 }
@@ -175,7 +175,7 @@ TEST(a_call_can_have_a_timeout_of_its_own) {
   call.timeout = 2;
   call_begin(&call, BEGIN);
   assert_int_equal(call_next(&call, BEGIN + 2), CALL_DONE);
-  assert_string_equal(call.error.message, "not done within the timeout of 2 s");
+  assert_string_equal(call.error.message, "timed out after 2 s");
 }
 
 TEST(a_request_has_its_own_timeouts_while_the_deadline_is_far) {
@@ -195,7 +195,7 @@ TEST(a_request_that_reaches_the_deadline_is_reported_as_a_missed_deadline) {
   send_at(BEGIN);
   fail_with(FAILURE_TIMEOUT, true, BEGIN + TIMEOUT);
   assert_done(ERROR_TIMEOUT);
-  assert_string_equal(call.error.message, "not done within the timeout of 60 s");
+  assert_string_equal(call.error.message, "timed out after 60 s");
   assert_true(call.error.maybe_applied);
   assert_int_equal(call.error.attempts, 1);
 }
@@ -212,7 +212,7 @@ TEST(a_timeout_just_before_the_deadline_counts_as_the_deadline) {
   send_at(BEGIN);
   fail_with(FAILURE_TIMEOUT, false, BEGIN + TIMEOUT - 8 * MILLISECOND);
   assert_done(ERROR_TIMEOUT);
-  assert_string_equal(call.error.message, "not done within the timeout of 60 s");
+  assert_string_equal(call.error.message, "timed out after 60 s");
   assert_false(call.error.maybe_applied);
 }
 
@@ -252,7 +252,7 @@ TEST(a_deadline_that_passes_during_a_wait_ends_the_call_with_the_reason) {
   assert_seconds(call.wait, MILLISECOND);
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
   assert_done(ERROR_TIMEOUT);
-  assert_string_equal(call.error.message, "not done within the timeout of 60 s; it waited for the rate limit");
+  assert_string_equal(call.error.message, "timed out after 60 s while waiting for the rate limit");
   assert_int_equal(call.error.attempts, 0);
 }
 
@@ -362,7 +362,7 @@ TEST(a_token_that_is_gone_as_soon_as_it_was_given_ends_the_call) {
   call_authorize(&call, TEXT("s3cr3t"), MILLISECOND, BEGIN);
   assert_int_equal(call_next(&call, BEGIN + MILLISECOND), CALL_DONE);
   assert_done(ERROR_TOKEN);
-  assert_string_equal(call.error.message, "the token had expired at once");
+  assert_string_equal(call.error.message, "the supplied token expired at once");
 }
 
 TEST(a_call_asks_for_a_new_token_when_the_old_one_has_expired) {
@@ -395,7 +395,7 @@ TEST(a_token_that_has_expired_already_ends_the_call_as_a_token_error) {
     assert_int_equal(call_next(&call, BEGIN), CALL_AUTHORIZE);
     call_authorize(&call, TEXT("s3cr3t"), expired[i], BEGIN);
     assert_done(ERROR_TOKEN);
-    assert_string_equal(call.error.message, "the token has expired already");
+    assert_string_equal(call.error.message, "the supplied token has already expired");
     assert_int_equal(call.error.attempts, 0);
     assert_text(token_value(&client.token), "");
   }

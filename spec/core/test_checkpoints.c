@@ -29,7 +29,7 @@ static void assert_refused(const char *message) {
   assert_string_equal(call.error.message, message);
 }
 
-static const char ENDLESS[] = "the list does not end: the checkpoint of the next page was there before";
+static const char ENDLESS[] = "the list does not end: \"next\" repeats an earlier value";
 
 TEST(a_list_follows_its_checkpoints_to_the_end) {
   assert_true(turn_page(100, "one"));
@@ -98,7 +98,7 @@ TEST(a_checkpoint_that_is_not_a_string_is_an_error_and_not_the_end) {
   response.next_odd = true;
   send_at(BEGIN);
   assert_false(call_feed(&call, &response, BEGIN));
-  assert_refused("the checkpoint of the next page is no text");
+  assert_refused("\"next\" is not a string");
 }
 
 TEST(a_checkpoint_that_does_not_fit_a_url_is_an_error) {
@@ -107,7 +107,7 @@ TEST(a_checkpoint_that_does_not_fit_a_url_is_an_error) {
   response.next = next;
   send_at(BEGIN);
   assert_false(call_feed(&call, &response, BEGIN));
-  assert_refused("the checkpoint of the next page is longer than 4096 bytes");
+  assert_refused("\"next\" is longer than 4096 bytes");
   text_free(next);
 }
 

@@ -227,9 +227,9 @@ TEST(a_field_is_cut_between_characters) {
 }
 
 TEST(a_place_is_put_before_the_message) {
-  error_set(&error, ERROR_INVALID, "permission_name: valid UTF-8 expected");
+  error_set(&error, ERROR_INVALID, "permission_name: expected valid UTF-8");
   error_locate(&error, "permissions[3]", ".");
-  assert_string_equal(error.message, "permissions[3].permission_name: valid UTF-8 expected");
+  assert_string_equal(error.message, "permissions[3].permission_name: expected valid UTF-8");
   assert_int_equal(error.kind, ERROR_INVALID);
 }
 
@@ -248,7 +248,7 @@ TEST(a_place_before_a_full_message_cuts_its_end_between_characters) {
 
 TEST(a_place_that_is_too_long_is_cut_between_characters) {
   struct text place = text_repeat("\u20ac", 400);
-  error_set(&error, ERROR_INVALID, "valid UTF-8 expected");
+  error_set(&error, ERROR_INVALID, "expected valid UTF-8");
   error_locate(&error, place.data, ": ");
   assert_int_equal(strlen(error.message), (ERROR_MESSAGE_SIZE - 1) / 3 * 3);
   assert_memory_equal(error.message, place.data, strlen(error.message));
@@ -270,12 +270,12 @@ TEST(a_place_of_any_length_leaves_the_rest_of_the_field_to_the_message) {
 }
 
 TEST(control_characters_in_a_place_become_spaces) {
-  error_set(&error, ERROR_INVALID, "seconds expected");
+  error_set(&error, ERROR_INVALID, "expected seconds");
   error_locate(&error,
                "options.a\nb\x1b\xc2\x85"
                "c",
                ":\t");
-  assert_string_equal(error.message, "options.a b   c: seconds expected");
+  assert_string_equal(error.message, "options.a b   c: expected seconds");
 }
 
 TEST(a_place_changes_nothing_but_the_message) {

@@ -111,7 +111,7 @@ TEST(a_fetcher_that_reaches_its_deadline_is_followed_by_another) {
   assert_waits(&crowd[0], 0.1, BEGIN);
   fail_with(FAILURE_TIMEOUT, false, BEGIN + 5);
   assert_done(ERROR_TIMEOUT);
-  assert_string_equal(call.error.message, "not done within the timeout of 5 s");
+  assert_string_equal(call.error.message, "timed out after 5 s");
   fetch_at(&crowd[0], BEGIN + 5);
 }
 

@@ -128,13 +128,13 @@ static void assert_page_refused(const char *message) {
 
 TEST(a_page_with_more_items_than_requested_is_an_error_and_none_is_kept) {
   assert_false(turn_page(0, 100, 101, 101));
-  assert_page_refused("a page of the list has 101 items where 100 were asked for");
+  assert_page_refused("expected at most 100 items on a page, got 101");
 }
 
 TEST(a_later_page_with_more_items_than_requested_is_an_error) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(50, 50, 120, 70));
-  assert_page_refused("a page of the list has 70 items where 50 were asked for");
+  assert_page_refused("expected at most 50 items on a page, got 70");
 }
 
 /* Returns a page of 100 items that take this much memory. */
@@ -151,7 +151,7 @@ TEST(a_list_whose_pages_together_take_too_much_memory_is_an_error) {
   send_at(BEGIN);
   page = heavy_page(100, 2);
   assert_false(call_feed(&call, &page, BEGIN));
-  assert_page_refused("the list would take more than 256 MiB of memory; `each` reads it by page");
+  assert_page_refused("the list would take more than 256 MiB of memory; use `each` to read it page by page");
 }
 
 TEST(the_memory_of_a_paged_call_is_limited_per_page_only) {
@@ -167,23 +167,23 @@ TEST(the_memory_of_a_paged_call_is_limited_per_page_only) {
 TEST(a_page_after_a_gap_is_an_error_and_not_a_short_list) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(51, 50, 120, 50));
-  assert_page_refused("a page of the list has 50 items from 51 on, of 120, where item 50 was to follow");
+  assert_page_refused("the pages of the list do not match: expected item 50 next, got 50 items from 51 on, of 120");
 }
 
 TEST(a_first_page_that_does_not_start_at_zero_is_an_error) {
   assert_false(turn_page(1, 50, 10, 9));
-  assert_page_refused("a page of the list has 9 items from 1 on, of 10, where item 0 was to follow");
+  assert_page_refused("the pages of the list do not match: expected item 0 next, got 9 items from 1 on, of 10");
 }
 
 TEST(an_empty_page_before_the_total_is_an_error_and_not_a_short_list) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(50, 50, 120, 0));
-  assert_page_refused("a page of the list has 0 items from 50 on, of 120, where item 50 was to follow");
+  assert_page_refused("the pages of the list do not match: expected item 50 next, got 0 items from 50 on, of 120");
 }
 
 TEST(an_empty_first_page_of_a_list_with_items_is_an_error) {
   assert_false(turn_page(0, 100, 120, 0));
-  assert_page_refused("a page of the list has 0 items from 0 on, of 120, where item 0 was to follow");
+  assert_page_refused("the pages of the list do not match: expected item 0 next, got 0 items from 0 on, of 120");
 }
 
 TEST(an_empty_page_under_a_smaller_cap_is_requested_once_more) {
@@ -193,13 +193,13 @@ TEST(an_empty_page_under_a_smaller_cap_is_requested_once_more) {
   assert_asks(50, 0);
   struct response response = page_of(0, 50, 120, 0);
   assert_false(call_feed(&call, &response, BEGIN));
-  assert_page_refused("a page of the list has 0 items from 0 on, of 120, where item 0 was to follow");
+  assert_page_refused("the pages of the list do not match: expected item 0 next, got 0 items from 0 on, of 120");
 }
 
 TEST(a_page_without_new_items_is_an_error_and_not_an_endless_loop) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(0, 50, 120, 50));
-  assert_page_refused("a page of the list has 50 items from 0 on, of 120, where item 50 was to follow");
+  assert_page_refused("the pages of the list do not match: expected item 50 next, got 50 items from 0 on, of 120");
 }
 
 TEST(an_overlapping_page_adds_only_new_items) {
@@ -378,7 +378,7 @@ TEST(a_timeout_on_a_later_page_does_not_quote_a_failure_of_an_earlier_one) {
   assert_true(call_feed(&call, &page, BEGIN + 1));
   assert_int_equal(call_next(&call, BEGIN + TIMEOUT), CALL_DONE);
   assert_done(ERROR_TIMEOUT);
-  assert_string_equal(call.error.message, "not done within the timeout of 60 s");
+  assert_string_equal(call.error.message, "timed out after 60 s");
   assert_int_equal(call.error.status, 0);
 }
 

@@ -216,7 +216,7 @@ TEST(the_second_id_is_checked_like_the_first_and_named_in_the_message) {
   request_open(&request, &row, memory_allocator(&memory));
   assert_true(request_identify(&request, "first", TEXT("1"), &error));
   assert_false(request_identify(&request, "second", TEXT(".."), &error));
-  assert_invalid("second: an id expected, got \"..\"");
+  assert_invalid("second: expected an id, got \"..\"");
 }
 
 static void check_id_refused(struct text id, const char *message) {
@@ -228,30 +228,30 @@ static void check_id_refused(struct text id, const char *message) {
 }
 
 TEST(an_empty_id_is_refused) {
-  check_id_refused(TEXT(""), "user_id: an id expected, got \"\"");
+  check_id_refused(TEXT(""), "user_id: expected an id, got \"\"");
 }
 
 TEST(dot_segments_are_refused) {
-  check_id_refused(TEXT("."), "user_id: an id expected, got \".\"");
-  check_id_refused(TEXT(".."), "user_id: an id expected, got \"..\"");
+  check_id_refused(TEXT("."), "user_id: expected an id, got \".\"");
+  check_id_refused(TEXT(".."), "user_id: expected an id, got \"..\"");
 }
 
 TEST(an_id_with_control_characters_is_refused) {
   for (int byte = 0; byte <= 0x7f; byte = byte == 0x1f ? 0x7f : byte + 1) {
     char id[] = {'a', (char)byte, 'b'};
-    check_id_refused((struct text){.data = id, .length = 3}, "user_id: an id without control characters expected");
+    check_id_refused((struct text){.data = id, .length = 3}, "user_id: expected an id without control characters");
   }
 }
 
 TEST(an_id_that_is_not_utf8_is_refused) {
-  check_id_refused(TEXT("auth0|\xc3"), "user_id: valid UTF-8 expected");
-  check_id_refused(TEXT("\xc0\xae\xc0\xae"), "user_id: valid UTF-8 expected");
+  check_id_refused(TEXT("auth0|\xc3"), "user_id: expected valid UTF-8");
+  check_id_refused(TEXT("\xc0\xae\xc0\xae"), "user_id: expected valid UTF-8");
 }
 
 TEST(an_id_that_does_not_fit_a_url_is_refused) {
   struct text id = text_repeat("|", 8000);
   assert_false(request_identify(&request, "user_id", id, &error));
-  assert_invalid("user_id: too long for a URL, whose path has at most 8000 bytes");
+  assert_invalid("user_id: too long: the path of the URL would exceed 8000 bytes");
   text_free(id);
 }
 
@@ -369,26 +369,26 @@ static void check_permission_refused(struct text identifier, struct text name, c
 
 TEST(an_empty_or_too_long_identifier_is_refused) {
   struct text identifier = text_repeat("x", 601);
-  check_permission_refused(identifier, TEXT("p"), "resource_server_identifier: 1 to 600 characters expected, got 601");
-  check_permission_refused(TEXT(""), TEXT("p"), "resource_server_identifier: 1 to 600 characters expected, got 0");
+  check_permission_refused(identifier, TEXT("p"), "resource_server_identifier: expected 1 to 600 characters, got 601");
+  check_permission_refused(TEXT(""), TEXT("p"), "resource_server_identifier: expected 1 to 600 characters, got 0");
   text_free(identifier);
 }
 
 TEST(an_empty_or_too_long_permission_name_is_refused) {
   struct text name = text_repeat("x", 281);
-  check_permission_refused(TEXT("a"), name, "permission_name: 1 to 280 characters expected, got 281");
-  check_permission_refused(TEXT("a"), TEXT(""), "permission_name: 1 to 280 characters expected, got 0");
+  check_permission_refused(TEXT("a"), name, "permission_name: expected 1 to 280 characters, got 281");
+  check_permission_refused(TEXT("a"), TEXT(""), "permission_name: expected 1 to 280 characters, got 0");
   text_free(name);
 }
 
 TEST(names_that_are_not_utf8_are_refused) {
-  check_permission_refused(TEXT("a\xff"), TEXT("p"), "resource_server_identifier: valid UTF-8 expected");
-  check_permission_refused(TEXT("a"), TEXT("\xed\xa0\x80"), "permission_name: valid UTF-8 expected");
+  check_permission_refused(TEXT("a\xff"), TEXT("p"), "resource_server_identifier: expected valid UTF-8");
+  check_permission_refused(TEXT("a"), TEXT("\xed\xa0\x80"), "permission_name: expected valid UTF-8");
 }
 
 TEST(an_empty_list_of_permissions_is_refused) {
   assert_false(request_end_list(&request, &error));
-  assert_invalid("permissions: at least 1 expected, got none");
+  assert_invalid("permissions: expected at least 1 item, got none");
   assert_null(request.body.data);
 }
 
@@ -424,7 +424,7 @@ TEST(a_body_of_exactly_one_megabyte_is_sent) {
 TEST(a_body_of_one_byte_more_is_refused_when_it_is_finished) {
   add_sized(fill_body() - 1);
   assert_false(request_end_list(&request, &error));
-  assert_invalid("the request body: at most 1000000 bytes expected, got more");
+  assert_invalid("request body: expected at most 1000000 bytes, got more");
   assert_null(request.body.data);
 }
 
@@ -432,7 +432,7 @@ TEST(a_permission_that_does_not_fit_is_refused_and_so_is_the_body) {
   fill_body();
   struct text identifier = text_repeat("x", 600);
   assert_false(add(identifier, TEXT("p")));
-  assert_invalid("the request body: at most 1000000 bytes expected, got more");
+  assert_invalid("request body: expected at most 1000000 bytes, got more");
   assert_false(request_end_list(&request, &error));
   assert_int_equal(error.kind, ERROR_INVALID);
   assert_null(request.body.data);
@@ -463,15 +463,15 @@ TEST(ids_are_sent_as_a_list_named_after_their_argument) {
 
 TEST(an_id_in_a_body_is_checked_like_one_in_a_path) {
   assert_false(request_add_id(&request, TEXT(""), &error));
-  assert_invalid("an id expected, got \"\"");
+  assert_invalid("expected an id, got \"\"");
   assert_false(request_add_id(&request, TEXT(".."), &error));
-  assert_invalid("an id expected, got \"..\"");
+  assert_invalid("expected an id, got \"..\"");
   assert_false(request_add_id(&request, TEXT("a\nb"), &error));
-  assert_invalid("an id without control characters expected");
+  assert_invalid("expected an id without control characters");
   assert_false(request_add_id(&request, TEXT("\xff"), &error));
-  assert_invalid("valid UTF-8 expected");
+  assert_invalid("expected valid UTF-8");
   assert_false(request_end_list(&request, &error));
-  assert_invalid("roles: at least 1 expected, got none");
+  assert_invalid("roles: expected at least 1 item, got none");
 }
 
 TEST(checkpoints_and_query_arguments_are_percent_encoded) {
@@ -499,13 +499,13 @@ TEST(an_operation_without_an_id_in_its_path_needs_none) {
 TEST(a_value_that_does_not_fit_a_query_is_refused) {
   struct text longest = text_repeat("x", 8001);
   assert_false(request_add_query(&request, "name_filter", TEXT(""), &error));
-  assert_invalid("name_filter: at least 1 character expected, got none");
+  assert_invalid("name_filter: expected at least 1 character, got none");
   assert_false(request_add_query(&request, "name_filter", TEXT("a\0"), &error));
-  assert_invalid("name_filter: text without control characters expected");
+  assert_invalid("name_filter: expected a string without control characters");
   assert_false(request_add_query(&request, "name_filter", TEXT("\xff"), &error));
-  assert_invalid("name_filter: valid UTF-8 expected");
+  assert_invalid("name_filter: expected valid UTF-8");
   assert_false(request_add_query(&request, "name_filter", longest, &error));
-  assert_invalid("name_filter: too long for a URL, whose query has at most 8000 bytes");
+  assert_invalid("name_filter: too long: the query of the URL would exceed 8000 bytes");
   text_free(longest);
 }
 
@@ -516,11 +516,11 @@ TEST(a_correlation_id_is_a_header_of_its_own) {
   assert_string_equal(request.headers[4], "X-Correlation-ID: job-7");
   assert_null(request.headers[5]);
   assert_false(request_correlate(&request, TEXT(""), &error));
-  assert_invalid("correlation_id: 1 to 128 characters expected, got 0");
+  assert_invalid("correlation_id: expected 1 to 128 characters, got 0");
   assert_false(request_correlate(&request, longest, &error));
-  assert_invalid("correlation_id: 1 to 128 characters expected, got 129");
+  assert_invalid("correlation_id: expected 1 to 128 characters, got 129");
   assert_false(request_correlate(&request, TEXT("a\r\nb"), &error));
-  assert_invalid("correlation_id: printable ASCII without spaces expected, character 2 is not");
+  assert_invalid("correlation_id: expected printable ASCII without spaces, got another character at position 2");
   text_free(longest);
 }
 

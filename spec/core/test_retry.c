@@ -92,9 +92,9 @@ TEST(an_html_page_with_an_expected_status_is_a_protocol_error_with_maybe_applied
     bool html;
     const char *message;
   } pages[] = {
-      {RESPONSE_OTHER, true, "the response is an HTML page, and not the API's"},
-      {RESPONSE_EMPTY, true, "the response is an HTML page, and not the API's"},
-      {RESPONSE_OTHER, false, "the response is not JSON, and not the API's"},
+      {RESPONSE_OTHER, true, "the response is an HTML page"},
+      {RESPONSE_EMPTY, true, "the response is an HTML page"},
+      {RESPONSE_OTHER, false, "the response is not JSON"},
   };
   for (size_t i = 0; i < COUNT(names); i++) {
     for (size_t j = 0; j < COUNT(pages); j++) {
@@ -126,19 +126,19 @@ TEST(a_list_is_success_only_with_its_items) {
   response.item_count = -1;
   assert_int_equal(judge(listing(), &response), RETRY_GIVE_UP);
   assert_int_equal(error.kind, ERROR_PROTOCOL);
-  assert_string_equal(error.message, "the response has no list of objects \"permissions\"");
+  assert_string_equal(error.message, "the response has no list of objects named \"permissions\"");
 }
 
 TEST(a_list_that_is_not_a_json_object_is_distinguished_from_html) {
   struct response response;
   response_open(&response, 200);
   assert_int_equal(judge(listing(), &response), RETRY_GIVE_UP);
-  assert_string_equal(error.message, "the answer is not a JSON object");
+  assert_string_equal(error.message, "the response is not a JSON object");
   response.body = RESPONSE_OTHER;
   response.html = true;
   assert_int_equal(judge(listing(), &response), RETRY_GIVE_UP);
   assert_int_equal(error.kind, ERROR_PROTOCOL);
-  assert_string_equal(error.message, "the answer is not a JSON object but an HTML page");
+  assert_string_equal(error.message, "the response is not a JSON object but an HTML page");
 }
 
 TEST(an_object_is_success_only_where_one_is_expected) {
@@ -149,7 +149,7 @@ TEST(an_object_is_success_only_where_one_is_expected) {
   response.body = RESPONSE_OTHER;
   assert_int_equal(judge(operation_find("update_resource_server"), &response), RETRY_GIVE_UP);
   assert_int_equal(error.kind, ERROR_PROTOCOL);
-  assert_string_equal(error.message, "the answer is not a JSON object");
+  assert_string_equal(error.message, "the response is not a JSON object");
   assert_true(error.maybe_applied);
 }
 
@@ -161,7 +161,7 @@ TEST(an_array_is_success_only_where_one_is_expected) {
   response.item_count = -1;
   response.body = RESPONSE_OBJECT;
   assert_int_equal(judge(operation_find("list_users_by_email"), &response), RETRY_GIVE_UP);
-  assert_string_equal(error.message, "the answer is not a JSON array");
+  assert_string_equal(error.message, "the response is not a JSON array");
 }
 
 TEST(the_apis_error_message_is_quoted) {
@@ -240,7 +240,7 @@ TEST(an_html_page_is_reported_as_html) {
   response_open(&response, 502);
   response.html = true;
   check_refusal(&response, ERROR_API, true);
-  assert_string_equal(error.message, "Bad Gateway (an HTML page, not an answer of the API)");
+  assert_string_equal(error.message, "Bad Gateway (an HTML page, not an API response)");
   assert_int_equal(error.status, 502);
 }
 
@@ -249,7 +249,7 @@ TEST(an_error_code_beside_an_html_page_is_kept) {
   response.html = true;
   check_refusal(&response, ERROR_API, true);
   assert_string_equal(error.code, "overloaded");
-  assert_string_equal(error.message, "Service Unavailable (an HTML page, not an answer of the API)");
+  assert_string_equal(error.message, "Service Unavailable (an HTML page, not an API response)");
 }
 
 TEST(another_2xx_is_not_success_and_the_write_may_have_been_applied) {
@@ -258,7 +258,7 @@ TEST(another_2xx_is_not_success_and_the_write_may_have_been_applied) {
   assert_int_equal(error.kind, ERROR_PROTOCOL);
   assert_int_equal(error.status, 200);
   assert_true(error.maybe_applied);
-  assert_string_equal(error.message, "status 200 where the API answers 204");
+  assert_string_equal(error.message, "expected status 204, got 200");
 }
 
 TEST(a_redirect_is_a_protocol_error) {
@@ -268,7 +268,7 @@ TEST(a_redirect_is_a_protocol_error) {
   response_open(&response, 302);
   response.html = true;
   check_refusal(&response, ERROR_PROTOCOL, false);
-  assert_string_equal(error.message, "status 302 where the API answers 200 (an HTML page)");
+  assert_string_equal(error.message, "expected status 200, got 302 (an HTML page)");
 }
 
 TEST(a_token_that_the_tenant_repeats_is_not_in_the_error) {
@@ -363,14 +363,15 @@ TEST(a_token_request_succeeds_only_with_a_200_and_a_token) {
   response.access_token = TEXT("");
   assert_int_equal(judge_token(&response), RETRY_AGAIN);
   assert_int_equal(error.kind, ERROR_TOKEN);
-  assert_string_equal(error.message, "access token: the token endpoint answered 200 without a token");
+  assert_string_equal(error.message, "access token: the token endpoint responded with status 200 and no token");
   response_open(&response, 201);
   response.access_token = TEXT("x");
   assert_int_equal(judge_token(&response), RETRY_AGAIN);
   response_open(&response, 302);
   response.html = true;
   assert_int_equal(judge_token(&response), RETRY_AGAIN);
-  assert_string_equal(error.message, "access token: the token endpoint answered 302 without a token (an HTML page)");
+  assert_string_equal(error.message,
+                      "access token: the token endpoint responded with status 302 and no token (an HTML page)");
 }
 
 TEST(a_token_that_has_expired_on_arrival_is_a_token_error_and_is_not_retried) {
@@ -380,7 +381,7 @@ TEST(a_token_that_has_expired_on_arrival_is_a_token_error_and_is_not_retried) {
   response.expires_in = 0;
   assert_int_equal(judge_token(&response), RETRY_GIVE_UP);
   assert_int_equal(error.kind, ERROR_TOKEN);
-  assert_contains(error.message, "expires_in is not a number above 0");
+  assert_contains(error.message, "invalid expires_in; expected a number > 0");
   response.expires_in = 0.5;
   assert_int_equal(judge_token(&response), RETRY_DONE);
 }

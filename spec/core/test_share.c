@@ -78,7 +78,7 @@ TEST(a_call_that_was_put_off_past_its_deadline_reports_why) {
   call_defer(&call, 2 * TIMEOUT, BEGIN);
   assert_int_equal(call_next(&call, BEGIN), CALL_DONE);
   assert_int_equal(call.error.kind, ERROR_TOKEN);
-  assert_string_equal(call.error.message, "a token was being fetched elsewhere, and has not come");
+  assert_string_equal(call.error.message, "a token being fetched elsewhere did not arrive");
 }
 
 TEST(a_call_that_is_put_off_continues_with_a_valid_token) {

@@ -80,25 +80,25 @@ static void check_refused(struct text value, const char *message) {
 }
 
 TEST(an_empty_token_is_refused) {
-  check_refused(TEXT(""), "token: at least 1 character expected, got none");
+  check_refused(TEXT(""), "token: expected at least 1 character, got none");
 }
 
 TEST(a_token_with_a_line_end_is_refused) {
-  check_refused(TEXT("s3cr3t\r"), "character 7 is not");
-  check_refused(TEXT("s3cr3t\nX-Evil: 1"), "character 7 is not");
-  check_refused(TEXT("s3cr3t\0tail"), "character 7 is not");
+  check_refused(TEXT("s3cr3t\r"), "got another character at position 7");
+  check_refused(TEXT("s3cr3t\nX-Evil: 1"), "got another character at position 7");
+  check_refused(TEXT("s3cr3t\0tail"), "got another character at position 7");
 }
 
 TEST(a_token_with_spaces_tabs_or_delete_is_refused) {
-  check_refused(TEXT(" s3cr3t"), "character 1 is not");
-  check_refused(TEXT("s3cr3t "), "character 7 is not");
-  check_refused(TEXT("s3\tcr3t"), "character 3 is not");
-  check_refused(TEXT("s3cr3t\x7f"), "character 7 is not");
+  check_refused(TEXT(" s3cr3t"), "got another character at position 1");
+  check_refused(TEXT("s3cr3t "), "got another character at position 7");
+  check_refused(TEXT("s3\tcr3t"), "got another character at position 3");
+  check_refused(TEXT("s3cr3t\x7f"), "got another character at position 7");
 }
 
 TEST(a_token_outside_ascii_is_refused) {
-  check_refused(TEXT("s3cr3t\u00e9"), "character 7 is not");
-  check_refused(TEXT("\xff"), "character 1 is not");
+  check_refused(TEXT("s3cr3t\u00e9"), "got another character at position 7");
+  check_refused(TEXT("\xff"), "got another character at position 1");
 }
 
 TEST(every_printable_ascii_character_is_accepted) {
@@ -110,7 +110,7 @@ TEST(every_printable_ascii_character_is_accepted) {
 
 TEST(the_longest_token_is_accepted_and_a_longer_one_refused) {
   struct text value = text_repeat("x", LONGEST + 1);
-  check_refused(value, "at most 16384 characters expected, got 16385");
+  check_refused(value, "expected at most 16384 characters, got 16385");
   value.length = LONGEST;
   assert_true(token_give(&token, value, 0, HUGE_VAL, &error));
   assert_int_equal(token_value(&token).length, LONGEST);

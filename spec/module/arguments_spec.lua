@@ -41,46 +41,46 @@ describe("the check of arguments", function()
 
   it("refuses an id that is empty or a dot segment", function()
     local good = support.permissions "read:reports"
-    assert.equal('user_id: an id expected, got ""', refused("", good))
-    assert.equal('user_id: an id expected, got "."', refused(".", good))
-    assert.equal('user_id: an id expected, got ".."', refused("..", good))
+    assert.equal('user_id: expected an id, got ""', refused("", good))
+    assert.equal('user_id: expected an id, got "."', refused(".", good))
+    assert.equal('user_id: expected an id, got ".."', refused("..", good))
   end)
 
   it("refuses an id with a control character or invalid UTF-8", function()
     local good = support.permissions "read:reports"
     for _, id in ipairs { "auth0|\0", "a\0b", "auth0|a\n", "\r", "a\127", "a\31b" } do
-      assert.matches("^user_id: an id without control characters", refused(id, good))
+      assert.matches("^user_id: expected an id without control characters", refused(id, good))
     end
-    assert.matches("^user_id: valid UTF%-8", refused("auth0|\255", good))
-    assert.matches("^user_id: too long for a URL", refused(("x"):rep(8000), good))
+    assert.matches("^user_id: expected valid UTF%-8", refused("auth0|\255", good))
+    assert.matches("^user_id: too long: the path of the URL", refused(("x"):rep(8000), good))
   end)
 
   it("refuses an empty list of permissions", function()
-    assert.matches("at least 1 expected", refused(support.user, {}))
+    assert.matches("expected at least 1 item", refused(support.user, {}))
     assert.matches('permissions%["urn:b"%]: expected at least 1 permission name',
       refused(support.user, { ["urn:a"] = { "x" }, ["urn:b"] = {} }))
   end)
 
   it("limits lengths in characters, as the API does", function()
     local umlaut = "\195\188"
-    assert.equal("permissions[1].permission_name: 1 to 280 characters expected, got 281",
+    assert.equal("permissions[1].permission_name: expected 1 to 280 characters, got 281",
       refused(support.user, one("urn:a", umlaut:rep(281))))
-    assert.equal("permissions[1].permission_name: 1 to 280 characters expected, got 0",
+    assert.equal("permissions[1].permission_name: expected 1 to 280 characters, got 0",
       refused(support.user, one("urn:a", "")))
-    assert.equal("permissions[1].resource_server_identifier: 1 to 600 characters expected, got 601",
+    assert.equal("permissions[1].resource_server_identifier: expected 1 to 600 characters, got 601",
       refused(support.user, one(umlaut:rep(601), "x")))
-    assert.equal("permissions[1].resource_server_identifier: 1 to 600 characters expected, got 0",
+    assert.equal("permissions[1].resource_server_identifier: expected 1 to 600 characters, got 0",
       refused(support.user, one("", "x")))
-    assert.equal('permissions["urn:a"][2]: permission_name: 1 to 280 characters expected, got 0',
+    assert.equal('permissions["urn:a"][2]: permission_name: expected 1 to 280 characters, got 0',
       refused(support.user, { ["urn:a"] = { "x", "" } }))
     assert.is_true(client:remove_user_permissions(support.user, one(umlaut:rep(600), umlaut:rep(280))))
   end)
 
   it("refuses text that is not UTF-8 and says where it is", function()
     for _, bad in ipairs { "\255", "\192\128", "\237\160\128", "\244\144\128\128", "a\226\130", "\128" } do
-      assert.equal("permissions[2].permission_name: valid UTF-8 expected",
+      assert.equal("permissions[2].permission_name: expected valid UTF-8",
         refused(support.user, { support.permissions("a")[1], one("urn:a", bad)[1] }))
-      assert.equal("permissions[1].resource_server_identifier: valid UTF-8 expected",
+      assert.equal("permissions[1].resource_server_identifier: expected valid UTF-8",
         refused(support.user, one(bad, "x")))
     end
   end)
@@ -90,7 +90,7 @@ describe("the check of arguments", function()
     for i = 1, 4000 do
       list[i] = { resource_server_identifier = support.api, permission_name = ("%07d"):format(i):rep(40) }
     end
-    assert.matches("request body: at most 1000000 bytes", refused(support.user, list))
+    assert.matches("request body: expected at most 1000000 bytes", refused(support.user, list))
   end)
 
   it("accepts a body just below 1 MB, which arrives complete", function()
@@ -152,7 +152,7 @@ describe("the check of arguments", function()
     assert.matches("#3 .*options: expected a table, got number", raised(support.user, good, 5))
     local ok, err = client:remove_user_permissions(support.user, good, { timeout = -1 })
     assert.is_nil(ok)
-    assert.equal("options.timeout: 0.001 to 1000000 seconds expected, got -1", err.message)
+    assert.equal("options.timeout: expected 0.001 to 1000000 seconds, got -1", err.message)
   end)
 
   it("is the same in start, prepare and the method", function()
@@ -187,7 +187,7 @@ describe("auth0perm.new", function()
       ":443",
       ".acme", "-acme", "acm\195\169.com", "acme?x", "acme#x", "acme\\x", ("a"):rep(300),
     } do
-      assert.matches("^domain: a host name such as", refused { domain = domain })
+      assert.matches("^domain: expected a host name such as", refused { domain = domain })
     end
     assert.is_nil(refused { domain = "user:hunter2@acme.eu.auth0.com" }:find "hunter2")
   end)
@@ -201,9 +201,9 @@ describe("auth0perm.new", function()
   it("refuses timeouts that make no sense", function()
     for _, name in ipairs { "timeout", "connect_timeout", "request_timeout" } do
       for _, value in ipairs { 0, -1, 1 / 0, 1e9 } do
-        assert.matches("^" .. name .. ": 0%.001 to 1000000 seconds expected, got", refused { [name] = value })
+        assert.matches("^" .. name .. ": expected 0%.001 to 1000000 seconds, got", refused { [name] = value })
       end
-      assert.equal(name .. ": seconds expected, got not a number", refused { [name] = 0 / 0 })
+      assert.equal(name .. ": expected a number of seconds, got NaN", refused { [name] = 0 / 0 })
     end
   end)
 

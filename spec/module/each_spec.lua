@@ -87,7 +87,7 @@ describe("a list by checkpoint", function()
     local page = '{"users":[{"user_id":"a"}],"next":"%s"}'
     assert.matches("does not end", refused(page:format "x", page:format "x"))
     assert.matches("does not end", refused(page:format "x", page:format "y", page:format "x"))
-    assert.matches("no text", refused '{"users":[],"next":7}')
+    assert.matches('"next" is not a string', refused '{"users":[],"next":7}')
   end)
 
   it("whose query the tenant ignores is an error and not a short list", function()

@@ -257,11 +257,11 @@ describe("the options of a call", function()
     assert.equal("options.per_page: expected a whole number from 1 to 100, got 0", refused { per_page = 0 })
     assert.equal("options.per_page: expected a whole number from 1 to 100, got 101", refused { per_page = 101 })
     assert.equal("options.per_page: expected a whole number from 1 to 100, got 1.5", refused { per_page = 1.5 })
-    assert.matches("options.correlation_id: 1 to 128 characters", refused { correlation_id = "" })
-    assert.matches("options.correlation_id: 1 to 128 characters", refused { correlation_id = ("x"):rep(129) })
-    assert.matches("options.correlation_id: printable ASCII", refused { correlation_id = "a\r\nX-Evil: 1" })
-    assert.matches("options.name_filter: at least 1 character", refused { name_filter = "" })
-    assert.matches("options.name_filter: valid UTF%-8", refused { name_filter = "\255" })
+    assert.matches("options.correlation_id: expected 1 to 128 characters", refused { correlation_id = "" })
+    assert.matches("options.correlation_id: expected 1 to 128 characters", refused { correlation_id = ("x"):rep(129) })
+    assert.matches("options.correlation_id: expected printable ASCII", refused { correlation_id = "a\r\nX-Evil: 1" })
+    assert.matches("options.name_filter: expected at least 1 character", refused { name_filter = "" })
+    assert.matches("options.name_filter: expected valid UTF%-8", refused { name_filter = "\255" })
     assert.matches("options.name_filter: too long", refused { name_filter = ("x"):rep(9000) })
     local many = {}
     for i = 1, 11 do many[i] = "urn:" .. i end
@@ -316,11 +316,11 @@ describe("ids in a body", function()
       assert.equal("invalid", err.kind)
       return err.message
     end
-    assert.equal("roles: at least 1 expected, got none", refused {})
-    assert.equal('roles[2]: an id expected, got ""', refused { "a", "" })
-    assert.equal('roles[1]: an id expected, got ".."', refused { ".." })
-    assert.equal("roles[1]: an id without control characters expected", refused { "a\n" })
-    assert.equal("roles[1]: valid UTF-8 expected", refused { "\255" })
+    assert.equal("roles: expected at least 1 item, got none", refused {})
+    assert.equal('roles[2]: expected an id, got ""', refused { "a", "" })
+    assert.equal('roles[1]: expected an id, got ".."', refused { ".." })
+    assert.equal("roles[1]: expected an id without control characters", refused { "a\n" })
+    assert.equal("roles[1]: expected valid UTF-8", refused { "\255" })
     assert.equal(0, #tenant.requests())
   end)
 
@@ -394,7 +394,7 @@ describe("fields", function()
     local circle = {}
     circle.circle = circle
     assert.matches("^fields%.circle%.circle.*: expected at most 16 levels", refused(circle))
-    assert.matches("the request body: at most 1000000 bytes", refused { name = ("x"):rep(1000001) })
+    assert.matches("request body: expected at most 1000000 bytes", refused { name = ("x"):rep(1000001) })
     assert.equal(0, #tenant.requests())
   end)
 
@@ -435,9 +435,10 @@ describe("an argument in the query", function()
     local client = support.client()
     local list, err = client:list_users_by_email ""
     assert.is_nil(list)
-    assert.equal("email: at least 1 character expected, got none", err.message)
-    assert.equal("email: text without control characters expected", select(2, client:list_users_by_email "a\n").message)
-    assert.equal("resource_server_identifier: valid UTF-8 expected",
+    assert.equal("email: expected at least 1 character, got none", err.message)
+    assert.equal("email: expected a string without control characters",
+      select(2, client:list_users_by_email "a\n").message)
+    assert.equal("resource_server_identifier: expected valid UTF-8",
       select(2, client:list_effective_user_permissions(support.user, "\255")).message)
     assert.equal(0, #tenant.requests())
     local ok, message = pcall(client.list_effective_user_permissions, client, support.user)

@@ -92,7 +92,7 @@ describe("auth0perm.new for a driver in Lua", function()
     assert.matches("bad argument #1 to 'begin' %(operation: expected the name of an operation", message)
     _, message = pcall(function() driver_begin(client, "get_user", 1) end)
     assert.matches("bad argument #2 to 'begin' %(user_id: expected a string, got number%)", message)
-    assert.equal("shared: client_id expected too, for there is no token to share",
+    assert.equal("shared: needs client_id; without it there is no token to share",
       select(2, driver_new { domain = "a.test", driver = "none", share_tokens = true }).message)
     client:close()
     assert.equal("begin", select(2, driver_begin(client, "get_user", "x")).operation)

@@ -117,14 +117,14 @@ describe("a response", function()
   it("in HTML, from a CDN, is reported as HTML and not quoted", function()
     tenant.fault { kind = "html", status = 502 }
     check(failed(), { kind = "api", status = 502, maybe_applied = true,
-      message = "Bad Gateway (an HTML page, not an answer of the API)" })
+      message = "Bad Gateway (an HTML page, not an API response)" })
     tenant.fault { kind = "html", status = 200 }
     check(failed(), { kind = "protocol", status = 200, maybe_applied = true,
-      message = "status 200 where the API answers 204 (an HTML page)" })
+      message = "expected status 204, got 200 (an HTML page)" })
     tenant.fault { kind = "html", status = 200 }
     local ok, err = client:list_user_permissions(support.user)
     assert.is_nil(ok)
-    check(err, { kind = "protocol", status = 200, message = "the answer is not a JSON object but an HTML page" })
+    check(err, { kind = "protocol", status = 200, message = "the response is not a JSON object but an HTML page" })
   end)
 
   it("with an unreadable error body still reports its status", function()
@@ -154,7 +154,7 @@ describe("a response", function()
       tenant.fault { kind = "status", status = 200, body = body }
       local ok, err = client:list_user_permissions(support.user)
       assert.is_nil(ok)
-      check(err, { kind = "protocol", status = 200, message = "the answer is not a JSON object" })
+      check(err, { kind = "protocol", status = 200, message = "the response is not a JSON object" })
     end
   end)
 
@@ -165,7 +165,8 @@ describe("a response", function()
       tenant.fault { kind = "status", status = 200, body = body }
       local ok, err = client:list_user_permissions(support.user)
       assert.is_nil(ok)
-      check(err, { kind = "protocol", status = 200, message = 'the response has no list of objects "permissions"' })
+      check(err, { kind = "protocol", status = 200,
+        message = 'the response has no list of objects named "permissions"' })
     end
   end)
 
@@ -174,13 +175,14 @@ describe("a response", function()
       tenant.fault { kind = "status", status = 200, body = body }
       local ok, err = client:list_user_permissions(support.user)
       assert.is_nil(ok)
-      check(err, { kind = "protocol", status = 200, message = 'the response has no list of objects "permissions"' })
+      check(err, { kind = "protocol", status = 200,
+        message = 'the response has no list of objects named "permissions"' })
     end
     for _, body in ipairs { "[1]", "{}", '[null]' } do
       tenant.fault { kind = "status", status = 200, body = body }
       local ok, err = client:list_users_by_email "nobody@example.com"
       assert.is_nil(ok)
-      check(err, { kind = "protocol", status = 200, message = "the answer is not a JSON array" })
+      check(err, { kind = "protocol", status = 200, message = "the response is not a JSON array" })
     end
   end)
 
@@ -202,7 +204,7 @@ describe("a response", function()
       local ok, err = client[arguments[1]](client, arguments[2], arguments[3])
       assert.is_nil(ok)
       check(err, { kind = "protocol", status = 200, maybe_applied = true,
-        message = "the response is an HTML page, and not the API's" })
+        message = "the response is an HTML page" })
     end
     assert.equal(3, #tenant.requests())
   end)
@@ -214,7 +216,7 @@ describe("a response", function()
     local ok, err = client:list_user_permissions(support.user)
     assert.is_nil(ok)
     check(err, { kind = "protocol", status = 200,
-      message = "a page of the list has 101 items where 100 were asked for" })
+      message = "expected at most 100 items on a page, got 101" })
   end)
 
   it("that would take far more memory than its length is not decoded", function()
@@ -303,7 +305,7 @@ describe("a response", function()
     tenant.fault { kind = "delay", seconds = 3 }
     local ok, err = client:remove_user_permissions(support.user, support.permissions "a", { timeout = 0.25 })
     assert.is_nil(ok)
-    check(err, { kind = "timeout", maybe_applied = true, message = "not done within the timeout of 0.25 s" })
+    check(err, { kind = "timeout", maybe_applied = true, message = "timed out after 0.25 s" })
   end)
 end)
 

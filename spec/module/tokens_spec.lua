@@ -127,7 +127,7 @@ describe("a client with client_id and client_secret", function()
       local ok, err = remove(client)
       assert.is_nil(ok)
       assert.equal("token", err.kind)
-      assert.equal("access token: the token endpoint sent a token whose expires_in is not a number above 0",
+      assert.equal("access token: the token endpoint returned an invalid expires_in; expected a number > 0",
         err.message)
     end
     assert.equal(5, #tenant.requests())
@@ -239,9 +239,9 @@ describe("a client with a token function", function()
       { function() return nil, "no token today" end, "no token today" },
       { function() return nil end, "the token function did not return a string" },
       { function() return 42 end, "the token function did not return a string" },
-      { function() return "a\nb" end, "token: printable ASCII" },
-      { function() return tenant.token, -1 end, "expired already" },
-      { function() return tenant.token, {} end, "expired already" },
+      { function() return "a\nb" end, "token: expected printable ASCII" },
+      { function() return tenant.token, -1 end, "already expired" },
+      { function() return tenant.token, {} end, "already expired" },
       { function() coroutine.yield() end, "yield" },
       { function() client:list_user_permissions(support.user) end, "cannot be called from the token function" },
     } do

@@ -82,7 +82,7 @@ describe("a client without a driver", function()
     local options = { domain = "acme.test", client_id = "me", client_secret = "secret", share_tokens = true }
     assert.equal('share_tokens: only available with driver "none"', select(2, auth0perm.new(options)).message)
     options = { domain = "acme.test", driver = "none", share_tokens = true }
-    assert.matches("^share_tokens: client_id expected", select(2, auth0perm.new(options)).message)
+    assert.matches("^share_tokens: needs client_id", select(2, auth0perm.new(options)).message)
   end)
 
   it("refuses unknown drivers", function()

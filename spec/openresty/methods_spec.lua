@@ -394,7 +394,7 @@ describe("auth0perm.openresty.new", function()
     end
     local client, err = nginx:run "return inside.auth0perm.new(inside.options { token_dict = 'auth0perm' })"
     assert.is_nil(client)
-    assert.same({ "invalid", "token_dict: client_id expected too, for there is no token to share" },
+    assert.same({ "invalid", "token_dict: needs client_id; without it there is no token to share" },
       { err.kind, err.message })
     assert.matches('token_dict: no "lua_shared_dict no_such" in nginx.conf',
       refusal "token = false, client_id = 'a', client_secret = 'b', token_dict = 'no_such'")
@@ -444,9 +444,9 @@ describe("auth0perm.openresty.new", function()
       ["error('no vault', 0)"] = "no vault",
       ["error {}"] = "the token function raised an error",
       ["return 1"] = "the token function did not return a string",
-      ["return 'x', 0"] = "the token has expired already",
-      ["return 'x', 'soon'"] = "the token has expired already",
-      ["return 'short-lived', 1e-9"] = "the token had expired at once",
+      ["return 'x', 0"] = "the supplied token has already expired",
+      ["return 'x', 'soon'"] = "the supplied token has already expired",
+      ["return 'short-lived', 1e-9"] = "the supplied token expired at once",
     } do
       local _, err = nginx:run(
         ("return inside.client { token = function() %s end }:get_user(inside.user)"):format(code))

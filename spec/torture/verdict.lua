@@ -40,7 +40,7 @@ local LIBCURL_BLAMES = {
   { what = "transport", message = "SSL: could not get X509-" },
   -- parseurlandfillconn does not check that the URL's query could be copied, and sends the request without one; the
   -- tenant then responds with a list without totals, which the module refuses, or with a refusal of its own.
-  { what = "protocol", message = "the answer is not a JSON object", operation = "list" },
+  { what = "protocol", message = "the response is not a JSON object", operation = "list" },
   { what = "api", message = "Query validation error: 'Missing required property", operation = "effective" },
   { what = "api", message = "Query validation error: 'Missing required property", operation = "each" },
 }

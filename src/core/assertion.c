@@ -97,10 +97,10 @@ static EVP_PKEY *read_pem(struct text pem, struct error *error) {
   pkey = PEM_read_bio_PrivateKey(bio, NULL, refuse_password, &asked);
   if (pkey) goto done;
   if (asked) {
-    error_set(error, ERROR_INVALID, "private_key: a key without a password expected, this one is encrypted");
+    error_set(error, ERROR_INVALID, "private_key: expected a key without a password, got an encrypted one");
   } else {
     error_set(error, ERROR_INVALID,
-              "private_key: a private key in PEM form expected, found none that can be read (were line ends lost?)");
+              "private_key: expected a readable private key in PEM format (were its line breaks lost?)");
   }
 done:
   BIO_free(bio);
@@ -111,18 +111,18 @@ done:
  * them. */
 static bool check_key(const EVP_PKEY *pkey, struct error *error) {
   if (EVP_PKEY_base_id(pkey) != EVP_PKEY_RSA) {
-    return error_set(error, ERROR_INVALID, "private_key: an RSA key expected, this one is of another kind");
+    return error_set(error, ERROR_INVALID, "private_key: expected an RSA key, got another kind of key");
   }
   int bits = EVP_PKEY_bits(pkey);
   if (bits >= KEY_BITS_MIN && bits <= KEY_BITS_MAX) return true;
-  return error_set(error, ERROR_INVALID, "private_key: a key of %d to %d bits expected, this one has %d",
-                   (int)KEY_BITS_MIN, (int)KEY_BITS_MAX, bits);
+  return error_set(error, ERROR_INVALID, "private_key: expected a key of %d to %d bits, got %d", (int)KEY_BITS_MIN,
+                   (int)KEY_BITS_MAX, bits);
 }
 
 /* Gives the key its key. */
 static bool load(struct assertion_key *key, struct text pem, struct error *error) {
   if (pem.length > PEM_MAX) {
-    return error_set(error, ERROR_INVALID, "private_key: at most %d bytes expected, got %zu", (int)PEM_MAX, pem.length);
+    return error_set(error, ERROR_INVALID, "private_key: expected at most %d bytes, got %zu", (int)PEM_MAX, pem.length);
   }
   int marked = hush();
   key->pkey = read_pem(pem, error);
@@ -135,8 +135,7 @@ struct assertion_key *assertion_key_new(struct allocator allocator, struct text 
                                         struct error *error) {
   const struct algorithm *found = find_algorithm(algorithm);
   if (!found) {
-    error_set(error, ERROR_INVALID,
-              "signing_algorithm: \"RS256\", \"RS384\" or \"PS256\" expected, got something else");
+    error_set(error, ERROR_INVALID, "signing_algorithm: expected \"RS256\", \"RS384\" or \"PS256\"");
     return NULL;
   }
   struct assertion_key *key = allocator_take(&allocator, sizeof *key);
@@ -160,11 +159,20 @@ void assertion_key_free(struct assertion_key *key) {
 
 /* --- assertions */
 
-/* Whether everything fitted into a buffer. False: ERROR_MEMORY, or ERROR_INVALID with that message. */
-static bool check_fit(const struct buffer *buffer, const char *message, struct error *error) {
+/* Whether everything fitted into a buffer for an assertion. False: ERROR_MEMORY or ERROR_INVALID. */
+static bool check_length(const struct buffer *buffer, struct error *error) {
   if (buffer->state == BUFFER_GOOD) return true;
   if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
-  return error_set(error, ERROR_INVALID, "%s", message);
+  return error_set(error, ERROR_INVALID, "client_id: too long: the client assertion would exceed %d bytes",
+                   (int)ASSERTION_MAX);
+}
+
+/* Appends the finished assertion to the caller's buffer. False: ERROR_MEMORY or ERROR_INVALID. */
+static bool append_finished(struct buffer *buffer, const struct buffer *jwt, struct error *error) {
+  buffer_append(buffer, jwt->data, jwt->length);
+  if (buffer->state == BUFFER_GOOD) return true;
+  if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
+  return error_set(error, ERROR_INVALID, "the client assertion does not fit in the request");
 }
 
 /* The header (RFC 7515, sections 4.1.1 and 4.1.9). No key is named: the tenant tries those that the client has. */
@@ -227,26 +235,25 @@ static bool append_signature(struct buffer *jwt, const struct assertion_key *key
 /* Writes an assertion into an empty buffer; `json` is an empty buffer to write with. */
 static bool compose(struct buffer *jwt, struct buffer *json, const struct assertion_key *key, struct text client_id,
                     struct text audience, unsigned long long now, struct error *error) {
-  static const char too_long[] = "client_id: too long for an assertion, which has 2048 bytes at most";
   unsigned char random[JTI_SIZE];
   if (RAND_bytes(random, sizeof random) <= 0) {
-    return error_set(error, ERROR_TOKEN, "OpenSSL has no random numbers for an assertion");
+    return error_set(error, ERROR_TOKEN, "OpenSSL could not generate random numbers for the client assertion");
   }
   append_header(json, key->algorithm);
-  if (!check_fit(json, too_long, error)) return false;
+  if (!check_length(json, error)) return false;
   encode_base64url(jwt, buffer_text(json));
   buffer_append(jwt, ".", 1);
   buffer_cut(json, 0);
   append_claims(json, client_id, audience, now, (struct text){.data = (const char *)random, .length = sizeof random});
-  if (!check_fit(json, too_long, error)) return false;
+  if (!check_length(json, error)) return false;
   encode_base64url(jwt, buffer_text(json));
-  return check_fit(jwt, too_long, error) && append_signature(jwt, key, error) && check_fit(jwt, too_long, error);
+  return check_length(jwt, error) && append_signature(jwt, key, error) && check_length(jwt, error);
 }
 
 bool assertion_append(struct buffer *buffer, const struct assertion_key *key, struct text client_id,
                       struct text audience, double epoch, struct error *error) {
   if (!(epoch >= 0 && epoch <= EPOCH_MAX)) { /* NaN neither */
-    return error_set(error, ERROR_INVALID, "the clock: seconds since 1970 expected, got %.0f", epoch);
+    return error_set(error, ERROR_INVALID, "clock: expected seconds since 1970, got %.0f", epoch);
   }
   struct buffer jwt, json;
   buffer_open(&jwt, buffer->allocator, ASSERTION_MAX);
@@ -254,10 +261,7 @@ bool assertion_append(struct buffer *buffer, const struct assertion_key *key, st
   int marked = hush();
   bool appended = compose(&jwt, &json, key, client_id, audience, (unsigned long long)epoch, error);
   unhush(marked, appended ? NULL : error);
-  if (appended) {
-    buffer_append(buffer, jwt.data, jwt.length);
-    appended = check_fit(buffer, "an assertion does not fit into the request", error);
-  }
+  if (appended) appended = append_finished(buffer, &jwt, error);
   buffer_close(&jwt);
   buffer_close(&json);
   return appended;

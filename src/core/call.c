@@ -82,9 +82,9 @@ static enum call_step succeed(struct call *call) {
 /* What the call was waiting for, for a message; "" where it was not. */
 static const char *reason_of(const struct call *call) {
   switch (call->waits_for) {
-    case CALL_WAITS_FOR_WRITER: return "; it waited for an earlier change to the same user or role";
-    case CALL_WAITS_FOR_TOKEN: return "; it waited for an access token";
-    case CALL_WAITS_FOR_RATE: return "; it waited for the rate limit";
+    case CALL_WAITS_FOR_WRITER: return " while waiting for an earlier change to the same user or role";
+    case CALL_WAITS_FOR_TOKEN: return " while waiting for an access token";
+    case CALL_WAITS_FOR_RATE: return " while waiting for the rate limit";
     case CALL_WAITS_FOR_NOTHING:
     case CALL_WAITS_FOR_TIME: break;
   }
@@ -95,10 +95,9 @@ static const char *reason_of(const struct call *call) {
 static enum call_step finish_late(struct call *call) {
   struct error last = call->error;
   if (last.kind == ERROR_NONE) {
-    error_set(&call->error, ERROR_TIMEOUT, "not done within the timeout of %g s%s", call->timeout, reason_of(call));
+    error_set(&call->error, ERROR_TIMEOUT, "timed out after %g s%s", call->timeout, reason_of(call));
   } else {
-    error_set(&call->error, ERROR_TIMEOUT, "not done within the timeout of %g s; the last attempt: %.300s",
-              call->timeout, last.message);
+    error_set(&call->error, ERROR_TIMEOUT, "timed out after %g s; last attempt: %.300s", call->timeout, last.message);
     call->error.status = last.status;
     call->error.retry_after = last.retry_after;
     call->error.maybe_applied = last.maybe_applied;
@@ -185,7 +184,7 @@ static enum call_step send_token_request(struct call *call, double now) {
  * would go the same way. */
 static enum call_step ask_host(struct call *call) {
   if (!call->supplied) return CALL_AUTHORIZE;
-  error_set(&call->error, ERROR_TOKEN, "the token had expired at once");
+  error_set(&call->error, ERROR_TOKEN, "the supplied token expired at once");
   return finish(call);
 }
 
@@ -415,7 +414,7 @@ static void feed_token(struct call *call, const struct response *response, doubl
     return;
   }
   if (!token_lives(&call->client->token, now)) {
-    error_set(&call->error, ERROR_TOKEN, "access token: it had expired when it came");
+    error_set(&call->error, ERROR_TOKEN, "access token: already expired when it arrived");
     fail_fetch(call, RETRY_GIVE_UP, now);
     return;
   }
@@ -518,7 +517,7 @@ bool call_authorize(struct call *call, struct text token, double expires_in, dou
   bool shared = call->client->share_tokens;
   if (shared && !token_is_news(mine, token)) return false;
   if (!(expires_in > 0)) {
-    error_set(&call->error, ERROR_TOKEN, "the token has expired already");
+    error_set(&call->error, ERROR_TOKEN, "the supplied token has already expired");
     fail_supply(call, now);
   } else if (!token_give(mine, token, now, expires_in, &call->error)) {
     if (shared && call->error.kind == ERROR_INVALID) return false; /* whoever put it there */
@@ -543,7 +542,7 @@ void call_fetch(struct call *call) {
 void call_defer(struct call *call, double seconds, double now) {
   if (call->state != CALL_DECIDING || !call->client->share_tokens || !check_client(call, now)) return;
   struct error reason;
-  error_set(&reason, ERROR_TOKEN, "a token was being fetched elsewhere, and has not come");
+  error_set(&reason, ERROR_TOKEN, "a token being fetched elsewhere did not arrive");
   token_put_off(&call->client->token, call, &reason, seconds, now);
   call->client->changes++;
 }
@@ -556,6 +555,6 @@ struct text call_shared(const struct call *call, double now, double *expires_in)
 
 void call_close(struct call *call) {
   if (!call->client || (call->state == CALL_FINISHED && !call->more)) return;
-  error_set(&call->error, ERROR_CANCELED, "the call was given up");
+  error_set(&call->error, ERROR_CANCELED, "the call was dropped");
   finish(call);
 }

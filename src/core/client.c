@@ -64,25 +64,26 @@ static bool is_domain(struct text domain) {
 
 /* Userinfo may be a password: a wrong domain with an "@" is not repeated. */
 static bool check_domain(struct text domain, struct error *error) {
-  static const char expected[] = "domain: a host name such as \"acme.eu.auth0.com\", or host:port, expected, got";
+  static const char expected[] = "domain: expected a host name such as \"acme.eu.auth0.com\", or host:port, got";
   if (is_domain(domain)) return true;
-  if (domain.length > SHOWN_MAX || (domain.length > 0 && memchr(domain.data, '@', domain.length))) {
-    return error_set(error, ERROR_INVALID, "%s something else", expected);
+  if (domain.length > 0 && memchr(domain.data, '@', domain.length)) {
+    return error_set(error, ERROR_INVALID, "%s a value with \"@\"", expected);
   }
+  if (domain.length > SHOWN_MAX) return error_set(error, ERROR_INVALID, "%s %zu bytes", expected, domain.length);
   return error_set(error, ERROR_INVALID, "%s \"%.*s\"", expected, (int)domain.length, domain.data);
 }
 
 bool client_check_seconds(const char *name, double seconds, struct error *error) {
   if (seconds >= TIMEOUT_MIN && seconds <= TIMEOUT_MAX) return true;
-  if (isnan(seconds)) return error_set(error, ERROR_INVALID, "%s: seconds expected, got not a number", name);
-  return error_set(error, ERROR_INVALID, "%s: %g to %.0f seconds expected, got %.10g", name, TIMEOUT_MIN, TIMEOUT_MAX,
+  if (isnan(seconds)) return error_set(error, ERROR_INVALID, "%s: expected a number of seconds, got NaN", name);
+  return error_set(error, ERROR_INVALID, "%s: expected %g to %.0f seconds, got %.10g", name, TIMEOUT_MIN, TIMEOUT_MAX,
                    seconds);
 }
 
 static bool check_number(const char *name, double value, double min, double max, struct error *error) {
   if (value >= min && value <= max) return true;
-  if (isnan(value)) return error_set(error, ERROR_INVALID, "%s: a number expected, got not a number", name);
-  return error_set(error, ERROR_INVALID, "%s: %g to %g expected, got %.10g", name, min, max, value);
+  if (isnan(value)) return error_set(error, ERROR_INVALID, "%s: expected a number, got NaN", name);
+  return error_set(error, ERROR_INVALID, "%s: expected %g to %g, got %.10g", name, min, max, value);
 }
 
 /* Whether any of the options is given that credentials are made of. */
@@ -93,10 +94,10 @@ static bool has_credentials(const struct client_options *options) {
 
 static bool check(const struct client_options *options, struct error *error) {
   if (options->token.data && has_credentials(options)) {
-    return error_set(error, ERROR_INVALID, "token: either this or client_id expected, got both");
+    return error_set(error, ERROR_INVALID, "token: expected either token or client_id, got both");
   }
   if (options->share_tokens && !has_credentials(options)) {
-    return error_set(error, ERROR_INVALID, "%s: client_id expected too, for there is no token to share",
+    return error_set(error, ERROR_INVALID, "%s: needs client_id; without it there is no token to share",
                      options->share_name);
   }
   return check_domain(options->domain, error) && client_check_seconds("timeout", options->timeout, error) &&

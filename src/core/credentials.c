@@ -10,11 +10,11 @@ static bool keep(struct buffer *buffer, struct text value, const char *name, str
   buffer_open(buffer, allocator, CREDENTIAL_MAX);
   if (!value.data) return true;
   if (value.length == 0 || encode_utf8_length(value) < 0) {
-    return error_set(error, ERROR_INVALID, "%s: a string of UTF-8 expected that is not empty", name);
+    return error_set(error, ERROR_INVALID, "%s: expected a string of UTF-8 that is not empty", name);
   }
   buffer_append(buffer, value.data, value.length);
   if (buffer->state == BUFFER_FULL) {
-    return error_set(error, ERROR_INVALID, "%s: at most %d bytes expected, got %zu", name, (int)CREDENTIAL_MAX,
+    return error_set(error, ERROR_INVALID, "%s: expected at most %d bytes, got %zu", name, (int)CREDENTIAL_MAX,
                      value.length);
   }
   return buffer->state == BUFFER_GOOD || error_set_memory(error);
@@ -31,11 +31,14 @@ static bool keep_url(struct buffer *buffer, struct text domain, const char *path
 static bool check_combination(const struct credentials_options *options, struct error *error) {
   bool secret = options->client_secret.data != NULL;
   bool key = options->private_key.data != NULL;
-  if (secret != key && options->client_id.data) return true;
-  return error_set(error, ERROR_INVALID,
-                   "client_id: expected together with either client_secret or private_key, got %s%s%s",
-                   options->client_id.data ? "" : "no client_id, ", secret ? "client_secret" : "no client_secret",
-                   key ? " and private_key" : " and no private_key");
+  if (!options->client_id.data) {
+    return error_set(error, ERROR_INVALID, "%s: needs client_id", secret ? "client_secret" : "private_key");
+  }
+  if (secret && key) {
+    return error_set(error, ERROR_INVALID, "client_id: expected either client_secret or private_key, got both");
+  }
+  if (secret || key) return true;
+  return error_set(error, ERROR_INVALID, "client_id: needs client_secret or private_key");
 }
 
 bool credentials_open(struct credentials *credentials, const struct credentials_options *options, struct text domain,

@@ -20,8 +20,8 @@ struct request_page pages_next(const struct pages *pages, const struct operation
 /* Refuses a page that does not fit to those before. */
 static enum pages_verdict refuse_number(const struct pages *pages, const struct response *page, struct error *error) {
   error_set(error, ERROR_PROTOCOL,
-            "a page of the list has %lld items from %lld on, of %lld, where item %lld was to follow", page->item_count,
-            page->start, page->total, pages->received);
+            "the pages of the list do not match: expected item %lld next, got %lld items from %lld on, of %lld",
+            pages->received, page->item_count, page->start, page->total);
   return PAGES_REFUSED;
 }
 
@@ -72,7 +72,7 @@ static bool note_checkpoint(struct pages *pages, struct text checkpoint) {
 
 static enum pages_verdict take_checkpoint(struct pages *pages, const struct response *page, struct error *error) {
   if (page->next_odd) {
-    error_set(error, ERROR_PROTOCOL, "the checkpoint of the next page is no text");
+    error_set(error, ERROR_PROTOCOL, "\"next\" is not a string");
     return PAGES_REFUSED;
   }
   pages->skip = 0;
@@ -80,7 +80,7 @@ static enum pages_verdict take_checkpoint(struct pages *pages, const struct resp
     struct text current = buffer_text(&pages->from);
     bool stands = current.length > 0 && mark_of(current) == mark_of(page->next);
     if (stands || !note_checkpoint(pages, page->next)) {
-      error_set(error, ERROR_PROTOCOL, "the list does not end: the checkpoint of the next page was there before");
+      error_set(error, ERROR_PROTOCOL, "the list does not end: \"next\" repeats an earlier value");
       return PAGES_REFUSED;
     }
     buffer_cut(&pages->from, 0);
@@ -90,7 +90,7 @@ static enum pages_verdict take_checkpoint(struct pages *pages, const struct resp
       return PAGES_REFUSED;
     }
     if (pages->from.state == BUFFER_FULL) {
-      error_set(error, ERROR_PROTOCOL, "the checkpoint of the next page is longer than %d bytes", (int)CHECKPOINT_MAX);
+      error_set(error, ERROR_PROTOCOL, "\"next\" is longer than %d bytes", (int)CHECKPOINT_MAX);
       return PAGES_REFUSED;
     }
   }
@@ -101,12 +101,13 @@ static enum pages_verdict take_checkpoint(struct pages *pages, const struct resp
 /* What is kept is bounded by what was asked for, however much comes. */
 static bool check_size(struct pages *pages, const struct response *page, struct error *error) {
   if (page->item_count > pages->per_page) {
-    return error_set(error, ERROR_PROTOCOL, "a page of the list has %lld items where %lld were asked for",
-                     page->item_count, pages->per_page);
+    return error_set(error, ERROR_PROTOCOL, "expected at most %lld items on a page, got %lld", pages->per_page,
+                     page->item_count);
   }
   pages->memory += page->memory;
   if (pages->memory <= PAGES_MEMORY_MAX) return true;
-  return error_set(error, ERROR_PROTOCOL, "the list would take more than %d MiB of memory; `each` reads it by page",
+  return error_set(error, ERROR_PROTOCOL,
+                   "the list would take more than %d MiB of memory; use `each` to read it page by page",
                    (int)(PAGES_MEMORY_MAX / (1024 * 1024)));
 }
 

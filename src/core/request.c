@@ -53,7 +53,7 @@ bool request_open_token(struct request *request, struct allocator allocator, str
 /* The error for a buffer that did not take all it was given. */
 static bool buffer_error(const struct buffer *buffer, const char *what, struct error *error) {
   if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
-  return error_set(error, ERROR_INVALID, "%s: at most %zu bytes expected, got more", what, buffer->limit);
+  return error_set(error, ERROR_INVALID, "%s: expected at most %zu bytes, got more", what, buffer->limit);
 }
 
 static bool has_control_character(struct text text) {
@@ -66,12 +66,12 @@ static bool has_control_character(struct text text) {
 /* Dot segments survive percent-encoding, and servers and proxies resolve them (RFC 3986, section 5.2.4). No id is one,
  * so they are refused in bodies too. */
 static bool check_id(struct text id, struct error *error) {
-  if (id.length == 0) return error_set(error, ERROR_INVALID, "an id expected, got \"\"");
+  if (id.length == 0) return error_set(error, ERROR_INVALID, "expected an id, got \"\"");
   if (text_equals(id, ".") || text_equals(id, "..")) {
-    return error_set(error, ERROR_INVALID, "an id expected, got \"%.*s\"", (int)id.length, id.data);
+    return error_set(error, ERROR_INVALID, "expected an id, got \"%.*s\"", (int)id.length, id.data);
   }
-  if (has_control_character(id)) return error_set(error, ERROR_INVALID, "an id without control characters expected");
-  if (encode_utf8_length(id) < 0) return error_set(error, ERROR_INVALID, "valid UTF-8 expected");
+  if (has_control_character(id)) return error_set(error, ERROR_INVALID, "expected an id without control characters");
+  if (encode_utf8_length(id) < 0) return error_set(error, ERROR_INVALID, "expected valid UTF-8");
   return true;
 }
 
@@ -100,7 +100,7 @@ bool request_identify(struct request *request, const char *name, struct text id,
   request->subject_length = request->path.length;
   append_template(request);
   if (request->path.state == BUFFER_FULL) {
-    return error_set(error, ERROR_INVALID, "%s: too long for a URL, whose path has at most %d bytes", name,
+    return error_set(error, ERROR_INVALID, "%s: too long: the path of the URL would exceed %d bytes", name,
                      (int)URL_PATH_MAX);
   }
   return request->path.state == BUFFER_GOOD || error_set_memory(error);
@@ -112,9 +112,9 @@ struct text request_subject(const struct request *request) {
 
 static bool check_name(const char *field, struct text name, long long max, struct error *error) {
   long long length = encode_utf8_length(name);
-  if (length < 0) return error_set(error, ERROR_INVALID, "%s: valid UTF-8 expected", field);
+  if (length < 0) return error_set(error, ERROR_INVALID, "%s: expected valid UTF-8", field);
   if (length < 1 || length > max) {
-    return error_set(error, ERROR_INVALID, "%s: 1 to %lld characters expected, got %lld", field, max, length);
+    return error_set(error, ERROR_INVALID, "%s: expected 1 to %lld characters, got %lld", field, max, length);
   }
   return true;
 }
@@ -201,7 +201,7 @@ static size_t begin_item(struct request *request) {
 /* Ends an item that begins at `start`; one that is there already goes, and the body is as it was: `before` bytes. */
 static bool end_item(struct request *request, size_t before, size_t start, struct error *error) {
   struct buffer *content = &request->content;
-  if (content->state != BUFFER_GOOD) return buffer_error(content, "the request body", error);
+  if (content->state != BUFFER_GOOD) return buffer_error(content, "request body", error);
   struct text_range range = {.start = start, .length = content->length - start};
   if (!note_item(request, before, range)) buffer_cut(content, before);
   return true;
@@ -237,7 +237,7 @@ bool request_add_id(struct request *request, struct text id, struct error *error
 bool request_end_list(struct request *request, struct error *error) {
   free_items(request);
   if (request->content.length == 0) {
-    return error_set(error, ERROR_INVALID, "%s: at least 1 expected, got none",
+    return error_set(error, ERROR_INVALID, "%s: expected at least 1 item, got none",
                      operation_body_name(request->operation));
   }
   buffer_append_string(&request->content, "]}");
@@ -246,24 +246,24 @@ bool request_end_list(struct request *request, struct error *error) {
 
 bool request_end_content(struct request *request, struct error *error) {
   struct buffer *content = &request->content;
-  if (content->state != BUFFER_GOOD) return buffer_error(content, "the request body", error);
+  if (content->state != BUFFER_GOOD) return buffer_error(content, "request body", error);
   request->body = buffer_text(content);
   return true;
 }
 
 bool request_add_query(struct request *request, const char *name, struct text value, struct error *error) {
   struct buffer *query = &request->query;
-  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: at least 1 character expected, got none", name);
+  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: expected at least 1 character, got none", name);
   if (has_control_character(value)) {
-    return error_set(error, ERROR_INVALID, "%s: text without control characters expected", name);
+    return error_set(error, ERROR_INVALID, "%s: expected a string without control characters", name);
   }
-  if (encode_utf8_length(value) < 0) return error_set(error, ERROR_INVALID, "%s: valid UTF-8 expected", name);
+  if (encode_utf8_length(value) < 0) return error_set(error, ERROR_INVALID, "%s: expected valid UTF-8", name);
   buffer_append_string(query, "&");
   buffer_append_string(query, name);
   buffer_append_string(query, "=");
   encode_percent(query, value);
   if (query->state == BUFFER_FULL) {
-    return error_set(error, ERROR_INVALID, "%s: too long for a URL, whose query has at most %d bytes", name,
+    return error_set(error, ERROR_INVALID, "%s: too long: the query of the URL would exceed %d bytes", name,
                      (int)URL_QUERY_MAX);
   }
   return query->state == BUFFER_GOOD || error_set_memory(error);
@@ -272,12 +272,13 @@ bool request_add_query(struct request *request, const char *name, struct text va
 bool request_correlate(struct request *request, struct text id, struct error *error) {
   static const char name[] = "correlation_id";
   if (id.length < 1 || id.length > CORRELATION_MAX) {
-    return error_set(error, ERROR_INVALID, "%s: 1 to %d characters expected, got %zu", name, (int)CORRELATION_MAX,
+    return error_set(error, ERROR_INVALID, "%s: expected 1 to %d characters, got %zu", name, (int)CORRELATION_MAX,
                      id.length);
   }
   size_t printable = text_printable_length(id);
   if (printable < id.length) {
-    return error_set(error, ERROR_INVALID, "%s: printable ASCII without spaces expected, character %zu is not", name,
+    return error_set(error, ERROR_INVALID,
+                     "%s: expected printable ASCII without spaces, got another character at position %zu", name,
                      printable + 1);
   }
   buffer_cut(&request->correlation, 0);
@@ -350,7 +351,7 @@ bool request_address(struct request *request, const struct request_frame *frame,
   if (request->correlation.length > 0) {
     append_header(head, CORRELATION, buffer_text(&request->correlation));
   }
-  if (head->state != BUFFER_GOOD) return buffer_error(head, "the URL and the token", error);
+  if (head->state != BUFFER_GOOD) return buffer_error(head, "URL and token", error);
 
   const char **header = request->headers;
   request->url = head->data;

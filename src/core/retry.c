@@ -48,7 +48,7 @@ static bool maybe_applied(int status) {
 /* The error for a status of 400 and above. */
 static void describe_refusal(const struct response *response, struct text secret, struct error *error) {
   error_set(error, kind_of_status(response), "%s%s", status_words(response->status),
-            response->html ? " (an HTML page, not an answer of the API)" : "");
+            response->html ? " (an HTML page, not an API response)" : "");
   error_quote_code(error, response->code, secret);
   if (response->message.length > 0) error_quote_message(error, response->message, secret);
 }
@@ -56,20 +56,19 @@ static void describe_refusal(const struct response *response, struct text secret
 /* The error for a status that is no error and yet not what the operation answers. */
 static void describe_oddity(const struct operation *operation, const struct response *response, struct error *error) {
   if (!operation_succeeds(operation, response->status)) {
-    error_set(error, ERROR_PROTOCOL, "status %d where the API answers %d%s", response->status, operation->success,
+    error_set(error, ERROR_PROTOCOL, "expected status %d, got %d%s", operation->success, response->status,
               response->html ? " (an HTML page)" : "");
   } else if (response->body == RESPONSE_LARGE) {
     error_set(error, ERROR_PROTOCOL, "the response would take more than %d MiB of memory",
               (int)(RESPONSE_MEMORY_MAX / (1024 * 1024)));
   } else if (operation->result == RESULT_NOTHING) {
-    error_set(error, ERROR_PROTOCOL, "the response is %s, and not the API's",
-              response->html ? "an HTML page" : "not JSON");
+    error_set(error, ERROR_PROTOCOL, "the response is %s", response->html ? "an HTML page" : "not JSON");
   } else if (operation->result == RESULT_ARRAY) {
-    error_set(error, ERROR_PROTOCOL, "the answer is not a JSON array%s", response->html ? " but an HTML page" : "");
+    error_set(error, ERROR_PROTOCOL, "the response is not a JSON array%s", response->html ? " but an HTML page" : "");
   } else if (response->body != RESPONSE_OBJECT) {
-    error_set(error, ERROR_PROTOCOL, "the answer is not a JSON object%s", response->html ? " but an HTML page" : "");
+    error_set(error, ERROR_PROTOCOL, "the response is not a JSON object%s", response->html ? " but an HTML page" : "");
   } else {
-    error_set(error, ERROR_PROTOCOL, "the response has no list of objects \"%s\"", operation->list_name);
+    error_set(error, ERROR_PROTOCOL, "the response has no list of objects named \"%s\"", operation->list_name);
   }
 }
 
@@ -153,12 +152,12 @@ enum retry_verdict retry_token_response(const struct response *response, struct 
   bool has_expired = has_token && response->expires_in == 0; /* to ask again costs another token */
   if (has_token && !has_expired) return RETRY_DONE;
   if (has_expired) {
-    error_set(error, ERROR_TOKEN, "the token endpoint sent a token whose expires_in is not a number above 0");
+    error_set(error, ERROR_TOKEN, "the token endpoint returned an invalid expires_in; expected a number > 0");
   } else if (response->status >= 400) {
     describe_refusal(response, secret, error);
     if (error->kind != ERROR_LIMIT) error->kind = ERROR_TOKEN;
   } else {
-    error_set(error, ERROR_TOKEN, "the token endpoint answered %d without a token%s", response->status,
+    error_set(error, ERROR_TOKEN, "the token endpoint responded with status %d and no token%s", response->status,
               response->html ? " (an HTML page)" : "");
   }
   error_locate(error, "access token", ": ");

@@ -16,15 +16,16 @@ static const double FETCH_LOOK = 0.1;      /* seconds after which those who wait
 /* A header's value must not end the header (RFC 9110, section 5.5), and a bearer token has no spaces
  * (RFC 6750, section 2.1). The token itself must not show up in the message. */
 static bool check(struct text value, struct error *error) {
-  if (value.length == 0) return error_set(error, ERROR_INVALID, "token: at least 1 character expected, got none");
+  if (value.length == 0) return error_set(error, ERROR_INVALID, "token: expected at least 1 character, got none");
   if (value.length > TOKEN_MAX) {
-    return error_set(error, ERROR_INVALID, "token: at most %d characters expected, got %zu", (int)TOKEN_MAX,
+    return error_set(error, ERROR_INVALID, "token: expected at most %d characters, got %zu", (int)TOKEN_MAX,
                      value.length);
   }
   size_t printable = text_printable_length(value);
   if (printable < value.length) {
     return error_set(error, ERROR_INVALID,
-                     "token: printable ASCII without spaces, line ends or \"Bearer\" expected, character %zu is not",
+                     "token: expected printable ASCII without spaces, line breaks or \"Bearer\", got another character "
+                     "at position %zu",
                      printable + 1);
   }
   return true;

@@ -55,7 +55,7 @@ local function find_users()
   elseif query.id then
     return named_list("users", tenant.users_by_id(query.id))
   end
-  return refuse(400, "email or id expected")
+  return refuse(400, "expected email or id")
 end
 
 local function list_permissions()
@@ -63,7 +63,7 @@ local function list_permissions()
   if not query then
     return nil, problem
   elseif not query.user_id then
-    return refuse(400, "user_id expected")
+    return refuse(400, "expected user_id")
   end
   return named_list("permissions", tenant.permissions(query.user_id))
 end

@@ -16,7 +16,7 @@ function input.query()
   end
   for name, value in pairs(arguments) do
     if type(value) ~= "string" or value == "" then
-      return refuse(400, ("%s: one value expected"):format(name))
+      return refuse(400, ("%s: expected one value"):format(name))
     elseif #value > MAX_TEXT then
       return refuse(400, ("%s: longer than %d bytes"):format(name, MAX_TEXT))
     end
@@ -59,7 +59,7 @@ local PERMISSION = { resource_server_identifier = true, permission_name = true }
 -- Returns what is wrong with a list of permissions, or nil.
 local function problem_of_list(list)
   if type(list) ~= "table" or #list == 0 then
-    return "permissions: a list of at least one permission expected"
+    return "permissions: expected a list of at least one permission"
   elseif #list > MAX_PERMISSIONS then
     return ("permissions: %d given, but a user can hold at most %d"):format(#list, MAX_PERMISSIONS)
   end
@@ -68,11 +68,11 @@ local function problem_of_list(list)
     count = count + 1
     local place = ("permissions[%s]"):format(tostring(index))
     if type(permission) ~= "table" then
-      return place .. ": an object expected"
+      return place .. ": expected an object"
     end
     for name in pairs(PERMISSION) do
       if not is_text(permission[name]) then
-        return ("%s.%s: a string of at most 1024 bytes expected"):format(place, name)
+        return ("%s.%s: expected a string of at most 1024 bytes"):format(place, name)
       end
     end
     local unknown = unknown_member(permission, PERMISSION, place)
@@ -81,7 +81,7 @@ local function problem_of_list(list)
     end
   end
   if count ~= #list then
-    return "permissions: a list expected"
+    return "permissions: expected a list"
   end
 end
 
@@ -92,7 +92,7 @@ function input.change()
     return nil, problem
   end
   local message = unknown_member(value, { user_id = true, permissions = true }, "the body")
-    or not is_text(value.user_id) and "user_id: a string of at most 1024 bytes expected"
+    or not is_text(value.user_id) and "user_id: expected a string of at most 1024 bytes"
     or problem_of_list(value.permissions)
   if message then
     return refuse(400, message)
