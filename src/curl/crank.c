@@ -5,14 +5,14 @@
 
 #include "clock.h"
 
-/* Seconds after which a step that does not wait leaves what else is ready to the next one: a TLS handshake takes
- * about a millisecond to compute, and many may be due at once. */
+/* Seconds of work after which a step that does not wait leaves the remaining ready sockets to the next one: a TLS
+ * handshake takes about a millisecond to compute, and many may be due at once. */
 static const double FRAME_SHARE = 0.0005;
 
-/* Calls that a step which does not wait asks what to do next; about a microsecond each. */
+/* How many calls a step that does not wait asks what to do next; each takes about a microsecond. */
 enum { FRAME_ASKS = 256 };
 
-/* How soon a parked call is asked again after another was, in seconds: the fetcher that they wait for may have died. */
+/* Seconds between two looks at parked calls: the call that fetches the token for them may have ended. */
 static const double TOKEN_LOOK = 0.1;
 
 /* --- rings */
@@ -31,7 +31,7 @@ static void take_out(struct crank_link *link) {
   ring_open(link);
 }
 
-/* Puts a link that is in no ring at the end of one. */
+/* Appends a link that is in no ring to one. */
 static void put_last(struct crank_link *ring, struct crank_link *link) {
   link->previous = ring->previous;
   link->next = ring;
@@ -39,7 +39,7 @@ static void put_last(struct crank_link *ring, struct crank_link *link) {
   ring->previous = link;
 }
 
-/* Moves all that is in a ring to the end of another. */
+/* Appends all links of one ring to another. */
 static void pour(struct crank_link *from, struct crank_link *to) {
   if (ring_is_empty(from)) return;
   from->next->previous = to->previous;
@@ -59,32 +59,32 @@ static struct crank_seat *seat_of(struct queue_item *look) {
 
 /* --- where calls stand */
 
-/* Puts a waiting call into a ring, until its deadline at the latest. */
+/* Puts a waiting call into a ring, where it stays until its deadline at the latest. */
 static void queue_up(struct crank *crank, struct crank_link *ring, struct crank_seat *seat) {
   take_out(&seat->link);
   put_last(ring, &seat->link);
   queue_put(&crank->looks, &seat->look, seat->call->deadline);
 }
 
-/* Lets a waiting call sleep until a time, or its deadline. */
+/* Lets a waiting call sleep until this time, or its deadline if that is earlier. */
 static void sleep_until(struct crank *crank, struct crank_seat *seat, double time) {
   take_out(&seat->link);
   queue_put(&crank->looks, &seat->look, fmin(time, seat->call->deadline));
 }
 
-/* Takes a call off wherever it stands. */
+/* Takes a call out of its ring and off the queue. */
 static void leave(struct crank *crank, struct crank_seat *seat) {
   take_out(&seat->link);
   queue_remove(&crank->looks, &seat->look);
 }
 
-/* Makes a call wait that has just been added, or whose request has come back. */
+/* Makes a call wait: it was just added, or its request has finished. */
 static void start_waiting(struct crank *crank, struct crank_seat *seat, struct crank_link *ring) {
   seat->state = CRANK_WAITING;
   queue_up(crank, ring, seat);
 }
 
-/* Moves a call that is done to its end. */
+/* Puts a call that is done among the finished ones. */
 static void retire(struct crank *crank, struct crank_seat *seat) {
   leave(crank, seat);
   put_last(&crank->finished, &seat->link);
@@ -92,7 +92,7 @@ static void retire(struct crank *crank, struct crank_seat *seat) {
   crank->in_flight--;
 }
 
-/* An earlier write, which this call waited for, is over. */
+/* Called when the earlier write that this call waited for is over. */
 static void wake(struct call *call) {
   struct crank_seat *seat = call->driver;
   if (!seat || seat->state != CRANK_WAITING || !ring_is_empty(&seat->link)) return;
@@ -133,7 +133,7 @@ static struct exchange *take_exchange(struct crank *crank, struct crank_seat *se
   return exchange;
 }
 
-/* Ends a call that is not done, with its exchange. */
+/* Ends a call that is not done, and its exchange. */
 static void take_and_fail(struct crank *crank, struct crank_seat *seat, const struct failure *failure) {
   if (seat->exchange) {
     driver_release(crank->driver, take_exchange(crank, seat));
@@ -144,7 +144,7 @@ static void take_and_fail(struct crank *crank, struct crank_seat *seat, const st
   retire(crank, seat);
 }
 
-/* Any call that is not done; NULL when there is none. */
+/* Returns any call that is not done, or NULL. */
 static struct crank_seat *any_in_flight(const struct crank *crank) {
   struct crank_seat *seat = first_of(&crank->sending);
   struct queue_item *look = queue_first(&crank->looks);
@@ -163,7 +163,7 @@ void crank_look_for_fork(struct crank *crank) {
 
 /* Ends a call that is in flight. */
 static void end(struct crank *crank, struct crank_seat *seat, enum failure_kind kind, const char *message) {
-  bool reading = seat->call->state == CALL_SENDING; /* a response, where there is no exchange any more */
+  bool reading = seat->call->state == CALL_SENDING; /* a response; there is no exchange any more */
   bool maybe_read = seat->exchange ? driver_maybe_read(seat->exchange) : reading;
   take_and_fail(crank, seat, &(struct failure){.kind = kind, .maybe_read = maybe_read, .message = message});
 }
@@ -175,7 +175,7 @@ void crank_end(struct crank_seat *seat, enum failure_kind kind, const char *mess
   if (seat->call->state != CALL_FINISHED) end(crank, seat, kind, message);
 }
 
-/* Lets go of a call that is done. */
+/* Releases a call that is done. */
 static void let_go(struct crank_seat *seat) {
   take_out(&seat->link);
   seat->call->driver = NULL;
@@ -208,16 +208,16 @@ static void send_request(struct crank *crank, struct crank_seat *seat, double no
   }
 }
 
-/* Lets a call sleep until the write before its own times out: when that is done, the call is woken. */
+/* Lets a call sleep until the earlier write times out. If that write ends sooner, the call is woken. */
 static void sleep_behind(struct crank *crank, struct crank_seat *seat, double now) {
   const struct writer *ahead = writers_ahead(&seat->call->writer, now);
   sleep_until(crank, seat, ahead ? ahead->until : now);
 }
 
-/* Lets a call wait for what holds it up. */
+/* Lets a call wait for whatever holds it up. */
 static void hold_up(struct crank *crank, struct crank_seat *seat, double now) {
   switch (seat->call->waits_for) {
-    case CALL_WAITS_FOR_RATE: crank->rate_until = now + seat->call->wait; break; /* it keeps its place */
+    case CALL_WAITS_FOR_RATE: crank->rate_until = now + seat->call->wait; break; /* it keeps its place in the ring */
     case CALL_WAITS_FOR_TOKEN:
       if (ring_is_empty(&crank->parked)) crank->token_look = now + seat->call->wait;
       queue_up(crank, &crank->parked, seat);
@@ -228,13 +228,13 @@ static void hold_up(struct crank *crank, struct crank_seat *seat, double now) {
   }
 }
 
-/* Asks a waiting call what it wants, and gives it that. */
+/* Asks a waiting call what to do next, and does it. */
 static void ask(struct crank *crank, struct crank_seat *seat, const struct crank_host *host, double now) {
   enum call_step step = call_next(seat->call, now);
   if (step == CALL_AUTHORIZE) {
     host->supply(host->context, seat, now);
-    crank_look_for_fork(crank);               /* the function may come back twice */
-    if (seat->state != CRANK_WAITING) return; /* the function has ended it */
+    crank_look_for_fork(crank);               /* the function may have forked, and returns in both processes */
+    if (seat->state != CRANK_WAITING) return; /* the function has ended the call */
     step = call_next(seat->call, now);
   }
   if (step == CALL_WAIT) {
@@ -246,7 +246,7 @@ static void ask(struct crank *crank, struct crank_seat *seat, const struct crank
   }
 }
 
-/* Takes note that another token may be there, or more room. */
+/* Notices a new token, or new room under the rate limit. */
 static void note_changes(struct crank *crank) {
   if (crank->changes == crank->client->changes) return;
   crank->changes = crank->client->changes;
@@ -254,9 +254,9 @@ static void note_changes(struct crank *crank) {
   pour(&crank->parked, &crank->due);
 }
 
-/* Looks at the calls whose time has come: those past their deadline end, and those that have slept enough are due.
- * While the tenant asks for a pause, that time is the end of the pause: a call whose deadline comes earlier ends at
- * once, and a sleeper may as well be due. */
+/* Looks at the calls whose time has come: calls past their deadline end, and sleeping calls become due. While the
+ * tenant asks for a pause, the end of the pause counts as now: a call whose deadline is earlier ends at once, and
+ * sleeping calls may as well become due. */
 static void look_at_times(struct crank *crank, const struct crank_host *host, size_t *asks, double now) {
   struct queue_item *look;
   double time = fmax(now, bucket_shut_until(&crank->client->bucket, now));
@@ -276,14 +276,14 @@ static void look_at_times(struct crank *crank, const struct crank_host *host, si
   }
 }
 
-/* The next call to be asked; NULL when all that wait are held up. */
+/* The next call to ask; NULL if all waiting calls are held up. */
 static struct crank_seat *next_call(const struct crank *crank, double now) {
   if (crank->sending_count >= crank->capacity || now < crank->rate_until) return NULL;
   struct crank_seat *seat = first_of(&crank->due);
   return seat || !ring_is_empty(&crank->parked) ? seat : first_of(&crank->fresh);
 }
 
-/* Moves waiting calls on, at most `asks` of them. */
+/* Asks waiting calls what to do next, at most `asks` of them. */
 static void advance(struct crank *crank, const struct crank_host *host, size_t asks, double now) {
   struct crank_seat *seat;
   note_changes(crank);
@@ -296,8 +296,8 @@ static void advance(struct crank *crank, const struct crank_host *host, size_t a
   if (asks == 0) crank->stirred = true;
 }
 
-/* Hands finished exchanges to their calls; returns whether there were any. While a response is read the host may run
- * and cancel the call: so it waits meanwhile, like any other. */
+/* Hands finished exchanges to their calls; returns whether there were any. While a response is read, the host program
+ * may run and cancel the call, so the call is a waiting one in the meantime. */
 static bool deliver_finished(struct crank *crank, const struct crank_host *host) {
   bool any = false;
   struct exchange *exchange;
@@ -320,7 +320,7 @@ static bool deliver_finished(struct crank *crank, const struct crank_host *host)
   return any;
 }
 
-/* When a waiting call is to be looked at, even if nothing else happens: seconds, monotonic. */
+/* When to look at a waiting call even if nothing else happens: seconds, monotonic. */
 static double next_look(const struct crank *crank, double now) {
   const struct queue_item *look = queue_first(&crank->looks);
   double time = look ? look->time : HUGE_VAL;
@@ -353,7 +353,7 @@ bool crank_turn(struct crank *crank, const struct crank_host *host, double secon
     driver_step(crank->driver, fmin(left, seconds), HUGE_VAL);
     any = deliver_finished(crank, host);
   }
-  if (any) advance(crank, host, asks, clock_seconds()); /* there is a connection now */
+  if (any) advance(crank, host, asks, clock_seconds()); /* a connection is free now */
   crank->turning = false;
   return true;
 }

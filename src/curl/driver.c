@@ -17,57 +17,57 @@
 #include "watcher.h"
 
 enum {
-  STREAMS = 64,          /* requests at once on a connection of HTTP/2; servers allow 100 or 128 */
-  BODY_KEPT = 64 * 1024, /* bytes of body buffer that an idle transfer keeps for the next answer */
+  STREAMS = 64,          /* requests at once over an HTTP/2 connection; servers allow 100 or 128 */
+  BODY_KEPT = 64 * 1024, /* bytes of body buffer that an idle transfer keeps for the next response */
   SOCKETS = 5,           /* that a transfer may need at once: two to connect, two to resolve a name, and one kept */
-  READY_MAX = 64         /* sockets that are seen to in one step before time limits are */
+  READY_MAX = 64         /* sockets handled in one step before timeouts are */
 };
 
-/* The longest time that libcurl is given; in milliseconds it still fits into 31 bits. */
+/* The longest timeout for libcurl, in seconds; in milliseconds it still fits into 31 bits. */
 static const double SECONDS_MAX = 2000000;
 
-/* libcurl 7.85 has names for protocols; before, they were bits. */
+/* libcurl 7.85 names protocols; before, they were bits. */
 #if LIBCURL_VERSION_NUM >= 0x075500
 #define ALLOW_HTTPS_ONLY(easy) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https")
 #else
 #define ALLOW_HTTPS_ONLY(easy) curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS)
 #endif
 
-/* An exchange with its easy handle. Idle ones are kept, set up, for the next request. */
+/* An exchange with its easy handle. Idle ones are kept, with their constant options set, for the next request. */
 struct transfer {
   struct exchange exchange; /* first: a pointer to one is a pointer to the other */
   struct driver *driver;
   CURL *easy;
   bool attached;            /* the easy handle is in the multi handle */
   struct receiver receiver; /* of the response */
-  bool came_back;           /* before the driver started anew, and nobody has been told yet */
-  int sends;                /* times that libcurl was about to send the request */
-  bool unquiet;             /* it was about to do so on a kept connection on which something had come */
+  bool came_back;           /* finished before the driver started anew, and not handed over yet */
+  int sends;                /* how often libcurl was about to send the request */
+  bool unquiet;             /* it was about to send it over a kept connection on which something had arrived */
   const char *reason;       /* why the driver failed the transfer itself; NULL if it did not */
   struct curl_slist headers[REQUEST_HEADERS + 1];
   char detail[CURL_ERROR_SIZE];
-  struct transfer *previous, *next; /* in the list of transfers that are used, or (`next` alone) of idle ones */
+  struct transfer *previous, *next; /* in the list of used transfers, or (only `next`) of idle ones */
 };
 
 struct driver {
   struct allocator allocator;
-  CURLM *multi; /* NULL until the next request: after a fork, or a lack of memory */
+  CURLM *multi; /* NULL after a fork or a lack of memory, until the next request */
   struct watcher watcher;
   bool watching; /* the watcher is open */
-  double wake;   /* seconds, monotonic: when libcurl wants to look at its time limits; HUGE_VAL: not at all */
-  bool ruined;   /* for lack of memory libcurl has lost track of a socket */
-  bool dropped;  /* some exchanges failed because of that, and have not been handed over */
-  pid_t process; /* whose connections these are */
+  double wake;   /* seconds, monotonic: when libcurl wants to check its timeouts; HUGE_VAL: never */
+  bool ruined;   /* libcurl has lost track of a socket because memory ran out */
+  bool dropped;  /* some exchanges failed because of that, and were not handed over yet */
+  pid_t process; /* that owns the connections */
   unsigned forks;
   struct driver_settings settings;
   struct curl_slist connect_to_list;
-  bool one_file;       /* the certificates to trust are those of one file */
-  bool raises_sigpipe; /* libcurl may */
+  bool one_file;       /* the trusted certificates are in one file */
+  bool raises_sigpipe; /* libcurl may raise SIGPIPE */
   struct kept kept;
   struct transfer *used, *idle;
 };
 
-/* Takes a handle out of the multi handle, which may end its connection. */
+/* Takes a handle out of the multi handle, which may close its connection. */
 static void detach(struct driver *driver, struct transfer *transfer) {
   struct sigpipe sigpipe;
   sigpipe_hold(&sigpipe, driver->raises_sigpipe);
@@ -76,8 +76,8 @@ static void detach(struct driver *driver, struct transfer *transfer) {
   transfer->attached = false;
 }
 
-/* Initialises libcurl for the process, once. There is no cleanup: other users of libcurl may live on. */
-static bool initialise_libcurl(void) {
+/* Initializes libcurl for the process, once. There is no cleanup: other users of libcurl may live on. */
+static bool initialize_libcurl(void) {
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   static bool ready;
   pthread_mutex_lock(&lock);
@@ -87,7 +87,7 @@ static bool initialise_libcurl(void) {
   return result;
 }
 
-/* Whether libcurl was built to trust the certificates of a file, and the file is there. */
+/* Whether libcurl was built to trust the certificates in a file, and that file can be read. */
 static bool has_system_file(void) {
 #if LIBCURL_VERSION_NUM >= 0x074600
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
@@ -97,7 +97,7 @@ static bool has_system_file(void) {
 #endif
 }
 
-/* libcurl tells what it wants to know of a socket. */
+/* libcurl says what to watch a socket for. */
 static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context) {
   struct driver *driver = context;
   bool read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
@@ -107,7 +107,7 @@ static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context
   return 0;
 }
 
-/* libcurl tells when it wants to look at its time limits. */
+/* libcurl says when it wants to check its timeouts. */
 static int on_timer(CURLM *multi, long milliseconds, void *context) {
   struct driver *driver = context;
   (void)multi;
@@ -115,7 +115,7 @@ static int on_timer(CURLM *multi, long milliseconds, void *context) {
   return 0;
 }
 
-/* Opens a socket that no program inherits which the host starts. */
+/* Opens a socket that is not inherited by programs that the host program starts. */
 static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
   struct driver *driver = context;
   (void)purpose;
@@ -143,11 +143,11 @@ static void close_multi(struct driver *driver) {
 }
 
 static bool open_multi(struct driver *driver) {
-  if (!driver->watching || !initialise_libcurl()) return false;
+  if (!driver->watching || !initialize_libcurl()) return false;
   driver->multi = curl_multi_init();
   if (!driver->multi) return false;
   CURLMcode failed = CURLM_OK;
-  /* Otherwise it keeps four for each request on its way, and closes some whenever few are left. */
+  /* Otherwise libcurl keeps four for each transfer in flight, and closes some whenever only few are in flight. */
   failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, driver->settings.connections);
   failed |= curl_multi_setopt(driver->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, driver->settings.connections);
   failed |= curl_multi_setopt(driver->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
@@ -189,9 +189,9 @@ static size_t on_body(char *data, size_t size, size_t count, void *context) {
   return receiver_take_body(&transfer->receiver, data, size * count) ? size * count : 0;
 }
 
-/* libcurl is about to send a request: not on a kept connection on which something has come. When a connection that was
- * there before breaks without a response, it sends the same one again, unasked, on a new one; but whether to retry is
- * for policy to decide. */
+/* libcurl is about to send a request. Ends the transfer if something has arrived on the kept connection. Also ends it
+ * if this is a second time: when a reused connection breaks without a response, libcurl resends the request unasked,
+ * over a new connection, but whether to retry is for policy to decide. */
 static int on_request(void *context, char *remote_address, char *local_address, int remote_port, int local_port) {
   struct transfer *transfer = context;
   (void)remote_address, (void)local_address, (void)remote_port;
@@ -207,7 +207,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
   return receiver_take_header(&transfer->receiver, line, size * count) ? size * count : 0;
 }
 
-/* Which proxy to use, and for all names; without one, not even the environment's. */
+/* Sets the proxy, for all hosts; without one, the environment's is not used either. */
 static CURLcode set_proxy(const struct driver *driver, CURL *easy) {
   CURLcode failed = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (driver->settings.system_proxy) return failed;
@@ -215,8 +215,8 @@ static CURLcode set_proxy(const struct driver *driver, CURL *easy) {
   return failed | curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 }
 
-/* Whether the end of a transfer waits for the thread that resolves its name, which nothing can stop. It would hold up a
- * frame, and does so before libcurl 7.87. A thread that is not waited for ends by itself. */
+/* Sets whether the end of a transfer waits for the thread that resolves its host name, which nothing can stop. Waiting
+ * would hold up a frame (and libcurl before 7.87 always waits). A thread that is not waited for ends on its own. */
 static void set_wait_for_resolver(CURL *easy, bool wait) {
 #if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, wait ? 0L : 1L);
@@ -230,7 +230,7 @@ void driver_wait_for_resolver(struct exchange *exchange) {
   if (transfer->easy) set_wait_for_resolver(transfer->easy, true);
 }
 
-/* What is the same for every request: see "Safety" in the README. */
+/* Sets the options that are the same for every request: see "Safety" in the README. */
 static bool set_constant_options(struct driver *driver, struct transfer *transfer) {
   CURL *easy = transfer->easy;
   CURLcode failed = CURLE_OK;
@@ -239,10 +239,11 @@ static bool set_constant_options(struct driver *driver, struct transfer *transfe
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   if (driver->settings.ca_file.data) failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, driver->settings.ca_file.data);
-  /* A directory would be trusted beside the file (libcurl has one built in), and would keep libcurl from parsing the
-   * file once for all connections (7.87 and later), which takes some 20 ms of each handshake with the system's 140. */
+  /* A certificate directory (libcurl has one built in) would be trusted in addition to the file. It would also keep
+   * libcurl 7.87 and later from parsing the file only once for all connections, which saves some 20 ms of each
+   * handshake with the system's 140 certificates. */
   if (driver->one_file) failed |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  /* libcurl 7.88 frees a session twice where memory runs out while it is being kept. */
+  /* libcurl 7.88 frees a session twice if memory runs out while it stores the session. */
   failed |= curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
   failed |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                              (long)(driver->settings.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
@@ -288,8 +289,8 @@ static struct transfer *new_transfer(struct driver *driver) {
   return NULL;
 }
 
-/* Links the request's header lines, where they stand, into a list; libcurl copies none of them. "Expect:" keeps it
- * from waiting for a 100 before it sends a large body. */
+/* Links the request's header lines into a list without copying them; libcurl does not copy them either. "Expect:" keeps
+ * it from waiting for a 100 response before it sends a large body. */
 static void link_headers(struct transfer *transfer, const struct request *request) {
   static char no_expect[] = "Expect:";
   struct curl_slist *node = transfer->headers;
@@ -301,7 +302,7 @@ static void link_headers(struct transfer *transfer, const struct request *reques
   }
 }
 
-/* At least 1: libcurl takes 0 for "no limit". */
+/* At least 1: to libcurl, 0 means "no limit". */
 static long milliseconds(double seconds) {
   if (seconds > SECONDS_MAX) seconds = SECONDS_MAX;
   return seconds < 0.001 ? 1 : (long)(seconds * 1000 + 0.5);
@@ -327,7 +328,7 @@ static bool set_request_options(struct transfer *transfer, const struct request 
   return failed == CURLE_OK;
 }
 
-/* A transfer that was used before, or a new one, in the list of those that are used. */
+/* Puts an idle transfer, or a new one, into the list of used ones. NULL: no memory. */
 static struct transfer *take_transfer(struct driver *driver) {
   struct transfer *transfer = driver->idle;
   if (transfer) {
@@ -376,11 +377,11 @@ bool driver_reused(const struct exchange *exchange) {
   return opened == 0;
 }
 
-/* Bytes of requests that left count also what was said to a proxy; the tenant itself was reached after a TLS handshake,
- * or on a connection that was there before. */
+/* The number of bytes sent includes what a proxy got. The tenant itself was reached after a TLS handshake, or over a
+ * reused connection. */
 bool driver_maybe_read(const struct exchange *exchange) {
   const struct transfer *transfer = (const struct transfer *)exchange;
-  if (!transfer->easy) return true; /* the parent's */
+  if (!transfer->easy) return true; /* it belongs to the parent */
   long sent = 0;
   curl_off_t handshake = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
@@ -402,13 +403,13 @@ static enum failure_kind kind_of(const struct transfer *transfer, CURLcode code)
     case CURLE_OUT_OF_MEMORY: return FAILURE_MEMORY;
     case CURLE_WRITE_ERROR: return transfer->receiver.refusal ? FAILURE_PROTOCOL : FAILURE_MEMORY;
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: an answer without a status line */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: a response without a status line */
     case CURLE_BAD_CONTENT_ENCODING: return FAILURE_PROTOCOL;
     default: return FAILURE_TRANSPORT;
   }
 }
 
-/* What to tell people. */
+/* The message for a failed transfer. */
 static const char *describe(struct transfer *transfer, CURLcode code) {
   if (transfer->receiver.refusal) return transfer->receiver.refusal;
   if (transfer->reason) return transfer->reason;
@@ -421,14 +422,14 @@ static const char *describe(struct transfer *transfer, CURLcode code) {
   return transfer->detail;
 }
 
-/* Writes down what became of a transfer. */
+/* Stores the result of a transfer in its exchange. */
 static void conclude(struct transfer *transfer, CURLcode code) {
   struct exchange *exchange = &transfer->exchange;
   long status = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
   exchange->response.status = (int)status;
   if (code == CURLE_OK && !transfer->receiver.whole_headers) {
-    /* libcurl takes an end of the connection for an end of the headers. */
+    /* libcurl accepts the end of the connection as the end of the headers. */
     transfer->reason = "the connection was closed in the middle of the response headers";
     code = CURLE_RECV_ERROR;
   }
@@ -442,8 +443,8 @@ static void conclude(struct transfer *transfer, CURLcode code) {
   };
 }
 
-/* Starts a transfer once more whose kept connection could not be used. Nothing was sent on that one, and libcurl has
- * closed it. */
+/* Restarts a transfer whose kept connection could not be used, over a new one. Nothing was sent over the kept one, and
+ * libcurl has closed it. */
 static bool send_on_new_connection(struct driver *driver, struct transfer *transfer) {
   detach(driver, transfer);
   transfer->unquiet = false;
@@ -453,7 +454,7 @@ static bool send_on_new_connection(struct driver *driver, struct transfer *trans
   return transfer->attached;
 }
 
-/* The next transfer that libcurl says has come back. */
+/* The next transfer that libcurl reports as finished; NULL if there is none. */
 static struct transfer *next_message(struct driver *driver) {
   CURLMsg *message;
   int waiting;
@@ -469,9 +470,9 @@ static struct transfer *next_message(struct driver *driver) {
   return NULL;
 }
 
-/* libcurl 7.88 divides by zero when it meets a socket again that it lost track of for lack of memory. So its
- * connections are closed, and new ones opened; what was on its way is taken for broken off, and policy may try it
- * again. */
+/* libcurl 7.88 divides by zero when it meets a socket again that it lost track of because memory ran out. So its
+ * connections are closed, and new ones opened. Transfers in flight fail as broken connections, and policy may retry
+ * them. */
 static void start_anew(struct driver *driver) {
   struct transfer *transfer;
   while ((transfer = next_message(driver))) transfer->came_back = true;
@@ -489,7 +490,7 @@ static void start_anew(struct driver *driver) {
   driver->dropped = true;
 }
 
-/* Has libcurl look at one socket, or at its time limits. */
+/* Lets libcurl handle one socket, or its timeouts. */
 static void act(struct driver *driver, curl_socket_t socket, int events) {
   struct sigpipe sigpipe;
   int running;
@@ -558,8 +559,8 @@ static void free_idle(struct driver *driver) {
   }
 }
 
-/* Leaves to the parent what is the parent's: libcurl would say goodbye on its connections, and would wait for threads
- * that resolve names, and that this process does not have. So what libcurl allocated for them stays allocated. */
+/* Leaves the connections to the parent: libcurl would shut them down properly, and wait for resolver threads that this
+ * process does not have. So what libcurl allocated for them stays allocated. */
 static void leave_parent(struct driver *driver) {
   for (struct transfer *transfer = driver->used; transfer; transfer = transfer->next) transfer->easy = NULL;
   for (struct transfer *transfer = driver->idle; transfer; transfer = transfer->next) transfer->easy = NULL;

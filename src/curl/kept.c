@@ -4,7 +4,7 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-/* From this version on libcurl itself reuses no connection on whose socket something can be read. */
+/* From this version on, libcurl itself does not reuse a connection whose socket is readable. */
 static const unsigned LIBCURL_THAT_LOOKS = 0x080000;
 
 static const unsigned char HTTP2[] = {'h', '2'}; /* in ALPN (RFC 9113, section 3.2) */
@@ -28,7 +28,7 @@ struct kept kept_look(void) {
   };
 }
 
-/* The connection's TLS; NULL where there is none to see. */
+/* The connection's TLS object; NULL if it cannot be seen. */
 static SSL *tls_of(const struct kept *kept, CURL *easy) {
   struct curl_tlssessioninfo *info = NULL;
   if (!kept->sees_tls || curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info) return NULL;
@@ -42,9 +42,9 @@ static bool speaks_http2(const SSL *tls) {
   return length == sizeof HTTP2 && memcmp(protocol, HTTP2, length) == 0;
 }
 
-/* In HTTP/2 a response names its request, and other frames may come at any time. In HTTP/1.1 nothing may come: not into
- * the socket, and not into what TLS read ahead, where libcurl took no more than the body that was announced. (Session
- * tickets come before the first response. One that comes later costs a new connection.) */
+/* In HTTP/2 a response names its request, and other frames may arrive at any time. In HTTP/1.1 nothing may arrive,
+ * neither on the socket nor in what TLS has read ahead: libcurl takes only the announced body out of that. (Session
+ * tickets arrive before the first response. A later one costs a new connection.) */
 bool kept_is_quiet(const struct kept *kept, CURL *easy, struct watcher *watcher, int local_port) {
   SSL *tls = tls_of(kept, easy);
   if (tls && speaks_http2(tls)) return true;

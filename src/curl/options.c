@@ -7,7 +7,7 @@
 
 enum {
   CONNECTIONS = 16,       /* by default */
-  CONNECTIONS_MAX = 1024, /* that may be asked for */
+  CONNECTIONS_MAX = 1024, /* the largest number that may be asked for */
   OPTION_MAX = 4096       /* bytes of an option */
 };
 
@@ -22,7 +22,8 @@ bool driver_options_can_read(const char *path) {
   return first != EOF;
 }
 
-/* Keeps an option. It must not end early for libcurl, which knows terminated strings. */
+/* Keeps an option. libcurl takes null-terminated strings, so control characters, which include zero bytes, are
+ * refused. */
 static bool keep_option(struct buffer *buffer, struct text value, const char *name, struct error *error) {
   if (!value.data) return true;
   for (size_t i = 0; i < value.length; i++) {
@@ -36,7 +37,7 @@ static bool keep_option(struct buffer *buffer, struct text value, const char *na
   return error_set(error, ERROR_INVALID, "%s: expected at most %d bytes", name, (int)OPTION_MAX);
 }
 
-/* "::host:port" makes libcurl connect there, whatever host and port it was going to. */
+/* "::host:port" makes libcurl connect there, whatever the host and port of the URL. */
 static bool keep_connect_to(struct driver_settings *settings, struct text value, struct error *error) {
   if (!value.data) return true;
   const char *colon = memchr(value.data, ':', value.length);
@@ -68,7 +69,7 @@ bool driver_settings_open(struct driver_settings *settings, const struct driver_
     return false;
   }
   if (settings->proxy.data && !settings->system_proxy && !proxy_check(settings->proxy.data, error)) return false;
-  /* libcurl reads it at the first handshake; what is wrong with it is to show up now. */
+  /* libcurl reads the file at the first handshake; a mistake should show up now. */
   if (settings->ca_file.data && !driver_options_can_read(settings->ca_file.data)) {
     return error_set(error, ERROR_INVALID, "ca_file: expected a readable PEM file, got \"%s\"", settings->ca_file.data);
   }

@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Begins all of libcurl's messages that repeat a whole proxy. */
+/* How libcurl's messages that repeat a whole proxy begin. */
 static const char REPEATS[] = "Unsupported proxy";
 static const char MALFORMED[] = "the proxy is not \"http://host:port\" or \"https://host:port\"";
 
-/* What ends a part of a URL, of a malformed one too. */
+/* The characters that end a part of a URL, even of a malformed one. */
 static const char DELIMITERS[] = ":/?#@";
 
-/* Where libcurl looks for the proxy of an https URL. */
+/* The environment variables where libcurl looks for the proxy of an https URL. */
 static const char *const VARIABLES[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
 
 bool proxy_check(const char *proxy, struct error *error) {
@@ -38,7 +38,7 @@ static int digit_of(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Takes out a part as it stands, and with its percent-encoding resolved, as libcurl has it. */
+/* Removes a part as written, and as libcurl may show it, with its percent-encoding decoded. */
 static void take_out_part(char *message, struct text part) {
   char decoded[CURL_ERROR_SIZE];
   size_t length = 0;
@@ -53,8 +53,7 @@ static void take_out_part(char *message, struct text part) {
   take_out(message, (struct text){.data = decoded, .length = length});
 }
 
-/* All that stands before the last @, after the scheme, is taken for user and password: in a malformed URL they may be
- * anywhere. */
+/* Everything between the scheme and the last @ may be user and password: in a malformed URL they can be anywhere. */
 static void hide(const char *proxy, char *message) {
   const char *end = strrchr(proxy, '@'), *scheme = strstr(proxy, "://");
   const char *start = scheme && end && scheme < end ? scheme + strlen("://") : proxy;

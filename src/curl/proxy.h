@@ -1,4 +1,4 @@
-/* proxy: whether a proxy is one, and keeping its user and password out of what libcurl says. */
+/* proxy: checks a proxy's URL, and keeps its user and password out of libcurl's messages. */
 #ifndef AUTH0PERM_CURL_PROXY_H
 #define AUTH0PERM_CURL_PROXY_H
 
@@ -6,12 +6,12 @@
 
 #include "../core/error.h"
 
-/* Whether libcurl would take this for a proxy of HTTP. False: ERROR_INVALID, which does not repeat it, or
+/* Whether libcurl accepts this as an HTTP proxy. False: ERROR_INVALID, whose message does not repeat it, or
  * ERROR_MEMORY. */
 bool proxy_check(const char *proxy, struct error *error);
 
-/* Takes out of one of libcurl's messages, of CURL_ERROR_SIZE bytes, what is secret of this proxy; where `proxy` is
- * NULL, of those of the environment. */
+/* Removes this proxy's user and password from a message of libcurl, in a buffer of CURL_ERROR_SIZE bytes. If `proxy` is
+ * NULL, removes those of the environment's proxies. */
 void proxy_hide(const char *proxy, char *message);
 
 #endif

@@ -27,7 +27,7 @@ static void settle(struct queue *queue, struct queue_item *item, size_t place) {
   item->place = place;
 }
 
-/* Moves an item towards the front as far as its time is earlier, from a place that is free. */
+/* Moves an item from an empty place toward the front, past items with a later time. */
 static void rise(struct queue *queue, struct queue_item *item, size_t place) {
   while (place > 1 && queue->items[place / 2 - 1]->time > item->time) {
     settle(queue, queue->items[place / 2 - 1], place);
@@ -36,7 +36,7 @@ static void rise(struct queue *queue, struct queue_item *item, size_t place) {
   settle(queue, item, place);
 }
 
-/* Moves an item towards the back as far as its time is later, from a place that is free. */
+/* Moves an item from an empty place toward the back, past items with an earlier time. */
 static void sink(struct queue *queue, struct queue_item *item, size_t place) {
   for (;;) {
     size_t child = 2 * place;
@@ -49,7 +49,7 @@ static void sink(struct queue *queue, struct queue_item *item, size_t place) {
   settle(queue, item, place);
 }
 
-/* Brings an item with a new time to where it belongs, from a place that is free. */
+/* Moves an item with a new time from an empty place to where it belongs. */
 static void move(struct queue *queue, struct queue_item *item, size_t place) {
   if (place > 1 && queue->items[place / 2 - 1]->time > item->time) {
     rise(queue, item, place);

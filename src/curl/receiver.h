@@ -1,5 +1,5 @@
-/* receiver: collects a response from what libcurl hands over, header line by header line and body part by body part, and
- * limits its size. It does not call libcurl. */
+/* receiver: collects a response from the header lines and body parts that libcurl hands over, and limits its size. It
+ * does not call libcurl. */
 #ifndef AUTH0PERM_CURL_RECEIVER_H
 #define AUTH0PERM_CURL_RECEIVER_H
 

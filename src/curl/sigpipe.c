@@ -7,7 +7,7 @@
 
 #if defined(SO_NOSIGPIPE)
 
-/* libcurl sets it on each socket. */
+/* libcurl sets SO_NOSIGPIPE on each socket. */
 bool sigpipe_is_raised(void) {
   return false;
 }
@@ -23,11 +23,11 @@ void sigpipe_release(struct sigpipe *sigpipe) {
 
 #else
 
-/* From this version on OpenSSL writes through libcurl, which says MSG_NOSIGNAL. */
-static const unsigned LIBCURL_THAT_RAISES_NONE = 0x075700;
+/* From this version on, OpenSSL writes through libcurl, which sets MSG_NOSIGNAL. */
+static const unsigned LIBCURL_WITHOUT_SIGPIPE = 0x075700;
 
 bool sigpipe_is_raised(void) {
-  return curl_version_info(CURLVERSION_NOW)->version_num < LIBCURL_THAT_RAISES_NONE;
+  return curl_version_info(CURLVERSION_NOW)->version_num < LIBCURL_WITHOUT_SIGPIPE;
 }
 
 static bool is_pending(void) {

@@ -18,15 +18,15 @@
 #include "watcher.h"
 
 enum {
-  MORE_RECORDS = 8, /* at a time, where nobody made room for them before */
-  EVENTS_MAX = 64   /* taken from the kernel at a time */
+  MORE_RECORDS = 8, /* added at a time if no room was reserved */
+  EVENTS_MAX = 64   /* fetched from the kernel at a time */
 };
 
-/* The longest wait, so that no unit of a kernel's overflows. */
+/* The longest wait; longer ones could overflow the units of a kernel interface. */
 static const double SECONDS_MAX = 3600;
 
 #if !defined(USE_KQUEUE)
-/* Rounded up: a wait of 0 would come back at once, again and again. */
+/* Rounded up: a wait of 0 would return at once, again and again. */
 static int milliseconds(double seconds) {
   double exact = seconds * 1000;
   int whole = (int)exact;
@@ -41,7 +41,7 @@ static bool open_descriptor(struct watcher *watcher) {
   return watcher->descriptor >= 0;
 }
 
-/* Asks the kernel for what is wanted now; false when it has no room for it. */
+/* Asks the kernel to report what is wanted now; false if it has no memory for it. */
 static bool ask(struct watcher *watcher, const struct watched *watched, bool read, bool write) {
   struct epoll_event event;
   int action = EPOLL_CTL_MOD;
@@ -74,7 +74,7 @@ static bool open_descriptor(struct watcher *watcher) {
   return watcher->descriptor >= 0;
 }
 
-/* Asks for one of the two, reading and writing, that the kernel keeps apart. */
+/* Asks for reading or writing, which kqueue treats separately. */
 static bool ask_for(struct watcher *watcher, int socket, short filter, bool wanted) {
   struct kevent change;
   EV_SET(&change, socket, filter, wanted ? EV_ADD : EV_DELETE, 0, 0, 0);
@@ -110,13 +110,13 @@ static bool open_descriptor(struct watcher *watcher) {
   return true;
 }
 
-/* It is asked at each wait anew. */
+/* poll is told at each wait. */
 static bool ask(struct watcher *watcher, const struct watched *watched, bool read, bool write) {
   (void)watcher, (void)watched, (void)read, (void)write;
   return true;
 }
 
-/* Sockets beyond `most` are told of by the next wait. */
+/* Sockets beyond `max` are reported by the next wait. */
 static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t max) {
   size_t size = (watcher->count + 1) * sizeof(struct pollfd), count = 0, found = 0;
   struct pollfd *polled = allocator_take(&watcher->allocator, size);
@@ -166,7 +166,7 @@ bool watcher_reserve(struct watcher *watcher, size_t count) {
   return true;
 }
 
-/* A record for a socket that has none. NULL: no memory. */
+/* Adds a record for a socket. NULL: no memory. */
 static struct watched *take_record(struct watcher *watcher, int socket) {
   if (watcher->count == watcher->capacity && !watcher_reserve(watcher, MORE_RECORDS)) return NULL;
   struct watched *watched = &watcher->sockets[watcher->count++];
@@ -179,7 +179,7 @@ static void drop_record(struct watcher *watcher, struct watched *watched) {
   *watched = watcher->sockets[--watcher->count];
 }
 
-/* Asks the kernel for this and no more; false when it has no room for it. */
+/* Asks the kernel to report this and nothing else; false if it has no memory for it. */
 static bool update(struct watcher *watcher, struct watched *watched, bool read, bool write) {
   if (read == watched->asked_read && write == watched->asked_write) return true;
   bool good = ask(watcher, watched, read, write);
@@ -188,7 +188,8 @@ static bool update(struct watcher *watcher, struct watched *watched, bool read, 
   return good;
 }
 
-/* A record under the same number is of a socket whose end nobody told, and that the kernel knows no more. */
+/* A record with this descriptor is stale: its socket was closed without our being told, and the kernel has forgotten
+ * it. */
 bool watcher_add(struct watcher *watcher, int socket) {
   struct watched *watched = find(watcher, socket);
   if (!watched) watched = take_record(watcher, socket);
@@ -197,8 +198,7 @@ bool watcher_add(struct watcher *watcher, int socket) {
   return true;
 }
 
-/* The kernel is told even though a close would tell it: another process may hold the socket too, and then it would
- * not. */
+/* The kernel is told although close would tell it: if another process has the socket too, close does not. */
 void watcher_remove(struct watcher *watcher, int socket) {
   struct watched *watched = find(watcher, socket);
   if (!watched) return;
@@ -206,8 +206,8 @@ void watcher_remove(struct watcher *watcher, int socket) {
   drop_record(watcher, watched);
 }
 
-/* A lasting socket that is not wanted stays with the kernel for reading, if it was: most are wanted again at once, by
- * the next request. It can nearly always be written, and would keep the descriptor readable. */
+/* An added socket that is no longer wanted stays registered for reading, if it was: most are wanted again at once, by
+ * the next request. Not for writing: it is nearly always writable, and would keep the descriptor readable. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   struct watched *watched = find(watcher, socket);
   if (!watched && !read && !write) return true;
@@ -221,7 +221,7 @@ bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   return true;
 }
 
-/* The port of the socket's own end; 0: it has none. */
+/* The socket's local port; 0 if it has none. */
 static int port_of(int socket) {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;
@@ -243,7 +243,8 @@ bool watcher_can_read(struct watcher *watcher, int port) {
   return !found;
 }
 
-/* Whether the socket is still wanted. One that is not, and yet has something to say, is the kernel's no longer. */
+/* Whether the socket is still wanted. If it is not, but is ready all the same, the kernel is told to stop watching
+ * it. */
 static bool check_wanted(struct watcher *watcher, int socket) {
   struct watched *watched = find(watcher, socket);
   if (watched && (watched->read || watched->write)) return true;
@@ -267,7 +268,7 @@ void watcher_close(struct watcher *watcher) {
   *watcher = (struct watcher){.allocator = watcher->allocator, .descriptor = -1};
 }
 
-/* The kernel's watcher is the parent's too: it is closed, not changed. (kqueue gives a child none.) */
+/* The parent shares the kernel's epoll object, so it is closed, not changed. (A child does not inherit a kqueue.) */
 void watcher_abandon(struct watcher *watcher) {
 #if defined(USE_KQUEUE)
   watcher->descriptor = -1;
