@@ -1,5 +1,5 @@
-/* The module's door: what `require "auth0perm"` returns. The one symbol that the shared library exports; a host that
- * links the module statically sets package.preload.auth0perm to it. */
+/* The module's entry point: what `require "auth0perm"` returns. It is the only symbol that the shared library exports.
+ * A host program that links the module statically sets package.preload.auth0perm to it. */
 #include "src/core/version.h"
 #include "src/lua/answer.h"
 #include "src/lua/call.h"

@@ -8,18 +8,18 @@
 #include "checks.h"
 #include "compat.h"
 
-/* Keys of the registry. */
+/* Registry keys. */
 static const char DECODE_KEY = 0; /* the private decoder */
-static const char NULL_KEY = 0;   /* what it makes of null */
+static const char NULL_KEY = 0;   /* what it returns for null */
 static const char FEED_KEY = 0;   /* `feed` */
 
-/* How deep an answer may be nested; the API's own go four levels deep. */
+/* How deeply a response may be nested. The API's own are nested four levels deep. */
 enum { DEPTH_MAX = 32 };
 
-/* Stack slots for reading an answer: lua-cjson and `tidy` take a few for each level. */
+/* Stack slots for reading a response: lua-cjson and `tidy` take a few for each level. */
 enum { STACK_MAX = 8 * DEPTH_MAX + LUA_MINSTACK };
 
-/* Whether the value is what the decoder makes of null. */
+/* Whether the value is the decoder's null. */
 static bool is_null(lua_State *L, int index) {
   index = compat_absindex(L, index);
   compat_rawgetp(L, LUA_REGISTRYINDEX, &NULL_KEY);
@@ -28,8 +28,8 @@ static bool is_null(lua_State *L, int index) {
   return null;
 }
 
-/* Makes what was decoded comfortable: null members vanish, whole numbers become integers where Lua has them. The table
- * to work on is on top of the stack. Its depth is bounded by the decoder. */
+/* Makes the decoded table at the top of the stack convenient: null members vanish, and whole numbers become integers
+ * where Lua has them. The decoder limits its depth. */
 static void tidy(lua_State *L) {
   compat_rawgetp(L, LUA_REGISTRYINDEX, &NULL_KEY);
   int null = lua_gettop(L);
@@ -54,7 +54,7 @@ static void tidy(lua_State *L) {
   lua_pop(L, 1);
 }
 
-/* A string member of the table on top of the stack; the string stays alive with its table. */
+/* A string member of the table at the top of the stack, or "". The string lives as long as its table. */
 static struct text string_member(lua_State *L, const char *name) {
   struct text text = {.data = "", .length = 0};
   lua_getfield(L, -1, name);
@@ -63,7 +63,7 @@ static struct text string_member(lua_State *L, const char *name) {
   return text;
 }
 
-/* A member of the table on top of the stack that counts something; -1 when it does not. */
+/* A member of the table at the top of the stack, if it is a whole number from 0 on; otherwise -1. */
 static long long count_member(lua_State *L, const char *name) {
   long long count = -1;
   lua_getfield(L, -1, name);
@@ -75,7 +75,7 @@ static long long count_member(lua_State *L, const char *name) {
   return count;
 }
 
-/* Takes note of the checkpoint in the object on top of the stack. */
+/* Reads the checkpoint from the object at the top of the stack. */
 static void digest_next(lua_State *L, struct response *response) {
   lua_getfield(L, -1, "next");
   response->next_odd = !lua_isnil(L, -1) && !is_null(L, -1) && lua_type(L, -1) != LUA_TSTRING;
@@ -83,7 +83,7 @@ static void digest_next(lua_State *L, struct response *response) {
   response->next = string_member(L, "next");
 }
 
-/* How many objects the list on top of the stack has, which is of that shape in JSON; -1 where it is not a list of
+/* The number of objects in the list at the top of the stack, whose shape in JSON is `shape`; -1 if it is not a list of
  * objects. */
 static long long count_objects(lua_State *L, enum shape shape) {
   if (shape != SHAPE_ARRAY) return -1;
@@ -97,7 +97,7 @@ static long long count_objects(lua_State *L, enum shape shape) {
   return count;
 }
 
-/* Digests the object on top of the stack, and pushes what of it the user gets, or nil. */
+/* Digests the object at the top of the stack, and pushes the part that the user gets, or nil. */
 static void digest_object(lua_State *L, const struct operation *operation, struct text json,
                           struct response *response) {
   response->body = RESPONSE_OBJECT;
@@ -117,15 +117,15 @@ static void digest_object(lua_State *L, const struct operation *operation, struc
   }
 }
 
-/* The same for the array on top of the stack. */
+/* The same for the array at the top of the stack, which the user gets whole. */
 static void digest_array(lua_State *L, const struct operation *operation, struct response *response) {
   response->body = RESPONSE_ARRAY;
   if (operation->result != RESULT_ARRAY) return;
   response->item_count = count_objects(L, SHAPE_ARRAY);
 }
 
-/* Keeps what is on top of the stack in the table at `items`: an object as its one item, of a list those from `skip`
- * on. */
+/* Keeps the value at the top of the stack in the table at `items`: an object as the only item; of a list, the items
+ * from `skip` on. */
 static void keep(lua_State *L, int items, const struct call *call, long long count) {
   tidy(L);
   if (call->operation->result == RESULT_OBJECT) {
@@ -140,8 +140,8 @@ static void keep(lua_State *L, int items, const struct call *call, long long cou
   }
 }
 
-/* In how many seconds the token expires that is in the object on top of the stack, as `expires_in` of a response
- * tells. */
+/* Seconds until the token in the object at the top of the stack expires; -1 if the object does not say, 0 if it does
+ * not say it with a positive number. */
 static double expiry_member(lua_State *L) {
   lua_getfield(L, -1, "expires_in");
   double seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
@@ -151,7 +151,7 @@ static double expiry_member(lua_State *L) {
   return seconds > 0 ? seconds : 0;
 }
 
-/* Digests what the token endpoint answered, on top of the stack (RFC 6749, sections 5.1 and 5.2). */
+/* Digests the token endpoint's response at the top of the stack (RFC 6749, sections 5.1 and 5.2). */
 static void digest_token(lua_State *L, struct response *response) {
   response->body = RESPONSE_OBJECT;
   response->access_token = string_member(L, "access_token");
@@ -160,16 +160,16 @@ static void digest_token(lua_State *L, struct response *response) {
   response->message = string_member(L, "error_description");
 }
 
-/* An answer on its way into a call. */
+/* A response that is being handed to a call. */
 struct feeding {
   struct call *call;
   struct response *response;
   struct text body;
   double now;     /* seconds, monotonic */
-  bool no_memory; /* that is what was raised: before Lua 5.4 an error that is raised again loses its status */
+  bool no_memory; /* memory ran out; before Lua 5.4, an error that is raised again loses its status */
 };
 
-/* Pushes the decoded body, or what was raised instead; returns whether it went well. */
+/* Pushes the decoded body, or what was raised instead; returns whether decoding succeeded. */
 static bool try_to_decode(lua_State *L, struct feeding *feeding) {
   compat_rawgetp(L, LUA_REGISTRYINDEX, &DECODE_KEY);
   lua_pushlstring(L, feeding->body.data, feeding->body.length);
@@ -179,8 +179,8 @@ static bool try_to_decode(lua_State *L, struct feeding *feeding) {
   return status == 0;
 }
 
-/* Pushes the decoded body; false when it is no JSON. What fails once and not twice was not the body: a hook of the
- * host's has raised, to stop the script, and is not to be mistaken for a bad answer. */
+/* Pushes the decoded body; false if it is not JSON. If decoding fails once but not twice, the body was not the reason:
+ * a hook of the host program raised an error to stop the script. That must not be mistaken for a malformed response. */
 static bool decode(lua_State *L, struct feeding *feeding) {
   if (try_to_decode(L, feeding)) return true;
   if (!try_to_decode(L, feeding)) return false;
@@ -188,7 +188,7 @@ static bool decode(lua_State *L, struct feeding *feeding) {
   return lua_error(L);
 }
 
-/* Digests the body; what of it the user gets is then on top of the stack. */
+/* Digests the body, and leaves the part that the user gets at the top of the stack. */
 static void digest(lua_State *L, struct feeding *feeding) {
   const struct operation *operation = feeding->call->operation;
   struct response *response = feeding->response;
@@ -207,7 +207,7 @@ static void digest(lua_State *L, struct feeding *feeding) {
   }
 }
 
-/* What a body is that nobody reads. */
+/* The kind of a body that nobody reads. */
 static enum response_body look_at(struct text body) {
   switch (shape_of(body)) {
     case SHAPE_NOTHING: return RESPONSE_EMPTY;
@@ -218,7 +218,7 @@ static enum response_body look_at(struct text body) {
   return RESPONSE_OTHER;
 }
 
-/* What answer_feed does, protected. The feeding is where its upvalue points; the table of items is the argument. */
+/* The protected part of answer_feed. Its upvalue points to the feeding; the table of items is its argument. */
 static int feed(lua_State *L) {
   struct feeding *feeding = *(struct feeding **)lua_touserdata(L, lua_upvalueindex(1));
   struct response *response = feeding->response;
@@ -237,7 +237,7 @@ static int feed(lua_State *L) {
   return 0;
 }
 
-/* Pushes `feed`, and returns the place where it looks for its feeding. Takes no memory. */
+/* Pushes `feed`, and returns the address of the pointer to its feeding. Takes no memory. */
 static struct feeding **push_feed(lua_State *L) {
   compat_rawgetp(L, LUA_REGISTRYINDEX, &FEED_KEY);
   lua_getupvalue(L, -1, 1);
@@ -268,14 +268,14 @@ bool answer_feed(lua_State *L, int items, struct call *call, struct response *re
   return true;
 }
 
-/* Makes `feed` beforehand: making a function takes memory, and so can pushing an address on LuaJIT. */
+/* Makes `feed` in advance: making a function takes memory, and on LuaJIT pushing an address may too. */
 static void open_feed(lua_State *L) {
   *(struct feeding **)lua_newuserdata(L, sizeof(struct feeding *)) = NULL;
   lua_pushcclosure(L, feed, 1);
   compat_rawsetp(L, LUA_REGISTRYINDEX, &FEED_KEY);
 }
 
-/* A decoder of our own: the options of cjson.decode belong to the whole program. */
+/* A private decoder: the options of cjson.decode are shared by the whole program. */
 static void open_decoder(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "cjson");

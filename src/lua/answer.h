@@ -1,4 +1,4 @@
-/* answer: a response on its way into a call: its body decoded, digested for policy, and kept for the user. */
+/* answer: hands a response to its call: decodes the body, digests it for policy, and keeps the items for the user. */
 #ifndef AUTH0PERM_LUA_ANSWER_H
 #define AUTH0PERM_LUA_ANSWER_H
 
@@ -10,13 +10,13 @@
 struct call;
 struct response;
 
-/* Loads lua-cjson. Raises, and says so, where it is missing. */
+/* Loads lua-cjson. Raises an error that says so if it is missing. */
 void answer_open(lua_State *L);
 
-/* Hands an answer to the call: its body is decoded where policy or the user wants to know it. The items of a list, or
- * the one object, are appended to the table at `items`, which need not be one for other operations. Raises nothing:
- * where there is no memory for that, the call fails. False when the host has interrupted it, by a hook that raises: the
- * call is canceled, and the value that was raised is pushed, to be raised again when that does no harm. */
+/* Hands a response to the call. The body is decoded if policy or the user needs it. The items of a list, or the one
+ * object, are appended to the table at `items`, which may be anything for other operations. Raises nothing: if memory
+ * runs out, the call fails. False if the host program interrupted this with a hook that raises: the call is canceled,
+ * and the raised value is pushed, for the caller to raise again once that is safe. */
 bool answer_feed(lua_State *L, int items, struct call *call, struct response *response, struct text body, double now);
 
 #endif

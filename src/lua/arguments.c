@@ -10,14 +10,14 @@
 
 enum { SHOWN_SIZE = 100 /* bytes of an identifier in a message */ };
 
-/* Names the place of a list in the form that maps identifiers to lists. */
+/* Describes the place of a list in the form that maps identifiers to lists. */
 static void describe_list(char *place, struct text identifier) {
   char shown[SHOWN_SIZE];
   error_quote(shown, sizeof shown, identifier, (struct text){0});
   snprintf(place, CHECKS_PLACE_SIZE, "permissions[\"%s\"]", shown);
 }
 
-/* Puts the item before a message about a wrong value. */
+/* Prepends the item's place to a message about a wrong value. */
 static bool refuse(const struct reading *reading, const struct checks_item *item, const char *separator) {
   char place[CHECKS_PLACE_SIZE];
   if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, checks_describe(item, place), separator);
@@ -38,8 +38,8 @@ static bool refuse(const struct reading *reading, const struct checks_item *item
 ---@alias auth0perm.Permissions auth0perm.Permission[]|table<string, string[]>
 */
 
-/* Reads { resource_server_identifier =, permission_name = } from the top of the stack. Other members are let be, so
- * that what list_user_permissions returns can be handed on as it is. */
+/* Reads { resource_server_identifier =, permission_name = } from the top of the stack. Other members are ignored, so
+ * that a list from list_user_permissions can be handed back unchanged. */
 static bool read_item(const struct reading *reading, lua_Integer index) {
   lua_State *L = reading->L;
   struct checks_item item = {.list = "permissions", .index = index};
@@ -59,7 +59,7 @@ static bool read_item(const struct reading *reading, lua_Integer index) {
   return added || refuse(reading, &item, ".");
 }
 
-/* Reads { "read:reports", ... }, on top of the stack, the permissions of one resource server. */
+/* Reads { "read:reports", ... }, the permissions of one resource server, from the top of the stack. */
 static bool read_names(const struct reading *reading, struct text identifier) {
   lua_State *L = reading->L;
   char list[CHECKS_PLACE_SIZE];
@@ -111,8 +111,8 @@ static bool read_map_form(const struct reading *reading) {
   return good;
 }
 
-/* Raises where the table on top of the stack is one permission and not a list of them: a slip that is easily made, for
- * the map form has strings as keys, too. */
+/* Raises if the table at the top of the stack is a single permission instead of a list: an easy slip, which would be
+ * taken for the map form, because that has string keys too. */
 static void check_is_list(const struct reading *reading) {
   static const char *const members[] = {"resource_server_identifier", "permission_name"};
   lua_State *L = reading->L;
@@ -127,7 +127,7 @@ static void check_is_list(const struct reading *reading) {
   }
 }
 
-/* Reads either form of a permission list, on top of the stack. Which one it is shows in the key that comes first. */
+/* Reads either form of a permission list from the top of the stack. The type of the first key tells which one it is. */
 static bool read_permissions(const struct reading *reading) {
   lua_State *L = reading->L;
   check_is_list(reading);
@@ -157,7 +157,7 @@ static bool read_ids(const struct reading *reading) {
   return request_end_list(&reading->call->request, reading->error);
 }
 
-/* Reads the argument that makes the body. */
+/* Reads the argument that becomes the body. */
 static bool read_body(const struct reading *reading, int index) {
   lua_pushvalue(reading->L, index);
   switch (reading->call->operation->body) {
@@ -171,8 +171,8 @@ static bool read_body(const struct reading *reading, int index) {
   return true;
 }
 
-/* Raises where an argument is of a wrong type, or one too many: of all arguments, before any value is looked at.
- * `shift` is the distance between stack index and the user's position. Returns the index of the options. */
+/* Raises if any argument has the wrong type, or if there are too many, before any value is read. `shift` is the user's
+ * position minus the stack index. Returns the index of the options. */
 static int check_types(const struct reading *reading, int first, int shift) {
   lua_State *L = reading->L;
   int index = first;

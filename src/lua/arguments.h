@@ -1,4 +1,4 @@
-/* arguments: an operation's arguments, as Lua gives them, become its request. */
+/* arguments: turns an operation's arguments, as Lua gives them, into its request. */
 #ifndef AUTH0PERM_LUA_ARGUMENTS_H
 #define AUTH0PERM_LUA_ARGUMENTS_H
 
@@ -10,8 +10,9 @@ struct call;
 struct caller;
 struct error;
 
-/* Reads the arguments of the call's operation, which begin at stack index `first` and have the user's position
- * `position`, into the call. Wrong types raise; wrong values return false. */
+/* Reads the arguments of the call's operation into the call. They begin at stack index `first`; `position` is the
+ * position of the first one as the user sees it. Wrong types raise; wrong values return false, with an error of kind
+ * invalid. */
 bool arguments_read(lua_State *L, int first, int position, const struct caller *caller, struct call *call,
                     struct error *error);
 

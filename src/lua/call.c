@@ -11,7 +11,7 @@
 
 static const char CALL_TYPE[] = "auth0perm.call";
 
-/* Key of the registry: the function call_listeners, to be had without memory. */
+/* Registry key of the function call_listeners, so that pushing it takes no memory. */
 static const char LISTENERS_KEY = 0;
 
 struct held *held_push(lua_State *L, int owner, struct client *client, const struct operation *operation) {
@@ -62,7 +62,7 @@ void held_supply(lua_State *L, struct held *held, bool returned, int index, doub
     bool explained = lua_type(L, index + 1) == LUA_TSTRING;
     fail_for_token(held, explained ? lua_tostring(L, index + 1) : "the token function did not return a string", now);
   } else {
-    /* 0, and so refused, for what is not a number */
+    /* 0, and so rejected, if it is not a number */
     double expires_in = lua_isnoneornil(L, index + 1) ? HUGE_VAL : lua_tonumber(L, index + 1);
     call_authorize(&held->call, checks_text(L, index), expires_in, now);
   }
@@ -143,14 +143,14 @@ static int m_cancel(lua_State *L) {
   return 1;
 }
 
-/* Pushes the message for what was raised, on top of the stack; errors of ours know theirs. */
+/* Pushes the message for the raised value at the top of the stack. Error objects, such as ours, format themselves. */
 static const char *push_message(lua_State *L) {
   if (luaL_callmeta(L, -1, "__tostring") && lua_isstring(L, -1)) return lua_tostring(L, -1);
   if (lua_isstring(L, -1)) return lua_tostring(L, -1);
   return lua_pushfstring(L, "(error object is a %s value)", checks_typename(L, -1));
 }
 
-/* The message for what ended a listener before its message handler could run: Lua's, where it left one. */
+/* The message for a callback that ended before its message handler could run: Lua's own, if there is one. */
 static const char *unhandled_message(lua_State *L) {
   return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "not enough memory, or error in error handling";
 }
@@ -159,14 +159,14 @@ static void print_report(const struct held *held, const char *message) {
   fprintf(stderr, "auth0perm: on_done of %s: %s\n", held->call.operation->name, message);
 }
 
-/* The message handler of a listener; runs before what it was called from is gone. */
+/* The message handler of a callback; runs before its stack is unwound. */
 static int report(lua_State *L) {
   print_report(lua_touserdata(L, lua_upvalueindex(1)), push_message(L));
   return 0;
 }
 
-/* Calls the listeners of the call that is its argument, one after the other, however they end. Each is taken off the
- * list before: when the host interrupts this between two of them, the others are still there. */
+/* Runs the callbacks of the call that is its argument, one after another, however they end. Each is removed from the
+ * list first: if the host program interrupts this between two of them, the others are still there. */
 static int call_listeners(lua_State *L) {
   struct held *held = lua_touserdata(L, 1);
   compat_getuservalue(L, 1);
@@ -236,7 +236,7 @@ static int m_on_done(lua_State *L) {
   return 1;
 }
 
-/* Sets a member of the table on top of the stack to a number of the newest answer's, where it is known. */
+/* Sets a member of the table at the top of the stack to a number from the last response, if it is known. */
 static void set_known(lua_State *L, const char *name, double number) {
   if (number < 0) return;
   compat_pushwhole(L, number);
@@ -304,7 +304,7 @@ void held_register(lua_State *L) {
   };
   lua_pushcfunction(L, call_listeners);
   compat_rawsetp(L, LUA_REGISTRYINDEX, &LISTENERS_KEY);
-  luaL_newmetatable(L, CALL_TYPE); /* filled each time: the time before may have been short of memory */
+  luaL_newmetatable(L, CALL_TYPE); /* filled each time: memory may have run out the last time */
   lua_newtable(L);
   compat_setfuncs(L, methods);
   lua_setfield(L, -2, "__index");

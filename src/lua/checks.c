@@ -19,7 +19,7 @@ struct text checks_text(lua_State *L, int index) {
   return text;
 }
 
-/* Pushes the message. */
+/* Pushes the message, with the position of the user's code before it. */
 static void push_message(lua_State *L, const struct caller *caller, int position, const char *format,
                          va_list arguments) {
   luaL_where(L, caller->level);
@@ -119,7 +119,7 @@ static int compare_texts(const void *left, const void *right) {
 const struct text *checks_push_keys(const struct reading *reading, const char *place, size_t *count) {
   lua_State *L = reading->L;
   int held = 0;
-  lua_newtable(L); /* keeps the strings, whatever a finalizer of the host's does to the table meanwhile */
+  lua_newtable(L); /* keeps the strings alive, whatever a finalizer of the host program does to the table */
   for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
       checks_raise_for(L, &reading->caller, reading->position,

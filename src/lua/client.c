@@ -14,29 +14,28 @@
 
 static const char CLIENT_TYPE[] = "auth0perm.client";
 
-/* Key of the registry: a function that does nothing, see check_interrupt. */
+/* Registry key of a function that does nothing, see check_interrupt. */
 static const char NOTHING_KEY = 0;
 
-/* Key of the registry: true, once a blocking client was made in nginx. */
+/* Registry key: true once a blocking client was made in nginx. */
 static const char WARNED_KEY = 0;
 
-/* How long a blocking method waits at a time, in seconds, before it looks whether it has been interrupted. A signal
- * ends the wait earlier. */
+/* Seconds that a blocking method waits before it checks for an interrupt. A signal ends the wait earlier. */
 static const double BLOCKING_WAIT = 1;
 
-/* How often an event loop has to step a client where the system has nothing that it could wait for, in seconds. */
+/* Seconds between two steps of a client in an event loop, if the system has no descriptor to wait for. */
 static const double LOOK = 0.01;
 
-/* The table that belongs to the userdata holds the calls in flight, each under its address: what keeps them alive. */
+/* The userdata's table keeps the calls in flight alive, under their addresses. */
 struct client_userdata {
   struct client client;
-  struct driver *driver; /* NULL where the host performs the requests */
+  struct driver *driver; /* NULL if the host program performs the requests */
   struct crank crank;    /* of the driver */
-  struct host host;      /* what a driver in Lua says of itself */
-  bool closing;          /* close was asked for while the crank was turning */
+  struct host host;      /* what a driver written in Lua says about itself */
+  bool closing;          /* close was called while the crank was turning */
 };
 
-/* Pushes the version of the language: "Lua 5.4", or what LuaJIT says of itself. No metamethod of the globals runs. */
+/* Pushes the version of the language: "Lua 5.4", or LuaJIT's own. Runs no metamethod of the globals. */
 static struct text push_lua_version(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
   lua_getfield(L, -1, "jit");
@@ -45,7 +44,7 @@ static struct text push_lua_version(lua_State *L) {
   return checks_text(L, -1);
 }
 
-/* A client that blocks would hold up all of an nginx worker's requests: says so in its log, once. */
+/* Warns in nginx's log, once, that a blocking client blocks its worker. */
 static void warn_in_nginx(lua_State *L) {
   int top = lua_gettop(L);
   compat_rawgetp(L, LUA_REGISTRYINDEX, &WARNED_KEY);
@@ -65,7 +64,7 @@ static void warn_in_nginx(lua_State *L) {
   lua_settop(L, top);
 }
 
-/* Fills a zeroed client, whose userdata is there to free what it has when something fails. */
+/* Fills a zeroed client. On failure, close_client frees what it has. */
 static bool open_client(struct client_userdata *client, const struct configuration *given, struct allocator allocator,
                         struct error *error) {
   if (!configuration_check(given, error) || !client_open(&client->client, &given->core, allocator, error)) return false;
@@ -76,7 +75,7 @@ static bool open_client(struct client_userdata *client, const struct configurati
   return true;
 }
 
-/* Ends and frees everything. While the crank turns that has to wait until it stands: a finalizer may have asked. */
+/* Ends and frees everything. While the crank is turning, this is put off until it stops: a finalizer may call it. */
 static void close_client(struct client_userdata *client) {
   if (client->crank.turning) {
     client->closing = true;
@@ -129,15 +128,16 @@ int client_new(lua_State *L) {
   lua_newtable(L);
   lua_pushliteral(L, "token");
   lua_rawget(L, 1);
-  if (!lua_isfunction(L, -1)) { /* a token itself is not for those who look into userdata */
+  if (!lua_isfunction(L, -1)) { /* a token itself must not be found by looking into the userdata */
     lua_pop(L, 1);
     lua_pushnil(L);
   }
   lua_rawseti(L, -2, TURN_TOKEN);
   compat_setuservalue(L, -2);
-  /* Options are read last: from here on no memory is Lua's, so no finalizer runs that could change their table. */
+  /* Options are read last: from here on, no memory is taken from Lua, so no finalizer can run that changes their
+   * table. */
   configuration_read(L, 1, 2, &client->host, &given);
-  /* Pauses of two clients are to differ, also when both were made at once. */
+  /* Two clients must not have the same random pauses, even if they were made at the same time. */
   given.core.random = (uint64_t)(clock_seconds() * 1e9) ^ (uint64_t)(uintptr_t)client;
   given.core.epoch = clock_epoch;
   if (!open_client(client, &given, allocator, &error)) {
@@ -162,12 +162,12 @@ static int return_closed(lua_State *L, const char *operation) {
   return error_return(L, &error, operation);
 }
 
-/* Raises where the host performs the requests. */
+/* Raises if the client has no driver. */
 static void check_driver(lua_State *L, const struct client_userdata *client, const char *method) {
   if (!client->driver) luaL_error(L, "'%s': this client has no driver; drive its calls with call:next()", method);
 }
 
-/* Lets go of all calls, and of the token function: empties the table of anchors at this stack index. */
+/* Releases all calls and the token function: empties the table of anchors at this stack index. */
 static void drop_anchors(lua_State *L, int anchors) {
   for (lua_pushnil(L); lua_next(L, anchors);) {
     lua_pop(L, 1);
@@ -177,7 +177,7 @@ static void drop_anchors(lua_State *L, int anchors) {
   }
 }
 
-/* Closes a client whose crank stands; the table of anchors is on top of the stack. */
+/* Closes a client whose crank is not turning. The table of anchors is at the top of the stack. */
 static enum turn_result close_and_conclude(lua_State *L, struct client_userdata *client) {
   int anchors = lua_gettop(L);
   enum turn_result result = TURN_DONE;
@@ -191,8 +191,8 @@ static enum turn_result close_and_conclude(lua_State *L, struct client_userdata 
   return result;
 }
 
-/* Turns the crank; the table of anchors is on top of the stack. False when it is being turned already. An interrupt of
- * the host program's goes on its way. */
+/* Turns the crank. The table of anchors is at the top of the stack. False if the crank is already being turned. Raises
+ * again what a hook of the host program has raised. */
 static bool turn(lua_State *L, struct client_userdata *client, double seconds) {
   int anchors = lua_gettop(L);
   enum turn_result result = turn_crank(L, &client->crank, seconds);
@@ -208,8 +208,8 @@ static bool turn(lua_State *L, struct client_userdata *client, double seconds) {
   return true;
 }
 
-/* Makes a call of the arguments that follow the client on the stack, and puts it between the two. NULL: a value is
- * refused. */
+/* Makes a call from the arguments that follow the client on the stack, and inserts it between the two. NULL: a value
+ * was rejected. */
 static struct held *make_call(lua_State *L, struct client_userdata *client, const struct operation *operation,
                               int position, const char *function, struct error *error) {
   struct caller caller = {.function = function, .level = client->host.level};
@@ -220,8 +220,8 @@ static struct held *make_call(lua_State *L, struct client_userdata *client, cons
   return good ? held : NULL;
 }
 
-/* Has the crank drive a call, which is at stack index 2. Pushes the table that keeps it alive. False when a finalizer
- * of the host's has closed the client meanwhile: memory was taken, and so they may have run. */
+/* Puts the call at stack index 2 on the crank, and pushes the table that keeps it alive. False if a finalizer of the
+ * host program has closed the client in the meantime: finalizers may run whenever memory is taken. */
 static bool start_call(lua_State *L, struct client_userdata *client, struct held *held) {
   compat_getuservalue(L, 1);
   lua_pushvalue(L, 2);
@@ -240,8 +240,8 @@ static bool start_call(lua_State *L, struct client_userdata *client, struct held
   return true;
 }
 
-/* A host that wants to stop a script (Ctrl-C in lua.c, a debugger, a watchdog) sets a hook that raises, and hooks run
- * when functions are called: so one is called. If it raises, the call ends and the error goes on its way. */
+/* A host program that wants to stop a script (Ctrl-C in lua.c, a debugger, a watchdog) sets a hook that raises. Hooks
+ * run when functions are called, so this calls one. If that raises, the call ends, and the error is raised again. */
 static void check_interrupt(lua_State *L, struct held *held) {
   compat_rawgetp(L, LUA_REGISTRYINDEX, &NOTHING_KEY);
   if (lua_pcall(L, 0, 0, 0) == 0) return;
@@ -249,8 +249,8 @@ static void check_interrupt(lua_State *L, struct held *held) {
   lua_error(L);
 }
 
-/* Drives a call, which is at stack index 2 behind its client, and turns the crank until it is done. False, when the
- * client is closed. Leaves a table on the stack. */
+/* Turns the crank until the call at stack index 2, behind its client, is done. False if the client is closed. Leaves a
+ * table on the stack. */
 static bool run_call(lua_State *L, struct client_userdata *client, struct held *held) {
   if (!start_call(L, client, held)) return false;
   while (held->call.state != CALL_FINISHED) {
@@ -263,8 +263,8 @@ static bool run_call(lua_State *L, struct client_userdata *client, struct held *
   return true;
 }
 
-/* Every operation's method: makes a call, and turns the crank until it is done. Without a driver the call is the
- * result. */
+/* The method of every operation: makes a call, and turns the crank until it is done. Without a driver, returns the
+ * call. */
 static int m_operation(lua_State *L) {
   const struct operation *operation = lua_touserdata(L, lua_upvalueindex(1));
   struct client_userdata *client = check_client(L);
@@ -278,7 +278,7 @@ static int m_operation(lua_State *L) {
   return held_push_result(L, held);
 }
 
-/* Takes the name of an operation, the first argument, off the stack. */
+/* Removes the first argument, the name of an operation, from the stack, and returns its row. */
 static const struct operation *check_operation(lua_State *L, const struct caller *caller) {
   struct text name = checks_string_for(L, caller, 2, 1, "operation");
   const struct operation *operation = strlen(name.data) == name.length ? operation_find(name.data) : NULL;
@@ -287,7 +287,8 @@ static const struct operation *check_operation(lua_State *L, const struct caller
   return operation;
 }
 
-/* What start and prepare have in common: the operation's name, then its arguments. Leaves client and call. */
+/* Makes a call for start or prepare from the operation's name and its arguments. Leaves the client and the call on the
+ * stack. */
 static struct held *make_named_call(lua_State *L, struct client_userdata *client, const char *function,
                                     const struct operation **operation, struct error *error) {
   *operation = check_operation(L, &(struct caller){.function = function, .level = client->host.level});
@@ -308,13 +309,13 @@ static int raise_closed(lua_State *L, const char *operation) {
   return lua_error(L);
 }
 
-/* Remembers how far the page is used up. */
+/* Stores the index of the last item that was returned. */
 static void set_index(lua_State *L, int index) {
   lua_pushinteger(L, index);
   lua_replace(L, lua_upvalueindex(EACH_INDEX));
 }
 
-/* Fetches the next page in place of the one that is used up; client and call are all that is on the stack. */
+/* Fetches the next page, which replaces the old one. Only the client and the call are on the stack. */
 static void fetch_page(lua_State *L, struct client_userdata *client, struct held *held) {
   const char *operation = held->call.operation->name;
   if (!is_open(client)) raise_closed(L, operation);
@@ -326,7 +327,7 @@ static void fetch_page(lua_State *L, struct client_userdata *client, struct held
   lua_settop(L, 2);
 }
 
-/* What the generic for calls: returns the next item, or nil at the end. */
+/* Called by the generic for: returns the next item, or nil at the end. */
 static int next_item(lua_State *L) {
   lua_settop(L, 0);
   lua_pushvalue(L, lua_upvalueindex(EACH_CLIENT));
@@ -343,7 +344,8 @@ static int next_item(lua_State *L) {
       lua_settop(L, 2);
     }
     fetch_page(L, client, held);
-    index = (int)lua_tointeger(L, lua_upvalueindex(EACH_INDEX)); /* a listener may have used the iterator meanwhile */
+    index =
+        (int)lua_tointeger(L, lua_upvalueindex(EACH_INDEX)); /* a callback may have used the iterator in the meantime */
   }
   set_index(L, index);
   return 1;
@@ -506,7 +508,7 @@ static int m_close(lua_State *L) {
   return 0;
 }
 
-/* Nobody holds the client any more, or the state is being closed, even from within a turn that will never go on. */
+/* The client is garbage, or the state is being closed, perhaps from within a turn that will never continue. */
 static int m_gc(lua_State *L) {
   struct client_userdata *client = check_client(L);
   client->crank.turning = false;
@@ -525,7 +527,7 @@ static int nothing(lua_State *L) {
   return 0;
 }
 
-/* Sets a method for each operation in the table on top of the stack. */
+/* Sets a method for each operation in the table at the top of the stack. */
 static void set_operations(lua_State *L) {
   const struct operation *operation;
   for (size_t i = 0; (operation = operation_at(i)); i++) {
@@ -548,7 +550,7 @@ void client_register(lua_State *L) {
   };
   lua_pushcfunction(L, nothing);
   compat_rawsetp(L, LUA_REGISTRYINDEX, &NOTHING_KEY);
-  luaL_newmetatable(L, CLIENT_TYPE); /* filled each time: the time before may have been short of memory */
+  luaL_newmetatable(L, CLIENT_TYPE); /* filled each time: memory may have run out the last time */
   compat_setfuncs(L, metamethods);
   lua_newtable(L);
   compat_setfuncs(L, methods);

@@ -1,12 +1,12 @@
-/* compat: Lua 5.1 to 5.5 and LuaJIT through one set of names. What the older ones lack is named compat_ here, for
- * LuaJIT has some of it under the newer names, and all of them get the same. */
+/* compat: Lua 5.1 to 5.5 and LuaJIT under one set of names. What some versions lack is named compat_ here, because
+ * LuaJIT has part of it under the newer names. */
 #ifndef AUTH0PERM_LUA_COMPAT_H
 #define AUTH0PERM_LUA_COMPAT_H
 
 #include <lauxlib.h>
 #include <lua.h>
 
-/* lua/call.c and others pass light userdata as keys of tables that only this module sees. */
+/* Pushes table[key]. Keys are addresses, as light userdata, in tables that only this module sees. */
 static inline void compat_rawgetp(lua_State *L, int table, const void *key) {
 #if LUA_VERSION_NUM >= 502
   lua_rawgetp(L, table, key);
@@ -17,7 +17,7 @@ static inline void compat_rawgetp(lua_State *L, int table, const void *key) {
 #endif
 }
 
-/* table[key] = the value on top of the stack, which is popped. */
+/* Sets table[key] to the value at the top of the stack, and pops that. */
 static inline void compat_rawsetp(lua_State *L, int table, const void *key) {
 #if LUA_VERSION_NUM >= 502
   lua_rawsetp(L, table, key);
@@ -29,7 +29,7 @@ static inline void compat_rawsetp(lua_State *L, int table, const void *key) {
 #endif
 }
 
-/* Every userdata of ours has one table of Lua values. */
+/* Each userdata of this module has one table of Lua values, its user value or environment. */
 #if LUA_VERSION_NUM >= 504
 #define compat_newuserdata(L, size) lua_newuserdatauv(L, size, 1)
 #define compat_getuservalue(L, index) ((void)lua_getiuservalue(L, index, 1))
@@ -50,12 +50,12 @@ static inline void compat_rawsetp(lua_State *L, int table, const void *key) {
 #define compat_rawlen(L, index) lua_objlen(L, index)
 #endif
 
-/* The same slot, counted from the bottom of the stack. */
+/* The same stack slot, counted from the bottom. */
 static inline int compat_absindex(lua_State *L, int index) {
   return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
 }
 
-/* A number that is whole is pushed as an integer where Lua tells the two apart. */
+/* Pushes a whole number, as an integer where Lua has them. */
 static inline void compat_pushwhole(lua_State *L, double number) {
 #if LUA_VERSION_NUM >= 503
   lua_pushinteger(L, (lua_Integer)number);
@@ -64,7 +64,7 @@ static inline void compat_pushwhole(lua_State *L, double number) {
 #endif
 }
 
-/* Sets the functions of `list` in the table on top of the stack. */
+/* Sets the functions of `list` in the table at the top of the stack. */
 static inline void compat_setfuncs(lua_State *L, const luaL_Reg *list) {
   for (; list->name; list++) {
     lua_pushcfunction(L, list->func);
@@ -72,7 +72,7 @@ static inline void compat_setfuncs(lua_State *L, const luaL_Reg *list) {
   }
 }
 
-/* Gives the value on top of the stack the metatable of that name. */
+/* Sets the metatable of that name for the value at the top of the stack. */
 static inline void compat_setmetatable(lua_State *L, const char *name) {
   luaL_getmetatable(L, name);
   lua_setmetatable(L, -2);

@@ -8,7 +8,7 @@
 
 enum option_type { TAKES_TEXT, TAKES_TEXT_OR_FUNCTION, TAKES_NUMBER, TAKES_WHOLE_NUMBER, TAKES_BOOLEAN };
 
-/* Who obeys an option: the driver that is built in, one of the user's own, and the one in nginx. */
+/* Which drivers obey an option: libcurl's, one of the user's own, or the one for nginx. */
 enum { CURL = 1, NONE = 2, OPENRESTY = 4 };
 
 /* Units. */
@@ -23,8 +23,8 @@ static const struct option {
   enum option_type type;
   size_t offset;        /* of its struct text, double or bool in struct configuration */
   unsigned drivers;     /* that obey it */
-  const char *unit;     /* NULL where it has none */
-  const char *fallback; /* of a text: the default, in words where it is no constant; NULL where there is none */
+  const char *unit;     /* NULL if it has none */
+  const char *fallback; /* the default of a text, in words if it is not a constant; NULL if there is none */
   const char *meaning;
 } OPTIONS[] = {
     {"domain", TAKES_TEXT, PLACE(core.domain), CURL | NONE | OPENRESTY, NULL, NULL,
@@ -135,7 +135,7 @@ enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
 ---@field options? string[]
 */
 
-/* Reads a member of the host, a string, into a field where there is one. */
+/* Reads a string member of the host, if there is one, into a field. */
 static void read_host_name(lua_State *L, int index, const char *name, char *field) {
   lua_getfield(L, index, name);
   if (!lua_isnil(L, -1)) {
@@ -158,7 +158,7 @@ void configuration_read_host(lua_State *L, int index, struct host *host) {
   lua_pop(L, 1);
 }
 
-/* Pushes the names of the options that there are, with commas between: the host's, or this module's. */
+/* Pushes the names of the known options, separated by commas: the host's, or this module's. */
 static const char *push_names(lua_State *L, int host_index) {
   luaL_Buffer names;
   int count = 0;
@@ -181,7 +181,7 @@ static const char *push_names(lua_State *L, int host_index) {
   return lua_tostring(L, -1);
 }
 
-/* Takes an option's value, on top of the stack, to its place. A string belongs to the table of options. */
+/* Stores the option's value, which is at the top of the stack. The table of options owns its string. */
 static void take_value(lua_State *L, const struct caller *caller, const struct option *option, void *place) {
   switch (option->type) {
     case TAKES_TEXT_OR_FUNCTION:
@@ -208,7 +208,7 @@ static void take_value(lua_State *L, const struct caller *caller, const struct o
   }
 }
 
-/* The row of this name; NULL where there is none. */
+/* The row with this name; NULL if there is none. */
 static const struct option *find_option(struct text name) {
   for (const struct option *option = OPTIONS; option < OPTIONS + OPTION_COUNT; option++) {
     if (text_equals(name, option->name)) return option;
@@ -270,7 +270,7 @@ static const char *name_type(enum option_type type) {
   return "";
 }
 
-/* Sets `default` in the table on top of the stack, where the option has one. */
+/* Sets `default` in the table at the top of the stack, if the option has one. */
 static void set_default(lua_State *L, const struct option *option, const struct configuration *defaults) {
   const void *place = (const char *)defaults + option->offset;
   switch (option->type) {
@@ -292,7 +292,7 @@ static void set_default(lua_State *L, const struct option *option, const struct 
   lua_setfield(L, -2, "default");
 }
 
-/* Sets `drivers` in the table on top of the stack. */
+/* Sets `drivers` in the table at the top of the stack. */
 static void set_drivers(lua_State *L, unsigned drivers) {
   static const struct {
     unsigned driver;

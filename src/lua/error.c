@@ -4,14 +4,14 @@
 
 static const char ERROR_TYPE[] = "auth0perm.error";
 
-/* Sets a member of the table on top of the stack, where there is something to say. */
+/* Sets a member of the table at the top of the stack, unless the value is empty. */
 static void set_string(lua_State *L, const char *name, const char *value) {
   if (!value || !*value) return;
   lua_pushstring(L, value);
   lua_setfield(L, -2, name);
 }
 
-/* Sets `name` in the table on top of the stack to what is left of one span of a quota, if that is known. */
+/* Sets `name` in the table at the top of the stack to one span of a quota, if that is known. */
 static void set_span(lua_State *L, const char *name, const struct quota_span *span) {
   if (span->quota < 0) return;
   lua_createtable(L, 0, 3);
@@ -24,7 +24,7 @@ static void set_span(lua_State *L, const char *name, const struct quota_span *sp
   lua_setfield(L, -2, name);
 }
 
-/* Sets the quota of tokens in the error on top of the stack. */
+/* Sets the token quota in the error at the top of the stack. */
 static void push_quota(lua_State *L, const struct quota *quota) {
   if (quota->per_hour.quota < 0 && quota->per_day.quota < 0) return;
   lua_createtable(L, 0, 2);
@@ -87,7 +87,7 @@ int error_return(lua_State *L, const struct error *error, const char *operation)
   return 2;
 }
 
-/* A member of the error at index 1 as text, "" when it is not there. */
+/* A member of the error at index 1 as text, "" if it is absent. */
 static const char *shown(lua_State *L, const char *name) {
   lua_getfield(L, 1, name);
   const char *value = lua_tostring(L, -1);
@@ -108,7 +108,7 @@ static int error_tostring(lua_State *L) {
 }
 
 void error_register(lua_State *L) {
-  luaL_newmetatable(L, ERROR_TYPE); /* filled each time: the time before may have been short of memory */
+  luaL_newmetatable(L, ERROR_TYPE); /* filled each time: memory may have run out the last time */
   lua_pushcfunction(L, error_tostring);
   lua_setfield(L, -2, "__tostring");
   lua_pushstring(L, ERROR_TYPE);

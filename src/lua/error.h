@@ -1,4 +1,4 @@
-/* error: errors of the core as users see them. */
+/* error: errors of the core, as users see them. */
 #ifndef AUTH0PERM_LUA_ERROR_H
 #define AUTH0PERM_LUA_ERROR_H
 

@@ -10,10 +10,14 @@
 #include "../core/encode.h"
 #include "compat.h"
 
-/* How deep fields may be nested. The API's own go four levels deep. What contains itself is deeper than that. */
+/* How deeply fields may be nested. The API's own are nested four levels deep. A table that contains itself exceeds
+ * this. */
 enum { DEPTH_MAX = 16 };
 
 enum { SHOWN_SIZE = 60 /* bytes of a key in a message */, NUMBER_SIZE = 40 /* bytes */, LEVEL_SLOTS = 8 };
+
+/* Decimal digits that every double keeps, and that tell every two doubles apart. */
+enum { DIGITS_MIN = 15, DIGITS_MAX = 17 };
 
 struct writing {
   const struct reading *reading;
@@ -24,7 +28,7 @@ struct writing {
 
 static bool write_value(struct writing *writing, bool array);
 
-/* Adds a part to the place; returns the length that it had, for leave. What is too long is cut. */
+/* Appends a part to the place, cut if it is too long; returns the former length, for leave(). */
 static size_t enter(struct writing *writing, const char *part) {
   size_t length = strlen(writing->place);
   snprintf(writing->place + length, sizeof writing->place - length, "%s", part);
@@ -57,7 +61,8 @@ static bool write_string(struct writing *writing, struct text text) {
   return true;
 }
 
-/* Appends what printf made of a number. Its decimal point is the host's locale's, which may be any text. */
+/* Appends a number that printf has written, with a point for its decimal separator, which the host program's locale may
+ * have set to any text. */
 static void append_number(struct buffer *content, const char *digits) {
   const char *point = localeconv()->decimal_point;
   const char *place = *point ? strstr(digits, point) : NULL;
@@ -70,7 +75,7 @@ static void append_number(struct buffer *content, const char *digits) {
   buffer_append_string(content, place + strlen(point));
 }
 
-/* Whole numbers are written without a point on every Lua, others with as few digits as read back the same. */
+/* Writes whole numbers without a point on every Lua, and others with as few digits as read back the same. */
 static bool write_number(struct writing *writing) {
   lua_State *L = writing->reading->L;
   char digits[NUMBER_SIZE];
@@ -88,7 +93,7 @@ static bool write_number(struct writing *writing) {
   if (checks_is_whole(number)) {
     snprintf(digits, sizeof digits, "%.0f", number + 0.0);
   } else {
-    for (int precision = 15; precision <= 17; precision++) {
+    for (int precision = DIGITS_MIN; precision <= DIGITS_MAX; precision++) {
       snprintf(digits, sizeof digits, "%.*g", precision, number);
       if (strtod(digits, NULL) == number) break;
     }
@@ -97,7 +102,7 @@ static bool write_number(struct writing *writing) {
   return true;
 }
 
-/* Writes the list on top of the stack. */
+/* Writes the list at the top of the stack. */
 static bool write_array(struct writing *writing) {
   lua_State *L = writing->reading->L;
   lua_Integer count = checks_count(writing->reading, writing->place);
@@ -121,7 +126,7 @@ static bool is_array_member(const struct writing *writing, struct text key) {
   return *name && writing->depth == 1;
 }
 
-/* Writes the table with names on top of the stack. */
+/* Writes the table at the top of the stack, whose keys are strings. */
 static bool write_object(struct writing *writing) {
   lua_State *L = writing->reading->L;
   size_t count;
@@ -143,7 +148,7 @@ static bool write_object(struct writing *writing) {
   return true;
 }
 
-/* Whether the first key of the table on top of the stack is a number; `empty` where there is none. */
+/* Whether the first key of the table at the top of the stack is a number; `empty` if there is no key. */
 static bool is_list(lua_State *L, bool empty) {
   lua_pushnil(L);
   if (!lua_next(L, -2)) return empty;
@@ -166,7 +171,8 @@ static bool write_table(struct writing *writing, bool array) {
   return good;
 }
 
-/* Writes the value on top of the stack; `array` tells what an empty table is. On failure the stack is left as it is. */
+/* Writes the value at the top of the stack; `array` says whether an empty table is an array. On failure, values may be
+ * left on the stack. */
 static bool write_value(struct writing *writing, bool array) {
   const struct reading *reading = writing->reading;
   lua_State *L = reading->L;
@@ -176,7 +182,7 @@ static bool write_value(struct writing *writing, bool array) {
     case LUA_TBOOLEAN: buffer_append_string(writing->content, lua_toboolean(L, -1) ? "true" : "false"); return true;
     case LUA_TTABLE: return write_table(writing, array);
     case LUA_TLIGHTUSERDATA:
-      /* what cjson.null and ngx.null are */
+      /* cjson.null and ngx.null */
       if (lua_touserdata(L, -1)) break;
       buffer_append_string(writing->content, "null");
       return true;

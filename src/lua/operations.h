@@ -1,10 +1,10 @@
-/* operations: tells Lua what operations there are, for tools. */
+/* operations: lists the operations for Lua programs. */
 #ifndef AUTH0PERM_LUA_OPERATIONS_H
 #define AUTH0PERM_LUA_OPERATIONS_H
 
 #include <lua.h>
 
-/* The module's function `operations`. */
+/* auth0perm.operations */
 int operations_list(lua_State *L);
 
 #endif

@@ -42,12 +42,12 @@
 ---@field include_fields? boolean
 */
 
-/* An option that calls have whatever their operation. */
+/* An option that calls of every operation have. */
 struct call_option {
   const char *name;
-  int type;                                                      /* of its value, as Lua numbers types */
-  bool lists_only;                                               /* only operations that return pages have it */
-  bool (*read)(const struct reading *reading, const char *name); /* takes the value on top of the stack */
+  int type;                                                      /* of its value: LUA_TNUMBER and so on */
+  bool lists_only;                                               /* only for operations that return pages */
+  bool (*read)(const struct reading *reading, const char *name); /* reads the value at the top of the stack */
 };
 
 static bool read_timeout(const struct reading *reading, const char *name);
@@ -81,7 +81,7 @@ void options_push_names(lua_State *L, const struct operation *operation) {
   }
 }
 
-/* Raises an error about the key below the top of the stack, and lists the known options. */
+/* Raises an error about the key below the top of the stack. The message lists the known options. */
 static void raise_unknown(const struct reading *reading) {
   lua_State *L = reading->L;
   const char *type = checks_typename(L, -2);
@@ -112,7 +112,7 @@ static bool is_option(const struct operation *operation, const char *name) {
   return own->name;
 }
 
-/* Checks the keys of the table on top of the stack, before any value. */
+/* Checks the keys of the table at the top of the stack, before any value is read. */
 static void check_names(const struct reading *reading) {
   lua_State *L = reading->L;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
@@ -121,7 +121,7 @@ static void check_names(const struct reading *reading) {
   }
 }
 
-/* Raises unless the value on top of the stack, an option's, is of that type. */
+/* Raises unless the option's value, at the top of the stack, has this type. */
 static void check_type(const struct reading *reading, const char *name, int type) {
   lua_State *L = reading->L;
   if (lua_type(L, -1) == type) return;
@@ -129,7 +129,7 @@ static void check_type(const struct reading *reading, const char *name, int type
                    lua_typename(L, type), checks_typename(L, -1));
 }
 
-/* Puts the place before a message about a wrong value. */
+/* Prepends the place to a message about a wrong value. */
 static bool refuse(const struct reading *reading) {
   if (reading->error->kind == ERROR_INVALID) error_locate(reading->error, "options", ".");
   return false;
@@ -160,7 +160,7 @@ static bool add_query(const struct reading *reading, const char *name, struct te
   return request_add_query(&reading->call->request, name, value, reading->error) || refuse(reading);
 }
 
-/* Reads a list of texts, each of which becomes a parameter of that name. */
+/* Reads a list of strings, each of which becomes a query parameter of that name. */
 static bool read_texts(const struct reading *reading, const struct operation_option *option) {
   lua_State *L = reading->L;
   char place[CHECKS_PLACE_SIZE];
@@ -198,7 +198,7 @@ static bool read_own(const struct reading *reading, const struct operation_optio
   return true;
 }
 
-/* Pushes an option of the table at `index`; false, and nothing is pushed, where it is not there. */
+/* Pushes an option of the table at `index`; false, with nothing pushed, if it is absent. */
 static bool push_option(lua_State *L, int index, const char *name) {
   lua_pushstring(L, name);
   lua_rawget(L, index);

@@ -6,11 +6,11 @@
 
 struct operation;
 
-/* Reads the table of options at a stack index, which may be missing, into the call. Wrong types and unknown options
- * raise; wrong values return false. */
+/* Reads the table of options at a stack index, which may be absent, into the call. Wrong types and unknown options
+ * raise; wrong values return false, with an error of kind invalid. */
 bool options_read(const struct reading *reading, int index);
 
-/* Pushes the names of the options that an operation's calls have, as a list. */
+/* Pushes a list of the options that calls of an operation have. */
 void options_push_names(lua_State *L, const struct operation *operation);
 
 #endif

@@ -10,17 +10,20 @@
 #include "checks.h"
 #include "compat.h"
 
-/* The longest header name that a driver of the user's may feed, in bytes. */
+/* The longest header name, in bytes, that is worth reading. */
 enum { HEADER_NAME_MAX = 256 };
 
-/* The call, if it is one that Lua drives; raises otherwise. */
+/* The statuses of final responses. */
+enum { STATUS_MIN = 200, STATUS_MAX = 999 };
+
+/* The call that is the first argument; raises unless Lua drives it. */
 static struct held *check_own(lua_State *L, const char *method) {
   struct held *held = held_check(L);
   if (held->started) luaL_error(L, "'%s': the client drives this call; use client:step()", method);
   return held;
 }
 
-/* The time for a method of a call that Lua drives: an argument, for those who have a clock of their own. */
+/* The time for a method of a call that Lua drives: an argument, for drivers with a clock of their own. */
 static double check_now(lua_State *L, int index, const char *method) {
   if (lua_isnoneornil(L, index)) return clock_seconds();
   double now = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : NAN;
@@ -29,7 +32,7 @@ static double check_now(lua_State *L, int index, const char *method) {
   return now;
 }
 
-/* Sets a member of the table on top of the stack to a header line's value, under its name. */
+/* Sets a header line's value, under its name, in the table at the top of the stack. */
 static void set_header(lua_State *L, const char *line) {
   const char *colon = strchr(line, ':');
   lua_pushlstring(L, line, (size_t)(colon - line));
@@ -69,7 +72,7 @@ static void push_request(lua_State *L, const struct request *request) {
   lua_setfield(L, -2, "timeout");
 }
 
-/* Pushes the step that tells of a fetch that is over. */
+/* Pushes the step that reports a finished fetch. */
 static int push_shared(lua_State *L, const struct held *held, double now) {
   double expires_in;
   struct text token = call_shared(&held->call, now, &expires_in);
@@ -104,7 +107,7 @@ static int m_next(lua_State *L) {
     luaL_error(L, "'next': the last request is still open; call feed or fail first");
   }
   held->handed = false;
-  /* a request that could not be handed over, for lack of memory, is handed over now */
+  /* if memory ran out while a request was handed over, it is handed over now */
   switch (sending ? CALL_SEND : call_next(&held->call, now)) {
     case CALL_SEND:
       lua_pushliteral(L, "send");
@@ -123,8 +126,8 @@ static int m_next(lua_State *L) {
   return 1;
 }
 
-/* Takes note of the member of `headers` at the top of the stack, its name below it. Values may be lists of strings, as
- * in ngx.req.get_headers(). */
+/* Reads the member of `headers` at the top of the stack; its name is below it. A value may be a list of strings, as in
+ * ngx.req.get_headers(). */
 static void feed_header(lua_State *L, struct response *response) {
   if (lua_type(L, -2) != LUA_TSTRING) return;
   if (lua_istable(L, -1)) {
@@ -137,13 +140,14 @@ static void feed_header(lua_State *L, struct response *response) {
   if (name.length <= HEADER_NAME_MAX) response_header(response, name, value);
 }
 
-/* Reads { status =, headers =, body = } from stack index 2. The body belongs to Lua, on top of the stack. */
+/* Reads { status =, headers =, body = } from stack index 2. The body is left at the top of the stack, which owns it. */
 static struct text check_response(lua_State *L, struct response *response) {
   if (!lua_istable(L, 2)) checks_raise(L, 1, "feed", "response: expected a table, got %s", checks_typename(L, 2));
   lua_getfield(L, 2, "status");
   double status = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
-  if (!(status >= 200 && status <= 999 && status == floor(status))) {
-    checks_raise(L, 1, "feed", "response.status: expected an HTTP status from 200 to 999, got %s", checks_shown(L, -1));
+  if (!(status >= STATUS_MIN && status <= STATUS_MAX && status == floor(status))) {
+    checks_raise(L, 1, "feed", "response.status: expected an HTTP status from %d to %d, got %s", STATUS_MIN, STATUS_MAX,
+                 checks_shown(L, -1));
   }
   response_open(response, (int)status);
   lua_getfield(L, 2, "headers");
@@ -157,7 +161,7 @@ static struct text check_response(lua_State *L, struct response *response) {
   return checks_string(L, -1, 1, "feed", "response.body");
 }
 
-/* Raises where the driver was not asked to send anything. */
+/* Raises if no request has been handed out. */
 static void check_sending(lua_State *L, const struct held *held, const char *method) {
   if (held->call.state == CALL_DECIDING) luaL_error(L, "'%s': no request is in flight; call next first", method);
 }
@@ -305,7 +309,7 @@ static int m_resume(lua_State *L) {
   return 1;
 }
 
-/* The request has ended, and with it whatever drove the call. */
+/* Called when the nginx request ends, and with it whatever drove the call. */
 static void on_request_end(void *context) {
   struct held *held = context;
   if (!held) return;

@@ -6,12 +6,12 @@
 /* One turn. */
 struct turning {
   lua_State *L;
-  int anchors;      /* stack index of the table; the slot above it is for what an interrupt raises */
-  bool interrupted; /* there is such a thing */
+  int anchors;      /* stack index of the table; the slot above it is for the value that an interrupt raises */
+  bool interrupted; /* the slot holds such a value */
 };
 
-/* Calls the host program's function for a token, and gives the call what it returns. Whatever the function raises ends
- * the call, not the turn. */
+/* Calls the host program's token function, and gives the call its results. If the function raises, the call ends, but
+ * not the turn. */
 static void supply(void *context, struct crank_seat *seat, double now) {
   const struct turning *turning = context;
   struct held *held = seat->owner;
@@ -28,7 +28,7 @@ static void supply(void *context, struct crank_seat *seat, double now) {
   lua_settop(L, top);
 }
 
-/* Gives a call the response to its request. The items of a list go into the table that belongs to its userdata. */
+/* Gives a call the response to its request. The items of a list go into its userdata's table. */
 static void take(void *context, struct crank_seat *seat, struct exchange *exchange, double now) {
   struct turning *turning = context;
   struct held *held = seat->owner;
