@@ -1,5 +1,5 @@
--- auth0perm in OpenResty: the methods yield where those of "auth0perm" would block. Calls decide, this performs: each
--- step that a call asks for is one function here.
+-- auth0perm in OpenResty: the methods yield where those of "auth0perm" would block. Calls decide, and this performs:
+-- each step that a call asks for is one function here.
 
 local semaphore = require "ngx.semaphore"
 local auth0perm = require "auth0perm"
@@ -8,12 +8,12 @@ local light_call = require "auth0perm.openresty.light_call"
 local nginx = require "auth0perm.openresty.nginx"
 local token_dict = require "auth0perm.openresty.token_dict"
 
-local KEEPALIVE_TIMEOUT = 60 -- seconds that an idle connection is kept, by default
+local KEEPALIVE_TIMEOUT = 60 -- seconds to keep an idle connection, by default
 local KEEPALIVE_MAX = 86400  -- seconds
 local CONNECTIONS_MAX = 1024
-local LOOK = 0.1             -- seconds after which those who wait for a token look again
-local STEP_MAX = 3600        -- seconds that a step waits
-local WAIT_MIN = 0.001       -- seconds: a wait that is no shorter yields
+local LOOK = 0.1             -- seconds between two looks for a token that another worker fetches
+local STEP_MAX = 3600        -- seconds, for one step
+local WAIT_MIN = 0.001       -- seconds: a shorter wait might not yield
 
 --[[---
 --- The module for nginx: `local auth0perm = require "auth0perm.openresty"`.
@@ -40,7 +40,7 @@ function openresty.operations() end
 ---@field exchange? fun(request: auth0perm.Request): table?, string?, string?
 ]]
 
--- Why nginx has no use for some options, and what to do instead.
+-- Why some options are not available in nginx, and what to use instead.
 local ELSEWHERE = {
   ca_file = "set lua_ssl_trusted_certificate in nginx.conf",
   proxy = "cosockets do not support proxies; set `exchange` to a client that does",
@@ -49,12 +49,12 @@ local ELSEWHERE = {
   share_tokens = "use token_dict",
 }
 
--- What an exchange of the user's may name as the kind of a failure.
+-- The kinds of failure that the user's `exchange` may return.
 local FAILURES = {
   connect = true, connect_timeout = true, tls = true, timeout = true, transport = true, protocol = true,
 }
 
--- The options that only this driver has, or that mean something else here.
+-- The options that only this driver has, or that have another meaning here.
 local OWN = {
   { name = "connect_to", type = "string", meaning = "host:port to connect to instead of the domain's own address" },
   { name = "max_connections", type = "integer",
@@ -66,12 +66,12 @@ local OWN = {
   { name = "exchange", type = "function", meaning = "performs the requests instead of cosockets; may yield" },
 }
 
--- The types of these options, as Lua names them.
+-- The types of these options, by Lua's names.
 local TYPES = {}
 for _, option in ipairs(OWN) do TYPES[option.name] = option.type == "integer" and "number" or option.type end
 
 local openresty = { operations = auth0perm.operations }
-openresty["_VERSION"] = auth0perm._VERSION -- written so that OPM does not take it for the version itself
+openresty["_VERSION"] = auth0perm._VERSION -- written like this so that OPM does not mistake it for the version
 
 --[[---
 --- Returns a list of the options of `new` in nginx, as `auth0perm.options` does for the module.
@@ -94,7 +94,7 @@ function openresty.options()
   return options
 end
 
--- What the core is told of this driver: its messages then speak of what the user called and gave.
+-- What the module is told about this driver, so that its messages name what the user called and set.
 local HOST = { level = 2, prepare = "start", share_tokens = "token_dict", options = {} }
 for i, option in ipairs(openresty.options()) do HOST.options[i] = option.name end
 table.sort(HOST.options)
@@ -108,18 +108,19 @@ local Client = {}
 local Client = {}
 Client.__index = Client
 
--- Raises where a method was called of something else, with a dot in place of the colon above all.
+-- Raises if a method was called on something else, most likely with a dot instead of a colon.
 local function expect_client(value, method)
   if getmetatable(value) == Client then return end
   error(("bad argument #1 to '%s' (auth0perm.openresty.Client expected, got %s)"):format(method, type(value)), 3)
 end
 
--- Returns nil and the message for a bad option, in the core's form.
+-- Returns nil and the message for a bad option, in the module's form.
 local function refuse(name, ...)
   return nil, ("bad argument #1 to 'new' (%s: %s)"):format(name, string.format(...))
 end
 
--- Splits what `new` was given into the options of the core and those of this driver; nil and a message for a bad one.
+-- Splits the options of `new` into those of the module and those of this driver. Returns nil and a message for a bad
+-- one.
 local function split(options)
   if type(options) ~= "table" then return refuse("options", "expected a table, got %s", type(options)) end
   local core, own = { driver = "none" }, {}
@@ -135,7 +136,7 @@ local function split(options)
   return core, own
 end
 
--- Returns a message where a value of this driver's options cannot be right.
+-- Checks the values of this driver's options. Returns true, or nil and a message.
 local function check(own)
   local connections, idle = own.max_connections or 1, own.keepalive_timeout or KEEPALIVE_TIMEOUT
   if not (connections >= 1 and connections <= CONNECTIONS_MAX and connections % 1 == 0) then
@@ -160,7 +161,7 @@ local function is_address(domain)
   return domain:gsub(":%d+$", ""):find "%f[^.%z]%d+%.?$" ~= nil
 end
 
--- Finds where to connect, and where tokens are shared. Nil and a message where there is no such place.
+-- Finds where to connect, and where tokens are shared. Returns nil and a message if there is no such place.
 local function find_places(options, own)
   local route = cosocket.route(options.domain, own.connect_to, own.max_connections,
     own.keepalive_timeout or KEEPALIVE_TIMEOUT)
@@ -203,17 +204,17 @@ function openresty.new(options)
     tokens = tokens,
     supply = own.supply,
     exchange = own.exchange,
-    started = setmetatable({}, { __mode = "k" }),  -- calls that may be under way
+    started = setmetatable({}, { __mode = "k" }),  -- calls that may be in flight
   }, Client)
 end
 
--- The steps of a call. A run is what one call has while it is driven: `client`, `call`, a `leash` to its request, and
--- at times a `socket`, a `lease` while it fetches a token for all workers, `supplied` after the token function has
--- given one, and `rung` when the bell has ended a wait.
+-- The steps of a call. A run is the state of one call while it is driven: `client`, `call`, a `leash` to its request,
+-- and at times a `socket`, a `lease` while it fetches a token for all workers, and `rung` after the bell has ended a
+-- wait.
 local STEPS = {}
 
--- Has the call that waits longest ask again before its time: something has happened that it may have waited for. When
--- that lets it go on, it rings for the next; so this costs the same however many wait.
+-- Wakes the call that has waited longest: something has happened that it may be waiting for. If that lets it continue,
+-- it rings for the next one. So this costs the same however many calls wait.
 local function ring(client)
   if client.bell and client.bell:count() < 0 then client.bell:post() end
 end
@@ -245,26 +246,27 @@ function STEPS.wait(run, seconds)
   run.rung = client.bell:wait(math.max(seconds, WAIT_MIN))
 end
 
--- Gives a call the token that another worker has fetched; false where there is none, or it is no news.
+-- Gives a call the token that another worker has fetched. Returns false if there is none, or if the call knows it.
 local function borrow(run)
   local token, expires_in = run.client.tokens:get()
   return token and run.call:authorize(token, expires_in)
 end
 
--- Lets others fetch.
+-- Lets others fetch a token.
 local function release(run)
   if run.lease then run.lease:release() end
   run.lease = nil
 end
 
--- Has a call take a token from the dictionary, or fetch one for it, or wait for the one that another worker fetches.
+-- Gives a call a token from the dictionary, lets it fetch one, or makes it wait for the one that another worker is
+-- fetching.
 local function share(run)
   release(run)
   if borrow(run) then return end
   run.lease = run.client.tokens:lease(run.call)
   if not run.lease then
     run.call:defer(LOOK)
-  elseif borrow(run) then -- it came between the two looks
+  elseif borrow(run) then -- it arrived between the two looks
     release(run)
   else
     run.call:fetch()
@@ -297,8 +299,8 @@ local function turn(run)
   end
 end
 
--- Drives a call until it is done. What is raised (by a function of the user's, or because it must not yield here) goes
--- on its way once nothing is left of the call.
+-- Drives a call until it is done. An error (from a function of the user, or because this may not yield here) is raised
+-- again after everything of the call is cleaned up.
 local function drive(run)
   run.leash = nginx.leash(run.call)
   local ok, problem = pcall(turn, run)
@@ -310,7 +312,7 @@ local function drive(run)
   error(problem, 0)
 end
 
--- Whether the current phase has cosockets; ends the call where it has not.
+-- Whether the current phase has cosockets; if not, ends the call.
 local function can_drive(call)
   if pcall(ngx.socket.tcp) then return true end
   call:fail("connect", ("cosockets are not available in the %s phase; use a timer: ngx.timer.at(0, ...)"):format(
@@ -374,7 +376,7 @@ function Client:start(operation, ...) end
 ]]
 function Client:start(...)
   expect_client(self, "start")
-  if self.closed then return self.core:start() end -- which tells so
+  if self.closed then return self.core:start() end -- which returns the error
   local call, problem = self.core:prepare(...)
   if not call then return nil, problem end
   if not can_drive(call) then return call:result() end
@@ -397,7 +399,7 @@ function Client:step(seconds)
     error(("bad argument #1 to 'step' (seconds: expected a number >= 0, got %s)"):format(
       type(seconds) == "number" and seconds or type(seconds)), 2)
   end
-  if self.closed then return self.core:step() end -- which tells so
+  if self.closed then return self.core:step() end -- which returns the error
   return light_call.wait(self, math.min(seconds or 0, STEP_MAX))
 end
 

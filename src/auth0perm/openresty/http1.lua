@@ -1,37 +1,37 @@
--- HTTP/1.1 framing (RFC 9112), for drivers that have a stream of bytes and nothing else: writes a request as text, and
--- reads one answer, whole or not at all. It knows no socket: bytes come from a function.
+-- HTTP/1.1 framing (RFC 9112), for drivers that have just a stream of bytes: writes a request as text, and reads one
+-- response, whole or not at all. It does not know sockets: a function returns the bytes.
 --
--- A server must not be able to keep the caller busy: each step takes time in proportion to the bytes that it takes, and
--- reading pauses now and then. So no pattern here has repetitions that can share their text in several ways, such as
--- ".-[ \t]*$".
+-- A server must not be able to keep the caller busy: each step takes time in proportion to the bytes that it consumes,
+-- and reading pauses now and then. So no pattern here has repetitions that can divide the same text in several ways,
+-- such as ".-[ \t]*$".
 
 local http1 = {}
 
-local HEAD_MAX = 64 * 1024       -- bytes of an answer's headers, those of 1xx answers and trailers included
-local BODY_MAX = 8 * 1024 * 1024 -- bytes of its body
-local ALL_MAX = 2 * BODY_MAX     -- bytes in all: chunks have lines of their own
-local CHUNK_LINE_MAX = 4096      -- bytes of the line before a chunk
-local DIGITS_MAX = 12            -- of a length: a number holds them
-local INFORMATIONAL_MAX = 16     -- 1xx answers before the real one
-local STEPS_MAX = 1024           -- lines and pieces that are taken between two pauses
+local HEAD_MAX = 64 * 1024       -- bytes of all headers, including those of 1xx responses and trailers
+local BODY_MAX = 8 * 1024 * 1024 -- bytes of a body
+local ALL_MAX = 2 * BODY_MAX     -- bytes in total: chunks have lines of their own
+local CHUNK_LINE_MAX = 4096      -- bytes of a chunk's header line
+local DIGITS_MAX = 12            -- of a length: a number holds that many
+local INFORMATIONAL_MAX = 16     -- 1xx responses before the final one
+local STEPS_MAX = 1024           -- lines and pieces consumed between two pauses
 
--- What a stream reads at a time may be a multiple of this. When an answer ends just there, something behind it may have
--- come that is not seen yet, and would be taken for the answer to the next request.
+-- A stream may read a multiple of this many bytes at a time. If a response ends exactly there, more may have arrived
+-- that is not seen yet, and would be mistaken for the response to the next request.
 local BLOCK = 1024
 
 local CR = 13
 
 local TOKEN = "^[%w!#$%%&'*+%-.^_`|~]+$" -- RFC 9110, section 5.6.2
 
--- What is raised within this file, and caught in `read`.
+-- The class of errors that are raised in this file and caught in `read`.
 local Failure = {}
 
--- Gives up; `kind` is one of call:fail.
+-- Raises a failure; `kind` is one of call:fail.
 local function fail(kind, message)
   error(setmetatable({ kind = kind, message = message }, Failure), 0)
 end
 
--- Returns a request as it goes over the wire. The URL is absolute, and names the host.
+-- Returns a request as sent over the connection. The URL is absolute, and names the host.
 function http1.write(request)
   local authority, target = request.url:match "^https://([^/]+)(/.*)$"
   local lines = { ("%s %s HTTP/1.1"):format(request.method, target), "Host: " .. authority }
@@ -44,7 +44,7 @@ function http1.write(request)
   return table.concat(lines, "\r\n") .. "\r\n\r\n" .. (request.body or "")
 end
 
--- Lets others go on from time to time: a stream whose next piece is always there would never wait.
+-- Lets others run from time to time: a stream whose next piece is always available would never wait.
 local function count_step(stream)
   stream.steps = stream.steps + 1
   if stream.steps < STEPS_MAX then return end
@@ -52,7 +52,7 @@ local function count_step(stream)
   stream.pause()
 end
 
--- Has one more piece of the stream in the buffer, behind the few bytes that may wait there; false at its end.
+-- Appends one more piece of the stream to the few bytes left in the buffer; false at the end of the stream.
 local function fill(stream)
   count_step(stream)
   local piece, kind, message = stream.receive()
@@ -67,7 +67,7 @@ local function fill(stream)
   return true
 end
 
--- The same, where the answer cannot be over.
+-- The same, but the end of the stream is a failure.
 local function fill_more(stream)
   if not fill(stream) then
     fail("transport", stream.received == 0 and "the connection was closed before a response arrived"
@@ -75,12 +75,12 @@ local function fill_more(stream)
   end
 end
 
--- How many bytes of the stream have come and were not taken yet.
+-- How many bytes have arrived and were not consumed yet.
 local function waiting(stream)
   return #stream.buffer - stream.at + 1
 end
 
--- Takes `length` of them, or as many as there are.
+-- Consumes `length` of them, or as many as there are.
 local function take(stream, length)
   local bytes = stream.buffer:sub(stream.at, stream.at + length - 1)
   stream.at = stream.at + #bytes
@@ -98,30 +98,30 @@ local function trim(text, first)
   return first and text:sub(first, text:match("^.*[^ \t]()", first) - 1) or ""
 end
 
--- Takes a line, without its end; `refusal` is what to say when it is longer than `most` bytes. The line may come in
--- many pieces: each is looked at once.
-local function take_line(stream, most, refusal)
+-- Consumes a line; returns it without its line end, and its length with it. `refusal` is the message if it is longer
+-- than `max` bytes. The line may arrive in many pieces; each is scanned once.
+local function take_line(stream, max, refusal)
   local pieces, length = {}, 0
   count_step(stream)
   while true do
     local last = stream.buffer:find("\n", stream.at, true)
     local piece = take(stream, last and last - stream.at + 1 or waiting(stream))
     length = length + #piece
-    if length > most then fail("protocol", refusal) end
+    if length > max then fail("protocol", refusal) end
     pieces[#pieces + 1] = piece
     if last then return without_end(table.concat(pieces)), length end
     fill_more(stream)
   end
 end
 
--- Takes a line of the headers, of which there is so much and no more.
+-- Consumes a header line; the headers share one limit.
 local function take_head_line(stream)
   local line, length = take_line(stream, stream.head_left, "the response headers are larger than 64 KiB")
   stream.head_left = stream.head_left - length
   return line
 end
 
--- Takes the status line; returns the minor version and the status.
+-- Consumes the status line; returns the minor version and the status.
 local function take_status(stream)
   while waiting(stream) < 5 do fill_more(stream) end
   if stream.buffer:sub(stream.at, stream.at + 4) ~= "HTTP/" then fail("protocol", "the response is not HTTP") end
@@ -133,7 +133,7 @@ local function take_status(stream)
   return tonumber(minor), tonumber(status)
 end
 
--- Takes header lines up to the empty one; returns lists of values, under lower-case names.
+-- Consumes header lines up to the empty one; returns lists of values under lower-case names.
 local function take_headers(stream)
   local headers = {}
   while true do
@@ -150,7 +150,7 @@ local function take_headers(stream)
   end
 end
 
--- The length that Content-Length tells, or nil; several are one only where they agree (RFC 9112, section 6.3).
+-- The value of Content-Length, or nil. Several values must agree (RFC 9112, section 6.3).
 local function length_of(headers)
   if not headers["content-length"] then return nil end
   local length
@@ -179,7 +179,7 @@ local function move(stream, length, pieces)
   end
 end
 
--- Takes a body in chunks, and the trailers behind it.
+-- Consumes a chunked body and its trailers.
 local function take_chunks(stream, pieces)
   local size = 0
   while true do
@@ -198,7 +198,7 @@ local function take_chunks(stream, pieces)
   take_headers(stream)
 end
 
--- Takes everything up to the end of the stream.
+-- Consumes everything up to the end of the stream.
 local function take_rest(stream, pieces)
   local size = 0
   repeat
@@ -209,7 +209,7 @@ local function take_rest(stream, pieces)
   until not fill(stream)
 end
 
--- Takes the body that the headers announce; returns it, and whether its end was marked.
+-- Consumes the body that the headers announce; returns it, and whether its end was marked.
 local function take_body(stream, status, headers)
   local coding, length = headers["transfer-encoding"], length_of(headers)
   if status == 204 or status == 304 then return "", not coding and (length or 0) == 0 end
@@ -229,13 +229,13 @@ local function take_body(stream, status, headers)
   return table.concat(pieces), (coding or length) ~= nil
 end
 
--- Whether the connection may carry another request after this answer.
+-- Whether the connection may carry another request after this response.
 local function stays_open(stream, minor, headers)
   local options = "," .. table.concat(headers.connection or {}, ","):lower():gsub("[ \t]", "") .. ","
   return minor >= 1 and not options:find(",close,", 1, true) and waiting(stream) == 0 and stream.received % BLOCK ~= 0
 end
 
--- Reads one answer, without those of 1xx before it.
+-- Reads the final response, skipping 1xx responses.
 local function take_response(stream)
   for _ = 0, INFORMATIONAL_MAX do
     local minor, status = take_status(stream)
@@ -249,9 +249,9 @@ local function take_response(stream)
   fail("protocol", "too many 1xx responses")
 end
 
--- Reads one answer. `receive` returns the next piece of the stream, or nil, a kind of call:fail and a message; the kind
--- "closed" is an orderly end. `pause` is called from time to time, and lets others go on. Returns what call:feed takes,
--- and whether the connection may be used again; or nil, kind and message.
+-- Reads one response. `receive` returns the next piece of the stream, or nil, a kind of call:fail and a message; the
+-- kind "closed" means a clean end. `pause` is called from time to time, and lets others run. Returns the argument for
+-- call:feed, and whether the connection may be reused; or nil, kind and message.
 function http1.read(receive, pause)
   local stream = {
     receive = receive, pause = pause, steps = 0, buffer = "", at = 1, received = 0, head_left = HEAD_MAX,

@@ -1,14 +1,15 @@
--- Calls that go on while whoever started them does something else. Each has two light threads of its request's: one
--- drives the call, and may be anywhere in it; the other is its parent, for only a parent can kill a light thread, and
--- does so when the call has been canceled. So a cancel from any light thread, or any request, ends the socket at once.
+-- Calls that continue while the code that started them does something else. Each has two light threads of its request.
+-- One drives the call, and may be anywhere in it. The other is its parent, because only a parent can kill a light
+-- thread, and does so when the call is canceled. So a cancel from any light thread, or any request, closes the socket
+-- at once.
 
 local semaphore = require "ngx.semaphore"
 local nginx = require "auth0perm.openresty.nginx"
 
 local light_call = {}
 
-local LONG = 3600  -- seconds; the wait is then begun again
-local TURN = 0.001 -- seconds that a light thread sleeps for others to run
+local LONG = 3600  -- seconds; then the wait is repeated
+local TURN = 0.001 -- seconds that a light thread sleeps so that others can run
 
 --[[---
 --- A call that `start` returned in nginx. It belongs to the request that started it, and ends with that request.
@@ -35,8 +36,8 @@ function LightCall:info() end
 local LightCall = {}
 LightCall.__index = LightCall
 
--- What the current request has under way with a client: `count` calls, and those that have `ended` since it was last
--- looked at, of each of which `news` tells once.
+-- The current request's calls of a client: `count` in flight, and the light threads of those that have `ended` since
+-- the last look, each of which has posted to `news`.
 local function flight_of(client)
   local flight = ngx.ctx[client]
   if not flight then
@@ -46,17 +47,17 @@ local function flight_of(client)
   return flight
 end
 
--- A light thread that has ended stays with its parent until that takes note, which killing it does too. Another light
--- thread than the parent cannot, and leaves it to the request's end.
+-- A light thread that has ended is kept until its parent notices, for example by killing it. Only the parent can; from
+-- another light thread this does nothing, and the end of the request cleans up.
 local function bury(threads)
   for i = #threads, 1, -1 do
     local thread = threads[i]
-    threads[i] = nil -- first: what is buried may soon be another light thread
+    threads[i] = nil -- first: nginx may soon reuse what is buried for another light thread
     pcall(ngx.thread.kill, thread)
   end
 end
 
--- The light thread that drives.
+-- The light thread that drives the call.
 local function work(self, drive, run)
   local ok, problem = pcall(drive, run)
   self.over = true
@@ -64,7 +65,7 @@ local function work(self, drive, run)
   if not ok then error(problem, 0) end -- for nginx's log
 end
 
--- Its parent.
+-- The parent of the light thread that drives.
 local function watch(self, drive, run)
   local worker = ngx.thread.spawn(work, self, drive, run)
   while not self.over and not self.call:done() do
@@ -76,17 +77,17 @@ local function watch(self, drive, run)
     repeat self.wake:wait(LONG) until self.over
   end
   bury { worker }
-  if run.socket then run.socket:close() end -- it was between two operations
+  if run.socket then run.socket:close() end -- the worker was between two operations
   nginx.unleash(run.leash)
   if run.lease then run.lease:release() end
   local flight = self.flight
   flight.count = flight.count - 1
   table.insert(flight.ended, (coroutine.running()))
-  flight.news:post(math.max(1, -flight.news:count())) -- each light thread that waits hears of it
+  flight.news:post(math.max(1, -flight.news:count())) -- for each light thread that waits
 end
 
--- Starts driving: drive(run) returns when run.call is done. `owner` is whose calls `wait` waits for. Returns what the
--- user gets.
+-- Starts a call: drive(run) returns when run.call is done. `owner` is the client, whose calls `wait` waits for. Returns
+-- the call for the user.
 function light_call.start(owner, drive, run)
   local flight = flight_of(owner)
   bury(flight.ended)
@@ -96,23 +97,23 @@ function light_call.start(owner, drive, run)
   return self
 end
 
--- Waits until a call of the current request's ends, but no longer than so many seconds; one that has ended meanwhile
--- counts. Returns how many are under way.
+-- Waits at most `seconds` until a call of the current request ends; one that has ended since the last wait counts.
+-- Returns how many are in flight.
 function light_call.wait(owner, seconds)
   local has_request, flight = pcall(flight_of, owner)
-  if not has_request then return 0 end -- nginx starts
+  if not has_request then return 0 end -- while nginx starts up
   if flight.count == 0 and flight.news:count() <= 0 then return 0 end
   if seconds > 0 then
     flight.news:wait(seconds)
   else
-    ngx.sleep(TURN) -- the others get theirs
+    ngx.sleep(TURN) -- the others get their turn
   end
-  while flight.news:count() > 0 do flight.news:wait(0) end -- this step has counted them all
+  while flight.news:count() > 0 do flight.news:wait(0) end -- this wait has counted them all
   bury(flight.ended)
   return flight.count
 end
 
--- Raises where a method was called of something else, with a dot in place of the colon above all.
+-- Raises if a method was called on something else, most likely with a dot instead of a colon.
 local function expect_call(value, method)
   if getmetatable(value) == LightCall then return end
   error(("bad argument #1 to '%s' (auth0perm.openresty.Call expected, got %s)"):format(method, type(value)), 3)
@@ -140,7 +141,7 @@ function LightCall:cancel()
   return canceled
 end
 
--- The client is closed.
+-- Called when the client is closed.
 function LightCall:close()
   self.call:fail("closed", "the client is closed")
   self.wake:post()

@@ -1,6 +1,6 @@
--- What nginx has and its Lua module does not show, through FFI: a clock that nobody sets, the end of a request, and
--- whether something waits on a socket. Where nginx was built without these names, there is a substitute or nothing, and
--- the rest works all the same.
+-- What nginx has but its Lua module does not expose, through FFI: a clock that nobody sets, the end of a request, and
+-- whether a socket is readable. If nginx was built without these names, there is a substitute or nothing, and the rest
+-- still works.
 
 local nginx = {}
 
@@ -9,7 +9,7 @@ local MILLISECONDS = 1000
 local has_ffi, ffi = pcall(require, "ffi")
 local has_base, base = pcall(require, "resty.core.base")
 
--- Names of our own, so that another module may have declared the same ones in another way.
+-- Names of our own, because another module may have declared the same functions differently.
 local function declare()
   ffi.cdef [[
     struct auth0perm_cleanup { void *handler; void *data; void *next; };
@@ -23,7 +23,7 @@ local function declare()
   ]]
 end
 
-if has_ffi then pcall(declare) end -- a second time is refused, and was done already
+if has_ffi then pcall(declare) end -- a second declaration fails, but is not needed either
 
 local function of_nginx(name)
   return ffi.C[name]
@@ -39,17 +39,17 @@ end
 local has_clock = has "auth0perm_milliseconds"
 local can_clean_up = has_base and has("auth0perm_cleanup_add", "auth0perm_cleanup_free")
 
--- Whether `readable` can tell: since ngx_lua 0.10.18.
+-- Whether `readable` works: since ngx_lua 0.10.18.
 nginx.shows_descriptors = has("auth0perm_descriptor", "auth0perm_poll")
 
--- The time of nginx's timers, in seconds: monotonic, and as old as the event that nginx is at.
+-- The time of nginx's timers, in seconds: monotonic, and as old as the event that nginx is handling.
 function nginx.now()
   if has_clock then return tonumber(ffi.C.auth0perm_milliseconds) / MILLISECONDS end
   return ngx.now()
 end
 
--- Ties a call to the current request: it is canceled when that ends before the call does, for whatever reason. So
--- nobody waits for a call whose light thread is gone. Returns what `unleash` takes. No function type is named here:
+-- Ties a call to the current request: if the request ends first, for whatever reason, the call is canceled. So nothing
+-- waits for a call whose light thread is gone. Returns the argument for `unleash`. No function type is named here:
 -- LuaJIT would make a new one each time, and has room for 65536.
 function nginx.leash(call)
   local request = can_clean_up and base.get_request()
@@ -62,8 +62,8 @@ function nginx.leash(call)
   return { call = call, cleanup = cleanup }
 end
 
--- Unties it again, in the same request; nil is let be. What the request had for it serves the next call: a request that
--- lasts (a timer that loops) does not grow with each.
+-- Unties it again, in the same request; nil is ignored. The request's cleanup record is reused for the next call, so
+-- that a long request (a timer that loops) does not grow with each call.
 function nginx.unleash(leash)
   if not leash or leash.untied then return end
   leash.untied = true
@@ -71,14 +71,14 @@ function nginx.unleash(leash)
   ffi.C.auth0perm_cleanup_free(base.get_request(), ffi.cast("void **", leash.cleanup))
 end
 
-local NO_DESCRIPTOR = -1 -- asks for the one that there is
+local NO_DESCRIPTOR = -1 -- asks for the existing one
 local MESSAGE_SIZE = 256
 local POLLIN = 1
 local AT_ONCE = 0
 
 local message = has_ffi and ffi.new("char[?]", MESSAGE_SIZE)
 
--- The descriptor of a cosocket; nil where ngx_lua does not tell.
+-- The descriptor of a cosocket; nil if ngx_lua does not expose it.
 local function descriptor_of(socket)
   if socket.getfd then return socket:getfd() end
   local length = ffi.new("size_t[1]", MESSAGE_SIZE)
@@ -86,7 +86,7 @@ local function descriptor_of(socket)
   return descriptor >= 0 and descriptor or nil
 end
 
--- Whether something has come on a cosocket, its end included, that nginx has not read yet; nil where nobody can tell.
+-- Whether something has arrived on a cosocket that nginx has not read yet, including its end; nil if unknown.
 function nginx.readable(socket)
   local descriptor = nginx.shows_descriptors and descriptor_of(socket)
   if not descriptor then return nil end

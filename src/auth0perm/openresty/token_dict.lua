@@ -1,14 +1,14 @@
--- Access tokens that all workers of an nginx share, in a lua_shared_dict: the token, which the dictionary forgets when
--- it expires, and a lease for the one call that fetches the next. The lease is short, and renewed while that call is at
--- it; so a worker that dies holds up the others for two seconds, and a call that ends early for less.
+-- Access tokens that all workers of an nginx share, in a lua_shared_dict: the token, which the dictionary drops when it
+-- expires, and a lease for the one call that fetches the next. The lease is short, and is renewed as long as that call
+-- is active. So a worker that dies delays the others by two seconds, and a call that ends early by less.
 
 local nginx = require "auth0perm.openresty.nginx"
 
-local LEASE = 2  -- seconds for which nobody else fetches
-local BEAT = 0.5 -- seconds after which the lease is renewed, if its call is still at it
-local GRACE = 5  -- seconds, beyond the time that its step may take, after which a call is not at it any more
+local LEASE = 2  -- seconds during which nobody else fetches
+local BEAT = 0.5 -- seconds between two renewals, while its call is active
+local GRACE = 5  -- seconds beyond the time for its step after which a call counts as inactive
 
-local TIME_MIN = 0.001 -- seconds: less would be no end at all
+local TIME_MIN = 0.001 -- seconds: less would round to 0, which means forever
 
 local token_dict = {}
 token_dict.__index = token_dict
@@ -16,9 +16,9 @@ token_dict.__index = token_dict
 local Lease = {}
 Lease.__index = Lease
 
-local leases = 0 -- that this worker has made: no two have the same owner
+local leases = 0 -- made by this worker, so that no two have the same owner
 
--- The tokens that a dictionary has for what `options` of a client name; nil where nginx has no such dictionary.
+-- The tokens in a dictionary for the application that a client's options name; nil if nginx has no such dictionary.
 function token_dict.open(name, options)
   local dict = ngx.shared[name]
   if not dict then return nil end
@@ -27,31 +27,32 @@ function token_dict.open(name, options)
   return setmetatable({ dict = dict, name = name, key = "token " .. key, lock = "lock " .. key }, token_dict)
 end
 
--- Returns the token and the seconds that it lives, nil where that is not known; or nil.
+-- Returns the token and the seconds until it expires, nil if unknown; or nil if there is none.
 function token_dict:get()
   local token = self.dict:get(self.key)
   local left = type(token) == "string" and self.dict:ttl(self.key)
-  if not left or left < 0 then return nil end -- it expired just now, or is none of ours
+  if not left or left < 0 then return nil end -- it expired just now, or is not ours
   return token, left > 0 and left or nil
 end
 
--- Keeps a token for the others, who fetch one themselves where there is no room for it. The dictionary goes by the
--- date: one that is set back has a token outlive its time there, and the tenant's 401 then ends it.
+-- Stores a token for the others; if there is no room, they fetch their own. The dictionary uses the system clock: if
+-- that is set back, a token stays longer than it lives, and the tenant's 401 ends it.
 function token_dict:set(token, expires_in)
   local kept, problem = self.dict:set(self.key, token, expires_in and math.max(expires_in, TIME_MIN) or 0)
   if kept then return end
   ngx.log(ngx.WARN, "auth0perm: lua_shared_dict ", self.name, " has no room for a token: ", problem)
 end
 
--- Whether its call still fetches, as far as anybody can tell.
+-- Whether its call is still fetching, as far as this worker knows.
 local function is_held(lease)
   local call = lease.calls[1]
   return not lease.released and call and not call:done() and nginx.now() < lease.hold_until
 end
 
--- Renews a lease from time to time, and ends it when its call is gone: a timer outlives the request that made it.
+-- Renews a lease from time to time, and ends it when its call is gone. A timer does this, because it outlives the
+-- request that made it.
 local function guard(premature, lease)
-  if premature then return end -- the worker is ending, but perhaps not before the call: the lease's time decides
+  if premature then return end -- the worker is exiting, but the call may finish first: let the lease expire
   if not is_held(lease) then
     lease:release()
     return
@@ -61,8 +62,8 @@ local function guard(premature, lease)
   ngx.timer.at(BEAT, guard, lease)
 end
 
--- Returns a lease for a call that wants to fetch a token; nil while somebody else has one. Without room in the
--- dictionary everybody has one.
+-- Returns a lease for a call that wants to fetch a token; nil while another call has one. If the dictionary is full,
+-- every call gets one.
 function token_dict:lease(call)
   leases = leases + 1
   local owner = ("%d %d %.3f"):format(ngx.worker.pid(), leases, ngx.now())
@@ -70,17 +71,17 @@ function token_dict:lease(call)
   if not added and problem == "exists" then return nil end
   local lease = setmetatable({ tokens = self, owner = owner, calls = setmetatable({ call }, { __mode = "v" }) }, Lease)
   lease:hold(0)
-  -- Without a timer (the worker is exiting, or has too many) the others look after the lease's time.
+  -- Without a timer (the worker is exiting, or has too many), the lease simply expires.
   if added then ngx.timer.at(BEAT, guard, lease) end
   return lease
 end
 
--- The call is at a step that takes up to so many seconds.
+-- Says that the call is in a step that takes up to `seconds`.
 function Lease:hold(seconds)
   self.hold_until = nginx.now() + seconds + GRACE
 end
 
--- Lets others fetch. May be called again.
+-- Lets others fetch. May be called more than once.
 function Lease:release()
   if self.released then return end
   self.released = true
