@@ -1,5 +1,5 @@
-/* allocator: where the module's memory comes from. The functions have the shape of lua_Alloc, so a host's
- * allocator (lua_getallocf) serves as it is; whoever frees a block knows its size. */
+/* allocator: where the module gets its memory. The function has the signature of lua_Alloc, so a host program's allocator
+ * (lua_getallocf) can be used as is; the caller that frees a block passes its size. */
 #ifndef AUTH0PERM_CORE_ALLOCATOR_H
 #define AUTH0PERM_CORE_ALLOCATOR_H
 
@@ -10,12 +10,12 @@ struct allocator {
   void *context;
 };
 
-/* A new block of `size` bytes, uninitialised; NULL when there is no memory. */
+/* Returns a new, uninitialized block of `size` bytes, or NULL if memory runs out. */
 static inline void *allocator_take(const struct allocator *allocator, size_t size) {
   return allocator->reallocate(allocator->context, NULL, 0, size);
 }
 
-/* Gives back a block of `size` bytes. A NULL block is let pass. */
+/* Frees a block of `size` bytes. NULL is ignored. */
 static inline void allocator_give_back(const struct allocator *allocator, void *block, size_t size) {
   if (block) allocator->reallocate(allocator->context, block, size, 0);
 }

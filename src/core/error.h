@@ -1,5 +1,5 @@
-/* error: what went wrong, in a form that every room can fill without memory and that never holds a
- * secret: it is built from an allow-list of fields, and text that came from outside is cleaned first. */
+/* error: why something failed. An error needs no allocation and never holds a secret: its fields are an allow-list, and
+ * text from outside is cleaned before it is stored. */
 #ifndef AUTH0PERM_CORE_ERROR_H
 #define AUTH0PERM_CORE_ERROR_H
 
@@ -9,21 +9,21 @@
 
 enum error_kind {
   ERROR_NONE,
-  ERROR_INVALID,   /* a value that the API could never accept; nothing was sent */
-  ERROR_TOKEN,     /* no access token, or the tenant does not take the one it was given */
-  ERROR_API,       /* the tenant answered with an error status */
+  ERROR_INVALID,   /* a value that the API could not accept; nothing was sent */
+  ERROR_TOKEN,     /* no access token, or the tenant rejected it */
+  ERROR_API,       /* the tenant responded with an error status */
   ERROR_LIMIT,     /* 429 */
-  ERROR_TIMEOUT,   /* a deadline or a time limit passed */
+  ERROR_TIMEOUT,   /* a deadline or timeout passed */
   ERROR_TRANSPORT, /* no connection, or it broke */
-  ERROR_PROTOCOL,  /* an answer that is not what the API answers */
-  ERROR_MEMORY,    /* the host's allocator, or libcurl's, had no memory */
+  ERROR_PROTOCOL,  /* a response that the API never sends */
+  ERROR_MEMORY,    /* the host's allocator, or libcurl's, ran out of memory */
   ERROR_CANCELED,
   ERROR_CLOSED
 };
 
-enum { ERROR_CODE_SIZE = 80, ERROR_MESSAGE_SIZE = 512 }; /* bytes, the terminating zero included */
+enum { ERROR_CODE_SIZE = 80, ERROR_MESSAGE_SIZE = 512 }; /* bytes, including the terminating zero */
 
-/* How many tokens a client may still fetch (Auth0-Client-Quota-Limit); all -1 where that is not said. */
+/* How many tokens a client may still fetch (Auth0-Client-Quota-Limit). Unknown numbers are -1. */
 struct quota {
   struct quota_span {
     long long quota, remaining; /* tokens */
@@ -31,42 +31,42 @@ struct quota {
   } per_hour, per_day;
 };
 
-/* A quota of which nothing is known. */
+/* A quota whose numbers are all unknown. */
 extern const struct quota QUOTA_UNKNOWN;
 
 struct error {
   enum error_kind kind;
-  int status;         /* HTTP status; 0 when there was no answer */
-  int attempts;       /* requests that left for this operation's current page; 0 when none did */
-  double retry_after; /* seconds, as the tenant asked; negative when it did not */
+  int status;         /* HTTP status; 0 if there was no response */
+  int attempts;       /* requests sent for the current page; 0 if none were */
+  double retry_after; /* seconds that the tenant asked to wait; negative if it did not */
   struct quota quota;
-  bool maybe_applied;               /* a write that may have reached the tenant */
-  char code[ERROR_CODE_SIZE];       /* Auth0's errorCode; "" when there is none */
+  bool maybe_applied;               /* a write that may have taken effect */
+  char code[ERROR_CODE_SIZE];       /* Auth0's errorCode; "" if absent */
   char message[ERROR_MESSAGE_SIZE]; /* valid UTF-8 if its sources are */
 };
 
-/* The name that Lua sees: "invalid", "token", ... */
+/* Returns the name that Lua sees: "invalid", "token", ... The string is static. */
 const char *error_kind_name(enum error_kind kind);
 
-/* Starts a new error of this kind with this message, cut where it is too long; control characters become
- * spaces. Always returns false, so that a checking function can `return error_set(...)`. */
+/* Sets all fields of an error: this kind and message, the rest unknown. A message that is too long is cut, and control
+ * characters become spaces. Always returns false, so that a check can `return error_set(...)`. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
 bool error_set(struct error *error, enum error_kind kind, const char *format, ...);
 
-/* The error for memory that could not be had. Always returns false. */
+/* Sets ERROR_MEMORY. Always returns false. */
 bool error_set_memory(struct error *error);
 
-/* Writes text from outside into a field of so many bytes, cut at a character where it is too long: control characters
- * become spaces, and each occurrence of `secret` becomes "[secret]". An empty secret is ignored. */
+/* Copies text from outside into a field of `size` bytes. Text that is too long is cut between characters, control
+ * characters become spaces, and each occurrence of `secret` becomes "[secret]". An empty secret is ignored. */
 void error_quote(char *field, size_t size, struct text text, struct text secret);
 
-/* The same for the message, or the code. */
+/* Like error_quote, for the message or the code. */
 void error_quote_message(struct error *error, struct text text, struct text secret);
 void error_quote_code(struct error *error, struct text text, struct text secret);
 
-/* Puts a place and a separator before the message. */
+/* Prepends a place and a separator to the message. */
 void error_locate(struct error *error, const char *place, const char *separator);
 
 #endif

@@ -1,4 +1,4 @@
-/* text: bytes that somebody else owns. */
+/* text: borrowed bytes. */
 #ifndef AUTH0PERM_CORE_TEXT_H
 #define AUTH0PERM_CORE_TEXT_H
 
@@ -6,25 +6,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes that belong to somebody else; not terminated. */
+/* Bytes that this struct does not own; not terminated. */
 struct text {
   const char *data;
   size_t length; /* bytes */
 };
 
-/* Whether the text is this string. */
+/* Returns whether the text equals the string. */
 bool text_equals(struct text text, const char *string);
 
-/* Whether two texts hold the same bytes. */
+/* Returns whether both texts hold the same bytes. */
 bool text_same(struct text left, struct text right);
 
-/* Negative, 0 or positive, as `left` sorts before, with or after `right`, byte by byte. */
+/* Compares byte by byte. Returns a negative number, 0 or a positive number if `left` sorts before, with or after
+ * `right`. */
 int text_compare(struct text left, struct text right);
 
-/* A number that is the same for equal texts (FNV-1a); no protection from texts that are made to collide. */
+/* Returns a hash (FNV-1a). It does not resist texts that are crafted to collide. */
 uint32_t text_hash(struct text text);
 
-/* How many bytes at the beginning are printable ASCII and no space. */
+/* Returns the length of the prefix that is printable ASCII without spaces. */
 size_t text_printable_length(struct text text);
 
 #endif

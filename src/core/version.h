@@ -1,4 +1,4 @@
-/* version: who we are, for the tenant's logs and for Lua. */
+/* version: the module's name and version, for the tenant's logs and for Lua. */
 #ifndef AUTH0PERM_CORE_VERSION_H
 #define AUTH0PERM_CORE_VERSION_H
 

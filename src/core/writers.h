@@ -1,6 +1,6 @@
-/* writers: whose turn it is to change a user. Calls that write to the same user, or role, do so one after the other, in
- * the order in which they began: a delayed assign must not arrive after a later remove. Each operation here costs about
- * the same whatever is in flight, and none takes memory. */
+/* writers: queues of calls that write to the same user or role. They run one at a time, in the order in which they began,
+ * so that a delayed assign cannot arrive after a later remove. The cost of each function is independent of the number
+ * of calls in flight, and none allocates. */
 #ifndef AUTH0PERM_CORE_WRITERS_H
 #define AUTH0PERM_CORE_WRITERS_H
 
@@ -10,34 +10,34 @@
 
 enum { WRITERS_CHILDREN = 4 };
 
-/* One that writes; part of a call. */
+/* A member of a queue; part of a call. */
 struct writer {
-  struct text key; /* whom it writes to; borrowed */
-  double until;    /* seconds, monotonic: its deadline; later it holds up nobody any more */
+  struct text key; /* the user or role that it writes to; borrowed */
+  double until;    /* seconds, monotonic: its deadline, after which it no longer blocks others */
   void *owner;     /* the call */
-  bool waiting;    /* it is in a line */
+  bool waiting;    /* it is in a queue */
 
   /* For writers.c. */
   uint32_t hash;                             /* of the key */
-  struct writer *previous, *next;            /* in the line of those who write to the same */
-  struct writer *last;                       /* of the line; known to its first */
-  struct writer *children[WRITERS_CHILDREN]; /* of the first of a line: other lines, see writers.c */
+  struct writer *previous, *next;            /* in its queue */
+  struct writer *last;                       /* of the queue; only set in its first member */
+  struct writer *children[WRITERS_CHILDREN]; /* other queues; only set in the first member, see writers.c */
 };
 
 struct writers {
-  struct writer *root; /* the first of some line */
+  struct writer *root; /* the first member of a queue; NULL if there are none */
 };
 
-/* Puts a writer, whose key, time and owner are set, behind those that are there. */
+/* Adds a writer whose key, until and owner are set to the end of its queue. */
 void writers_join(struct writers *writers, struct writer *writer);
 
-/* The writer that this one waits for, or NULL when it is its turn. One whose time is over counts no more. */
+/* Returns the writer that this one has to wait for, or NULL if it is its turn. Writers past their `until` do not count. */
 const struct writer *writers_ahead(const struct writer *writer, double now);
 
-/* The first of those that write to the same as this writer, which may have left; NULL when there is none. */
+/* Returns the first member of this writer's queue, even after the writer left it; NULL if the queue is empty. */
 struct writer *writers_first(struct writers *writers, const struct writer *writer);
 
-/* Takes a writer out; returns whether it was in. */
+/* Removes a writer from its queue. Returns whether it was in one. */
 bool writers_leave(struct writers *writers, struct writer *writer);
 
 #endif
