@@ -94,7 +94,7 @@ static double refuse_after(double rate) {
 /* Requests per second that may leave at this time. */
 static double rate_at(double now) {
   bucket_sent(&bucket, now);
-  bucket.flying = 0;
+  bucket.in_flight = 0;
   return 1 / bucket_wait(&bucket, now);
 }
 

@@ -95,7 +95,7 @@ TEST(checkpoints_that_go_in_a_circle_end_the_list_after_little_more_than_two_rou
 
 TEST(a_checkpoint_that_is_not_a_string_is_an_error_and_not_the_end) {
   struct response response = page_of(-1, -1, -1, 1);
-  response.next_odd = true;
+  response.next_malformed = true;
   send_at(BEGIN);
   assert_false(call_feed(&call, &response, BEGIN));
   assert_refused("\"next\" is not a string");

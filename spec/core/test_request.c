@@ -526,7 +526,7 @@ TEST(a_correlation_id_is_a_header_of_its_own) {
 
 TEST(a_rested_request_has_no_token_and_can_be_addressed_again) {
   assert_true(request_address(&request, &FRAME, NULL, &error));
-  request_rest(&request);
+  request_wipe_token(&request);
   assert_null(request.url);
   assert_null(request.headers[0]);
   assert_int_equal(request.secret.length, 0);

@@ -1,5 +1,5 @@
-/* allocator: where the module gets its memory. The function has the signature of lua_Alloc, so a host program's allocator
- * (lua_getallocf) can be used as is; the caller that frees a block passes its size. */
+/* allocator: where the module gets its memory. The function has the signature of lua_Alloc, so a host program's
+ * allocator (lua_getallocf) can be used as is; the caller that frees a block passes its size. */
 #ifndef AUTH0PERM_CORE_ALLOCATOR_H
 #define AUTH0PERM_CORE_ALLOCATOR_H
 

@@ -21,12 +21,12 @@ struct assertion_key *assertion_key_new(struct allocator allocator, struct text 
 /* Wipes and frees the key. NULL is ignored. */
 void assertion_key_free(struct assertion_key *key);
 
-/* Appends a new assertion of at most 2048 bytes, issued by `client_id` for `audience` (both non-empty, valid UTF-8) at
- * `epoch` (seconds since 1970, from the wall clock: the tenant compares it with its own). It is valid for 60 seconds and
- * one use, so every request needs a new one. Returns false and appends nothing on ERROR_INVALID (client_id and audience
- * too long, the buffer too small, an epoch that cannot be a time in seconds, a key that OpenSSL cannot sign with),
- * ERROR_TOKEN (OpenSSL has no random numbers) or ERROR_MEMORY. If the buffer was full or memory ran out, the buffer's
- * state says so, as after any append. */
+/* Appends a new assertion of at most 2048 bytes, issued by `client_id` for `audience` (both non-empty, valid UTF-8)
+ * at `epoch` (seconds since 1970, from the wall clock: the tenant compares it with its own). It is valid for 60
+ * seconds and one use, so every request needs a new one. Returns false and appends nothing on ERROR_INVALID
+ * (client_id and audience too long, the buffer too small, an epoch that cannot be a time in seconds, a key that
+ * OpenSSL cannot sign with), ERROR_TOKEN (OpenSSL has no random numbers) or ERROR_MEMORY. If the buffer was full or
+ * memory ran out, the buffer's state says so, as after any append. */
 bool assertion_append(struct buffer *buffer, const struct assertion_key *key, struct text client_id,
                       struct text audience, double epoch, struct error *error);
 

@@ -65,7 +65,7 @@ struct bucket_options bucket_defaults(void) {
 void bucket_open(struct bucket *bucket, const struct bucket_options *options) {
   *bucket = (struct bucket){.options = *options,
                             .sent_at = -HUGE_VAL,
-                            .heard_at = -HUGE_VAL,
+                            .received_at = -HUGE_VAL,
                             .held_until = -HUGE_VAL,
                             .shut_until = -HUGE_VAL,
                             .probe_at = -HUGE_VAL,
@@ -320,7 +320,7 @@ static double window_wait(const struct bucket *bucket, double now) {
 
 static double shadow_wait(const struct bucket *bucket, double now) {
   double patience = bucket->sent_at + fmax(PATIENCE, 1 / bucket->refill) - now;
-  if (now > bucket->heard_at + STALE && bucket->flying > 0) return patience;
+  if (now > bucket->received_at + STALE && bucket->in_flight > 0) return patience;
   return fmin(patience, bucket->best == 0 ? drip_wait(bucket, now) : window_wait(bucket, now));
 }
 
@@ -337,7 +337,7 @@ static double rate_at(const struct bucket *bucket, double now) {
 /* Without headers: one probe, then two requests in flight for each answer, without bounds until a refusal. */
 static double blind_wait(const struct bucket *bucket, double now) {
   double wait = bucket->rate > 0 ? bucket->sent_at + 1 / rate_at(bucket, now) - now : 0;
-  return bucket->flying > bucket->responses ? fmax(wait, bucket->sent_at + PATIENCE - now) : wait;
+  return bucket->in_flight > bucket->responses ? fmax(wait, bucket->sent_at + PATIENCE - now) : wait;
 }
 
 double bucket_wait(const struct bucket *bucket, double now) {
@@ -354,7 +354,7 @@ double bucket_shut_until(const struct bucket *bucket, double now) {
 
 struct bucket_ticket bucket_sent(struct bucket *bucket, double now) {
   double over = bucket->limit > 0 ? left_at(bucket, now) - bucket->limit : 0;
-  if (bucket->limit > 0 && now > bucket->heard_at + STALE && bucket->flying == 0) {
+  if (bucket->limit > 0 && now > bucket->received_at + STALE && bucket->in_flight == 0) {
     follow(bucket, now, bucket->sent + fmin(bucket->limit, bucket->limit + over));
   } else if (over > 0) {
     bucket->spilled += over;
@@ -362,7 +362,7 @@ struct bucket_ticket bucket_sent(struct bucket *bucket, double now) {
   }
   bucket->recent = bucket->recent * exp(-fmax(0, now - bucket->sent_at)) + 1;
   bucket->sent += 1;
-  bucket->flying += 1;
+  bucket->in_flight += 1;
   bucket->sent_at = now;
   return (struct bucket_ticket){.sent_at = now, .number = bucket->sent};
 }
@@ -388,13 +388,13 @@ static void be_refused(struct bucket *bucket, const struct bucket_response *resp
 }
 
 static void end_flight(struct bucket *bucket) {
-  bucket->flying = fmax(0, bucket->flying - 1);
+  bucket->in_flight = fmax(0, bucket->in_flight - 1);
 }
 
 void bucket_received(struct bucket *bucket, const struct bucket_response *response, double now) {
   double round_trip = fmax(0, now - response->ticket.sent_at);
   bucket->round_trip += (bucket->round_trip > 0 ? ROUND_TRIP_SHARE : 1) * (round_trip - bucket->round_trip);
-  bucket->heard_at = now;
+  bucket->received_at = now;
   bucket->responses += 1;
   end_flight(bucket);
   if (response->refused) {

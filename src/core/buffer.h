@@ -23,7 +23,8 @@ struct buffer {
 /* Makes an empty buffer that owns no memory yet. `limit` must be below SIZE_MAX / 4, since capacities double. */
 void buffer_open(struct buffer *buffer, struct allocator allocator, size_t limit);
 
-/* Makes room for `length` more bytes at once. If memory runs out, the state says so; beyond the limit it does nothing. */
+/* Makes room for `length` more bytes at once. If memory runs out, the state says so; beyond the limit it does
+ * nothing. */
 void buffer_reserve(struct buffer *buffer, size_t length);
 
 /* The slow path of buffer_append: grows the buffer or sets its state. */

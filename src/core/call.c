@@ -272,7 +272,7 @@ static void rest(struct call *call) {
   call->state = CALL_FINISHED;
   call->error = (struct error){.kind = ERROR_NONE, .attempts = call->attempts};
   call->more = true;
-  request_rest(&call->request);
+  request_wipe_token(&call->request);
 }
 
 /* Takes note of a page; returns whether its items are to be kept. */
@@ -515,7 +515,7 @@ bool call_authorize(struct call *call, struct text token, double expires_in, dou
   if (call->state != CALL_DECIDING || !check_client(call, now)) return true;
   struct token *mine = &call->client->token;
   bool shared = call->client->share_tokens;
-  if (shared && !token_is_news(mine, token)) return false;
+  if (shared && !token_is_new(mine, token)) return false;
   if (!(expires_in > 0)) {
     error_set(&call->error, ERROR_TOKEN, "the supplied token has already expired");
     fail_supply(call, now);

@@ -1,5 +1,5 @@
-/* client: what all calls to one tenant share: configuration, token, bucket. It knows neither Lua nor
- * libcurl, and stands below `call`: a call asks its client, never the other way round. */
+/* client: what all calls to one tenant share: configuration, token, bucket. It knows neither Lua nor libcurl. Calls use
+ * their client, never the other way round. */
 #ifndef AUTH0PERM_CORE_CLIENT_H
 #define AUTH0PERM_CORE_CLIENT_H
 
@@ -9,21 +9,21 @@
 #include "token.h"
 #include "writers.h"
 
-/* What a client is made of; borrowed. A text whose `data` is NULL was not given. */
+/* The configuration of a client; borrowed. A text whose `data` is NULL was not given. */
 struct client_options {
   struct text domain; /* host, or host:port; required */
-  struct text token;  /* a token that nobody can renew; without one, and without credentials, calls ask their driver */
+  struct text token;  /* a fixed token; without it and without credentials, calls ask their driver for one */
   struct credentials_options credentials;
-  bool share_tokens;       /* calls ask their driver for a token that was fetched elsewhere before they fetch one */
-  const char *share_name;  /* what the user knows `share_tokens` as */
+  bool share_tokens;       /* before fetching a token, calls ask their driver for one that was fetched elsewhere */
+  const char *share_name;  /* the user's name for `share_tokens`, for messages */
   struct text lua_version; /* for the Auth0-Client header; required */
   double timeout;          /* seconds for a whole call */
   double connect_timeout;  /* seconds for a connection */
-  double request_timeout;  /* seconds for a request and its answer */
-  double max_retries;      /* of a request, after the first try */
+  double request_timeout;  /* seconds for a request and its response */
+  double max_retries;      /* of a request, after the first attempt */
   struct bucket_options bucket;
-  uint64_t random;       /* to begin with, for pauses; any number */
-  double (*epoch)(void); /* seconds since 1970, for assertions only; may be NULL where there is no private key */
+  uint64_t random;       /* seed of the pauses; any number */
+  double (*epoch)(void); /* seconds since 1970, for assertions only; may be NULL without a private key */
 };
 
 struct call;
@@ -31,7 +31,7 @@ struct call;
 struct client {
   struct allocator allocator;
   struct buffer domain;
-  struct buffer agent;                              /* value of Auth0-Client */
+  struct buffer agent;                              /* value of the Auth0-Client header */
   double timeout, connect_timeout, request_timeout; /* seconds */
   int max_retries;
   struct credentials credentials;
@@ -40,25 +40,25 @@ struct client {
   bool share_tokens;
   struct bucket bucket;
   uint64_t random;                 /* state of the generator of pauses */
-  unsigned long changes;           /* of what calls may wait for: another token, another state of the rate limit */
-  void (*wake)(struct call *call); /* told of a call whose turn to write has come; NULL: nobody is */
+  unsigned long changes;           /* counts changes that waiting calls may wait for: of the token or the rate limit */
+  void (*wake)(struct call *call); /* called when a call's turn to write has come; may be NULL */
   struct writers writers;
-  struct error refusal; /* of the newest request that the rate limit refused */
+  struct error refusal; /* the newest 429 */
   bool open;
 };
 
-/* The defaults of all options that have one. */
+/* Returns the defaults of all options that have one. */
 struct client_options client_defaults(void);
 
-/* Fills a zeroed client. False: ERROR_INVALID names the option and what was expected, or ERROR_MEMORY; the client
- * then still has to be closed. */
+/* Initializes a zeroed client. Returns false on ERROR_INVALID, whose message names the option, or ERROR_MEMORY; the
+ * client must be closed even then. */
 bool client_open(struct client *client, const struct client_options *options, struct allocator allocator,
                  struct error *error);
 
-/* Wipes and frees; a client that is closed already, or zeroed, is let be. */
+/* Wipes and frees the client. A closed or zeroed client is ignored. */
 void client_close(struct client *client);
 
-/* Checks a time limit of that name. False: ERROR_INVALID. */
+/* Checks a timeout, in seconds; `name` is for the message. Returns false on ERROR_INVALID. */
 bool client_check_seconds(const char *name, double seconds, struct error *error);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "buffer.h"
 
-/* Returns the number of characters, or -1 if the text is not valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
+/* Returns the number of characters, or -1 if the text is not valid UTF-8 (RFC 3629: no surrogates, no overlong
+ * forms). */
 long long encode_utf8_length(struct text text);
 
 /* Appends a quoted JSON string (RFC 8259, section 7). The text must be valid UTF-8. */

@@ -71,7 +71,7 @@ static bool note_checkpoint(struct pages *pages, struct text checkpoint) {
 }
 
 static enum pages_verdict take_checkpoint(struct pages *pages, const struct response *page, struct error *error) {
-  if (page->next_odd) {
+  if (page->next_malformed) {
     error_set(error, ERROR_PROTOCOL, "\"next\" is not a string");
     return PAGES_REFUSED;
   }

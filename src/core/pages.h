@@ -1,5 +1,5 @@
-/* pages: which page of a list to ask for, and whether the one that came is the one that was to come. A part of a list
- * must not pass for the whole, and a tenant that contradicts itself must not be asked for ever. */
+/* pages: which page of a list to request next, and whether the received page is the expected one. A partial list must
+ * not be taken for the whole, and a tenant that contradicts itself must not be asked forever. */
 #ifndef AUTH0PERM_CORE_PAGES_H
 #define AUTH0PERM_CORE_PAGES_H
 
@@ -10,44 +10,44 @@
 #include "response.h"
 
 enum {
-  PAGES_MIN = 1,  /* items of a page; */
-  PAGES_MAX = 100 /* the API gives no more (OpenAPI, `per_page` and `take`) */
+  PAGES_MIN = 1,  /* items on a page */
+  PAGES_MAX = 100 /* items on a page; the limit of the API (OpenAPI, `per_page` and `take`) */
 };
 
-/* The memory that all pages of a list may take together, in bytes, estimated as in `struct response`: some 500,000
- * users. */
+/* The memory that all pages of a list may take together, in bytes, estimated as in `struct response`. That is enough
+ * for about 500,000 users. */
 enum { PAGES_MEMORY_MAX = 256 * 1024 * 1024 };
 
 struct pages {
-  long long received; /* items of the list so far */
-  long long per_page; /* items to ask for, then (PAGING_NUMBER) what the tenant says it gives */
-  size_t memory;      /* bytes that the pages take that are kept, estimated */
-  long long skip;     /* items at the start of the page just taken that an earlier page held already */
+  long long received; /* items received so far */
+  long long per_page; /* items to request; PAGING_NUMBER: lowered to what the tenant returns */
+  size_t memory;      /* bytes that the kept pages take, estimated */
+  long long skip;     /* leading items of the newest page that an earlier page already had */
 
   /* PAGING_CHECKPOINT */
-  struct buffer from;       /* checkpoint of the page to ask for; empty for the first */
-  uint64_t first, landmark; /* marks of checkpoints that were there before; 0 for none */
-  unsigned long long turns; /* checkpoints so far */
+  struct buffer from;       /* checkpoint of the next page; empty for the first */
+  uint64_t first, landmark; /* hashes of earlier checkpoints; 0: none */
+  unsigned long long turns; /* number of checkpoints so far */
 };
 
 enum pages_verdict {
-  PAGES_MORE,   /* ask for the next page */
-  PAGES_LAST,   /* the list is whole */
-  PAGES_REFUSED /* the error tells */
+  PAGES_MORE,   /* request the next page */
+  PAGES_LAST,   /* the list is complete */
+  PAGES_REFUSED /* see the error */
 };
 
-/* No page yet; owns no memory. Asks for the largest pages. */
+/* Starts a list with pages of the largest size; owns no memory yet. */
 void pages_open(struct pages *pages, struct allocator allocator);
 
-/* What to ask for. Borrowed, until the next page is taken. */
+/* Returns which page to request. `from` is borrowed, and valid until the next page is taken. */
 struct request_page pages_next(const struct pages *pages, const struct operation *operation);
 
-/* Takes note of a page. Unless it is refused, its items from `pages->skip` on are new; there may be none of them.
- * Errors: ERROR_PROTOCOL, ERROR_MEMORY. */
+/* Accounts for a received page. Unless PAGES_REFUSED, its items from index `pages->skip` on are new; there may be none.
+ * PAGES_REFUSED: ERROR_PROTOCOL or ERROR_MEMORY, with the status of the page. */
 enum pages_verdict pages_take(struct pages *pages, const struct operation *operation, const struct response *page,
                               struct error *error);
 
-/* Frees what it owns. The numbers stay. */
+/* Frees memory. The numbers stay valid. */
 void pages_close(struct pages *pages);
 
 #endif

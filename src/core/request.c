@@ -369,7 +369,7 @@ bool request_address(struct request *request, const struct request_frame *frame,
   return true;
 }
 
-void request_rest(struct request *request) {
+void request_wipe_token(struct request *request) {
   buffer_cut(&request->head, 0);
   request->url = NULL;
   request->headers[0] = NULL;

@@ -1,5 +1,5 @@
-/* response: the digest of an answer, all that policy ever sees of it. Whoever performs a request fills it
- * in: the driver the status and headers, the decoder what it found in the body. */
+/* response: the digest of a response, which is all that policy sees of it. The driver fills in status and headers, the
+ * decoder what it found in the body. */
 #ifndef AUTH0PERM_CORE_RESPONSE_H
 #define AUTH0PERM_CORE_RESPONSE_H
 
@@ -8,49 +8,48 @@
 #include "error.h"
 
 enum response_body {
-  RESPONSE_EMPTY,  /* there is none */
+  RESPONSE_EMPTY,  /* no body */
   RESPONSE_OBJECT, /* a JSON object */
   RESPONSE_ARRAY,  /* a JSON array */
-  RESPONSE_LARGE,  /* not decoded: it would take more than RESPONSE_MEMORY_MAX */
+  RESPONSE_LARGE,  /* not decoded, as it would take more than RESPONSE_MEMORY_MAX */
   RESPONSE_OTHER   /* not JSON, or another value */
 };
 
-/* The memory that one body may take once decoded, in bytes. The largest pages of real tenants take some 40 MiB: a
- * hundred APIs with hundreds of permissions each, in a body of 8 MiB. A body of that size that nests empty lists would
- * take 300. */
+/* The memory that one decoded body may take, in bytes. The largest pages of real tenants take about 40 MiB (100 APIs
+ * with hundreds of permissions each, in a body of 8 MiB); 8 MiB of nested empty lists would take 300 MiB. */
 enum { RESPONSE_MEMORY_MAX = 64 * 1024 * 1024 };
 
 struct response {
   int status;
-  double retry_seconds; /* Retry-After as a delay, in seconds; negative when it is none */
-  double retry_date; /* Retry-After as a date, in seconds since 1970 by the tenant's clock; negative when it is none */
-  double date;       /* seconds since 1970, the tenant's clock; negative when not known */
-  double limit_size; /* x-ratelimit-limit: requests; negative when absent */
-  double limit_remaining; /* x-ratelimit-remaining: requests; negative when absent */
-  double limit_reset;     /* x-ratelimit-reset: seconds since 1970, the tenant's clock; negative when absent */
-  struct quota quota;     /* of the token endpoint */
-  bool html;              /* the answer says of itself that it is HTML */
+  double retry_seconds; /* Retry-After as a delay, in seconds; negative if it is not */
+  double retry_date;    /* Retry-After as a date, in seconds since 1970 by the tenant's clock; negative if it is not */
+  double date;          /* seconds since 1970, the tenant's clock; negative if unknown */
+  double limit_size;    /* x-ratelimit-limit: requests; negative if absent */
+  double limit_remaining; /* x-ratelimit-remaining: requests; negative if absent */
+  double limit_reset;     /* x-ratelimit-reset: seconds since 1970, the tenant's clock; negative if absent */
+  struct quota quota;     /* from the token endpoint */
+  bool html;              /* Content-Type is text/html */
   enum response_body body;
-  size_t memory;             /* bytes that the body takes once decoded, estimated; 0 where it is not */
-  struct text code, message; /* of an error body; borrowed; empty when absent */
-  long long item_count;      /* items on this page; -1 when the body has no such list of objects */
-  long long start;           /* index of the page's first item; -1 when absent */
-  long long limit;           /* items that a page holds at most; -1 when absent */
-  long long total;           /* items of the whole list; -1 when absent */
-  struct text access_token;  /* of the token endpoint; borrowed; empty when absent */
-  double expires_in;         /* seconds; negative when absent; 0 for what is not a number above 0 */
-  struct text next;          /* checkpoint of the next page; borrowed; empty when absent */
-  bool next_odd;             /* there is one that is no text */
+  size_t memory;             /* estimated bytes of the decoded body; 0 if it was not decoded */
+  struct text code, message; /* of an error body; borrowed; empty if absent */
+  long long item_count;      /* items on this page; -1 if the body has no such list of objects */
+  long long start;           /* index of the page's first item; -1 if absent */
+  long long limit;           /* largest number of items on a page; -1 if absent */
+  long long total;           /* items of the whole list; -1 if absent */
+  struct text access_token;  /* from the token endpoint; borrowed; empty if absent */
+  double expires_in;         /* seconds; negative if absent; 0 if not a number > 0 */
+  struct text next;          /* checkpoint of the next page; borrowed; empty if absent */
+  bool next_malformed;       /* "next" is present but not a string */
 };
 
-/* A digest that knows nothing but the status. */
+/* Initializes a digest of which only the status is known. */
 void response_open(struct response *response, int status);
 
-/* Takes note of one header; names that policy does not read are let pass. */
+/* Reads a header; names that policy does not need are ignored. */
 void response_header(struct response *response, struct text name, struct text value);
 
-/* Seconds that the tenant asks to wait (RFC 9110, section 10.2.3); negative when it does not, or asks for more than a
- * day. */
+/* Returns the seconds that the tenant asks to wait (RFC 9110, section 10.2.3); negative if it does not ask, or asks for
+ * more than a day. */
 double response_retry_after(const struct response *response);
 
 #endif

@@ -152,7 +152,7 @@ static bool is_value(const struct token *token, struct text value) {
   return text_same(token_value(token), value);
 }
 
-bool token_is_news(const struct token *token, struct text value) {
+bool token_is_new(const struct token *token, struct text value) {
   return !is_value(token, value) && text_hash(value) != token->dropped;
 }
 

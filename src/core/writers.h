@@ -1,6 +1,6 @@
-/* writers: queues of calls that write to the same user or role. They run one at a time, in the order in which they began,
- * so that a delayed assign cannot arrive after a later remove. The cost of each function is independent of the number
- * of calls in flight, and none allocates. */
+/* writers: queues of calls that write to the same user or role. They run one at a time, in the order in which they
+ * began, so that a delayed assign cannot arrive after a later remove. The cost of each function is independent of
+ * the number of calls in flight, and none allocates. */
 #ifndef AUTH0PERM_CORE_WRITERS_H
 #define AUTH0PERM_CORE_WRITERS_H
 
@@ -31,7 +31,8 @@ struct writers {
 /* Adds a writer whose key, until and owner are set to the end of its queue. */
 void writers_join(struct writers *writers, struct writer *writer);
 
-/* Returns the writer that this one has to wait for, or NULL if it is its turn. Writers past their `until` do not count. */
+/* Returns the writer that this one has to wait for, or NULL if it is its turn. Writers past their `until` do not
+ * count. */
 const struct writer *writers_ahead(const struct writer *writer, double now);
 
 /* Returns the first member of this writer's queue, even after the writer left it; NULL if the queue is empty. */

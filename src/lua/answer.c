@@ -78,7 +78,7 @@ static long long count_member(lua_State *L, const char *name) {
 /* Reads the checkpoint from the object at the top of the stack. */
 static void digest_next(lua_State *L, struct response *response) {
   lua_getfield(L, -1, "next");
-  response->next_odd = !lua_isnil(L, -1) && !is_null(L, -1) && lua_type(L, -1) != LUA_TSTRING;
+  response->next_malformed = !lua_isnil(L, -1) && !is_null(L, -1) && lua_type(L, -1) != LUA_TSTRING;
   lua_pop(L, 1);
   response->next = string_member(L, "next");
 }
