@@ -224,9 +224,9 @@ struct lesson {
   double weight;   /* of this answer in the running mean of errors */
 };
 
-/* Follows the supply by one guess. A request that left close to a refill may have come before or after it: the smaller error of
- * the two counts. (Refills are counted by comparing fractions of seconds: 33 guesses with two floors each took 3,700 of the
- * 240,000 instructions of a removal.) */
+/* Follows the supply by one guess. A request that left close to a refill may have come before or after it: the smaller
+ * error of the two counts. (Refills are counted by comparing fractions of seconds: 33 guesses with two floors each took
+ * 3,700 of the 240,000 instructions of a removal.) */
 static void follow_guess(const struct bucket *bucket, struct bucket_guess *guess, int number,
                          const struct lesson *lesson) {
   double phase = phase_of(number);
