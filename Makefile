@@ -1,16 +1,16 @@
-# auth0perm. `make help` lists what there is to make.
+# auth0perm. `make help` lists the targets.
 
 LUA ?= lua5.4
 BUILD ?= build/$(LUA)
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 INSTALL ?= install
-# Where things go: below PREFIX if one is given, else where this Lua's pkg-config file says.
+# Where files are installed: below PREFIX if it is set, otherwise where this Lua's pkg-config file says.
 PREFIX ?=
 DESTDIR ?=
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-# The tests build with WERROR=-Werror; a newer compiler that knows more warnings must not stop a user's build.
+# The tests build with WERROR=-Werror; the new warnings of a newer compiler must not stop a user's build.
 WERROR ?=
 STANDARD := -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden
 # nodelete: lua_close must not unmap code that one of libcurl's resolver threads may still return into.
@@ -27,19 +27,19 @@ LUA_CMOD = $(if $(PREFIX),$(PREFIX)/lib/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG)
 LUA_LMOD = $(if $(PREFIX),$(PREFIX)/share/lua/$(LUA_VERSION),$(shell $(PKG_CONFIG) --variable=INSTALL_LMOD $(LUA)))
 SHARE = $(if $(PREFIX),$(PREFIX),/usr)/share/auth0perm
 
-# The floors. Each is compiled with its own flags alone, so that the core cannot include Lua or libcurl by accident.
+# The floors. Each is compiled with only its own flags, so that the core cannot include Lua or libcurl by accident.
 CORE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/core/*.c))
 CURL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/curl/*.c))
 LUA_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lua/*.c)) $(BUILD)/lua_auth0perm.o
 OBJECTS := $(CORE_OBJECTS) $(CURL_OBJECTS) $(LUA_OBJECTS)
 MODULE := $(BUILD)/auth0perm.so
-# What holds documentation, in the order of the reference.
+# The files with documentation comments, in the order of the reference.
 DOCUMENTED := lua_auth0perm.c src/lua/client.c src/lua/configuration.c src/core/operation.c src/lua/call.c \
   src/lua/prepared.c src/lua/operations.c src/lua/arguments.c src/lua/options.c src/lua/error.c
 DOCUMENTED_OPENRESTY := src/auth0perm/openresty.lua src/auth0perm/openresty/light_call.lua
 
-# Debian packages; "a/b" is what Debian 12 calls a and Debian 13 b. The version of Lua that LUA names, as a package and
-# as its headers.
+# Debian packages; "a/b" is called a on Debian 12 and b on Debian 13. LUA_PACKAGES are the package of LUA and its
+# headers.
 LUAJIT_PACKAGES := luajit2/luajit libluajit2-5.1-dev/libluajit-5.1-dev
 LUA_PACKAGES = $(if $(filter luajit,$(LUA)),$(LUAJIT_PACKAGES),$(LUA) lib$(LUA:lua5.1=lua5.1-0)-dev)
 BUILD_PACKAGES := pkg-config libcurl4-openssl-dev libssl-dev lua-cjson
@@ -47,16 +47,16 @@ DEMO_PACKAGES := $(BUILD_PACKAGES) nginx libnginx-mod-http-lua lua-resty-core op
 # What `make test` needs: the two Luas that most hosts have, what the specs use, and a C compiler.
 TEST_PACKAGES := $(DEMO_PACKAGES) gcc lua5.4 liblua5.4-dev $(LUAJIT_PACKAGES) lua-busted lua-socket lua-cqueues \
   lua-sec lua-luv luarocks libcmocka-dev tinyproxy-bin curl binutils procps
-# Debian's npm conflicts with the npm of other package sources, so an npm that is there stays.
+# An installed npm is kept: Debian's conflicts with those of other package sources.
 NODE_PACKAGES := $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
-# What `make test-all` needs as well.
+# What `make test-all` needs in addition.
 ALL_TEST_PACKAGES := lua5.3 liblua5.3-dev lua5.2 liblua5.2-dev lua5.1 liblua5.1-0-dev lua-check clang libclang-rt-dev \
   clang-format chromium $(NODE_PACKAGES)
 
 all: found $(MODULE)
 
-# For hosts that link the module in. Its rooms call each other by short names, which must not meet the host's: they
-# become one object, which shows luaopen_auth0perm alone.
+# For host programs that link the module statically. Its files call each other by short names, which must not clash with
+# the host program's: they become one object that exports only luaopen_auth0perm.
 STATIC := $(BUILD)/libauth0perm.a
 OBJCOPY ?= objcopy
 
@@ -73,10 +73,10 @@ found:
 	@command -v $(PKG_CONFIG) >/dev/null || \
 	  { echo 'pkg-config is missing; on Debian: apt install pkg-config' >&2; exit 1; }
 	@$(if $(LUA_CFLAGS),:,$(PKG_CONFIG) --exists $(LUA)) || \
-	  { echo 'pkg-config knows no $(LUA); on Debian: apt install $(subst /, or ,$(lastword $(LUA_PACKAGES)))' >&2; \
+	  { echo 'pkg-config cannot find $(LUA); on Debian: apt install $(subst /, or ,$(lastword $(LUA_PACKAGES)))' >&2; \
 	    exit 1; }
 	@$(PKG_CONFIG) --exists 'libcurl >= 7.80' libssl libcrypto || \
-	  { echo 'pkg-config knows no libcurl from 7.80 on, or no libssl; on Debian: apt install $(BUILD_PACKAGES)' >&2; \
+	  { echo 'pkg-config cannot find libcurl 7.80 or later, or libssl; on Debian: apt install $(BUILD_PACKAGES)' >&2; \
 	    exit 1; }
 
 $(MODULE): $(OBJECTS)
@@ -90,7 +90,7 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(WARNINGS) $(WERROR) $(CFLAGS) $(CPPFLAGS) $(ROOM_CFLAGS) -MMD -MP -c -o $@ $<
 
-# What differs from Lua to Lua, compiled alone: see spec/suites.lua.
+# Compiles only what differs between Lua versions: see spec/suites.lua.
 lua-objects: found $(LUA_OBJECTS)
 
 # --- unit tests of the core, torture
@@ -102,7 +102,7 @@ $(CORE_TESTS): ROOM_CFLAGS = -Isrc
 $(BUILD)/core-tests: $(CORE_TESTS) $(CORE_OBJECTS) $(patsubst %,$(BUILD)/src/curl/%.o,queue receiver watcher)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CRYPTO_LIBS) -lm
 
-# Fails every allocation in turn; the comment at the top of torture.c tells how.
+# Fails every allocation in turn; the comment at the top of torture.c explains it.
 TORTURE := $(BUILD)/torture
 
 $(BUILD)/spec/torture/torture.o: ROOM_CFLAGS = $(LUA_CFLAGS) $(CURL_CFLAGS)
@@ -113,7 +113,7 @@ $(TORTURE): $(BUILD)/spec/torture/torture.o $(OBJECTS)
 torture: $(TORTURE)
 	@LSAN_OPTIONS='suppressions=$(CURDIR)/spec/leaks.supp:print_suppressions=0' exec spec/tenant/run -- $(TORTURE)
 
-# --- static hosts: the example of one, and programs that look at what a host sees
+# --- static host programs: the example, and those that check what a host program sees
 
 HOST_LIBS = $(LUA_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) -lpthread -lm
 EMBED := $(BUILD)/embed
@@ -133,7 +133,7 @@ $(HOST_PROGRAMS): $(BUILD)/%: $(BUILD)/spec/embed/%.o $(BUILD)/spec/embed/state.
 # What the specs in spec/embed run.
 hosts: found $(HOST_PROGRAMS) $(EMBED)
 
-# To be built with -fsanitize=thread, see spec/suites.lua.
+# For a build with -fsanitize=thread, see spec/suites.lua.
 $(THREADS): $(BUILD)/spec/threads/threads.o $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
@@ -147,25 +147,25 @@ embed: found $(EMBED)
 
 help:
 	@echo 'make LUA=lua5.4      builds build/lua5.4/auth0perm.so; also lua5.3, lua5.2, lua5.1, luajit'
-	@echo 'make demo            installs what is missing, then removes permissions from a user of a mock tenant'
-	@echo 'make demo-openresty  installs what is missing, then serves the permission desk for a mock tenant'
-	@echo 'make test            installs what is missing, then tests module, OpenResty driver, installation and demo'
+	@echo 'make demo            installs missing packages, then removes permissions from a user of a mock tenant'
+	@echo 'make demo-openresty  installs missing packages, then serves the permission desk for a mock tenant'
+	@echo 'make test            installs missing packages, then tests module, OpenResty driver, installation and demo'
 	@echo 'make test-all        tests everything: all Luas, sanitizers, a browser, and more'
-	@echo 'make check           runs the specs of one Lua: make LUA=luajit check SPECS=spec/module/list_spec.lua'
-	@echo 'make style           checks style: what folders may include, names, lines, clang-format, luacheck'
+	@echo 'make check           runs specs on one Lua: make LUA=luajit check SPECS=spec/module/list_spec.lua'
+	@echo 'make style           checks includes, names, line widths, clang-format and luacheck'
 	@echo 'make format          formats the C sources'
-	@echo 'make static          builds build/LUA/libauth0perm.a, for hosts that link the module in'
-	@echo 'make embed           runs such a host: two Lua states in a frame loop, against a mock tenant'
-	@echo 'make threads         runs states on threads of their own, for a build with -fsanitize=thread'
-	@echo 'make torture         fails every allocation in turn, for one Lua'
+	@echo 'make static          builds build/LUA/libauth0perm.a, for host programs that link the module statically'
+	@echo 'make embed           runs such a host program: two Lua states in a frame loop, against a mock tenant'
+	@echo 'make threads         runs Lua states on several threads, for a build with -fsanitize=thread'
+	@echo 'make torture         fails every allocation in turn, on one Lua'
 	@echo 'make pacing          simulates pacing against models of the rate limiter'
-	@echo 'make bench           compares the module with raw libcurl, and prints how long frames and nginx are held up'
-	@echo 'make tenant          starts a mock tenant, to try your own scripts against'
-	@echo 'make reference       writes doc/reference.md, and types for editors to types/, from comments in the sources'
-	@echo 'make pictures        draws doc/pictures/*.svg from the text beside them'
-	@echo 'make install         installs for one Lua; knows LUA, PREFIX and DESTDIR'
-	@echo 'make dist            writes build/auth0perm-VERSION.tar.gz from the newest commit'
-	@echo 'make uninstall       removes what make install has installed, for the same LUA, PREFIX and DESTDIR'
+	@echo 'make bench           compares the module with raw libcurl, and measures how long it blocks frames and nginx'
+	@echo 'make tenant          starts a mock tenant, to test your own scripts with'
+	@echo 'make reference       generates doc/reference.md and types/ from the comments in the sources'
+	@echo 'make pictures        draws doc/pictures/*.svg from the text files next to them'
+	@echo 'make install         installs for one Lua; obeys LUA, PREFIX and DESTDIR'
+	@echo 'make dist            writes build/auth0perm-VERSION.tar.gz from the latest commit'
+	@echo 'make uninstall       removes what make install installed with the same LUA, PREFIX and DESTDIR'
 	@echo 'make clean           removes build/'
 
 demo:
@@ -179,7 +179,7 @@ demo-openresty:
 	@$(MAKE) --no-print-directory -s LUA=luajit all
 	@spec/tenant/run --serve -- examples/openresty/run
 
-# Suites run side by side; spec/README.md tells what there is.
+# Suites run side by side; spec/README.md lists them.
 test:
 	@tools/install-packages $(TEST_PACKAGES)
 	@exec spec/run test
@@ -188,15 +188,15 @@ test-all:
 	@tools/install-packages $(TEST_PACKAGES) $(ALL_TEST_PACKAGES)
 	@exec spec/run test more
 
-# What test-all adds to test, for .ci/run.
+# Only what test-all adds to test, for .ci/run.
 test-more:
 	@tools/install-packages $(TEST_PACKAGES) $(ALL_TEST_PACKAGES)
 	@exec spec/run more
 
 # The specs of one Lua: folders or files in SPECS.
 SPECS ?= spec
-# A sanitizer's library, for the Lua that loads a module built with it: other programs would have their own leaks
-# reported.
+# A sanitizer's library, to preload into the Lua that loads a module built with it. Other programs run without it: their
+# own leaks would be reported.
 PRELOAD ?=
 check: all hosts
 	@LUA='$(LUA)' BUILD='$(BUILD)' PRELOAD='$(PRELOAD)' exec spec/run specs $(SPECS)
@@ -207,7 +207,7 @@ style:
 format:
 	@clang-format -i $$(find src spec bench examples lua_auth0perm.c -name '*.[ch]')
 
-# Pacing, simulated: holds the figures of bench/pacing/results.md, with a margin.
+# Simulates pacing, and checks the figures in bench/pacing/results.md, with a margin.
 PACING := $(BUILD)/pacing
 
 $(PACING): $(wildcard bench/pacing/*.c bench/pacing/*.h) $(BUILD)/src/core/bucket.o
@@ -217,7 +217,7 @@ $(PACING): $(wildcard bench/pacing/*.c bench/pacing/*.h) $(BUILD)/src/core/bucke
 pacing: $(PACING)
 	@$(PACING) check
 
-# Compares with raw libcurl; LUAS are the Luas to measure.
+# Compares the module with raw libcurl, on the Lua versions in LUAS.
 LUAS ?= lua5.4 luajit
 bench:
 	@tools/install-packages $(TEST_PACKAGES)
@@ -232,7 +232,7 @@ bench:
 tenant:
 	@spec/tenant/run
 
-# Written from the comments in the sources; REFERENCE is the folder above doc/ and types/.
+# Generated from the comments in the sources; REFERENCE is the folder that contains doc/ and types/.
 REFERENCE ?= .
 reference:
 	@mkdir -p '$(REFERENCE)/doc' '$(REFERENCE)/types'
@@ -242,7 +242,7 @@ reference:
 	@$(LUA) tools/reference.lua types auth0perm.openresty $(DOCUMENTED_OPENRESTY) \
 	  >'$(REFERENCE)/types/auth0perm.openresty.d.lua'
 
-# Drawn from the text beside them.
+# Drawn from the text files next to them.
 PICTURES := $(patsubst %.txt,%.svg,$(wildcard doc/pictures/*.txt))
 pictures: $(PICTURES)
 $(PICTURES): %.svg: %.txt tools/picture.lua
@@ -262,15 +262,16 @@ install: all
 	$(INSTALL) -m 644 doc/reference.md '$(DESTDIR)$(SHARE)/reference.md'
 	$(INSTALL) -m 644 types/*.d.lua '$(DESTDIR)$(SHARE)/types/'
 
-# Removes what `make install` with the same LUA, PREFIX and DESTDIR has installed; reference and types serve every Lua.
+# Removes what `make install` with the same LUA, PREFIX and DESTDIR installed, including the reference and the types,
+# which all Lua versions share.
 uninstall:
 	rm -f '$(DESTDIR)$(LUA_CMOD)/auth0perm.so' $(LUA_FILES:%='$(DESTDIR)$(LUA_LMOD)/%')
 	rm -f '$(DESTDIR)$(SHARE)/reference.md' $(patsubst %,'$(DESTDIR)$(SHARE)/%',$(wildcard types/*.d.lua))
 	@for folder in $(LUA_FOLDERS); do (cd '$(DESTDIR)$(LUA_LMOD)' && rmdir -p "$$folder") 2>/dev/null; done; \
 	  rmdir '$(DESTDIR)$(SHARE)/types' '$(DESTDIR)$(SHARE)' 2>/dev/null; :
 
-# A tarball of the newest commit, which builds and installs without git. Its rockspec names the version, and where
-# LuaRocks finds the tarball.
+# A tarball of the latest commit, which builds and installs without git. Its rockspec has the version, and the URL from
+# which LuaRocks gets the tarball.
 DIST_URL ?= .
 dist: VERSION = $(shell sed -n 's/.*MODULE_VERSION "\(.*\)"/\1/p' src/core/version.h)
 dist:

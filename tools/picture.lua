@@ -1,9 +1,9 @@
 -- Draws a picture as SVG: lua tools/picture.lua SOURCE >PICTURE
--- The sources in doc/pictures/ show the two notations: floors of a house, and a sequence of messages.
+-- The sources in doc/pictures/ show the two notations: floors, and a sequence of messages.
 
 local FONT = "Helvetica, Arial, sans-serif"
 local TEXT, SOFT, LINE = "#2f3b47", "#5f6f7f", "#5b6b7b"
--- What a band or an actor is filled with, what boxes are, and the outlines of both.
+-- Fill colors of bands or notes, fill colors of boxes or actors, and the outlines of both.
 local COLORS = {
   sand = { "#fbf7ec", "#f3ead0", "#d3c394" },
   blue = { "#f1f6fc", "#dbe8f7", "#a9c3df" },
@@ -22,7 +22,7 @@ local function escape(text)
   return (text:gsub("[&<>]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }))
 end
 
--- How text may look.
+-- Text styles.
 local STYLES = {
   title = ('font-size="13" font-weight="bold" fill="%s"'):format(TEXT),
   text = ('font-size="12" fill="%s"'):format(SOFT),
@@ -30,7 +30,7 @@ local STYLES = {
   message = ('font-size="12" fill="%s"'):format(TEXT),
 }
 
--- Draws a line of text that begins, is centred or ends at a point: `anchor` is "start", "middle" or "end".
+-- Draws a line of text that begins, is centered or ends at a point: `anchor` is "start", "middle" or "end".
 local function draw_text(x, y, style, anchor, text)
   draw('<text x="%g" y="%g" %s text-anchor="%s">%s</text>', x, y, STYLES[style], anchor, escape(text))
 end
@@ -44,11 +44,11 @@ local function draw_arrow(x1, y1, x2, y2)
     x1, y1, x2, y2, LINE)
 end
 
--- Cuts words into lines of at most so many characters.
-local function wrap(text, most)
+-- Wraps a text into lines of at most `width` characters.
+local function wrap(text, width)
   local lines, line = {}, ""
   for word in text:gmatch "%S+" do
-    if line ~= "" and #line + 1 + #word > most then
+    if line ~= "" and #line + 1 + #word > width then
       lines[#lines + 1], line = line, word
     else
       line = line == "" and word or line .. " " .. word
@@ -58,10 +58,10 @@ local function wrap(text, most)
   return lines
 end
 
-local CHARACTER, BOLD_CHARACTER = 6.6, 8.6 -- the widths of characters, about
+local CHARACTER, BOLD_CHARACTER = 6.6, 8.6 -- approximate widths of characters
 local WIDTH, MARGIN, GAP = 960, 16, 14
 
--- Floors: bands from top to bottom, each with rows of boxes; a band's heading is above its boxes.
+-- Floors: bands from top to bottom, each with a heading and rows of boxes.
 local HEADING, LEADING, PADDING, STOREY = 26, 16, 9, 44
 
 local function measure(floors, first, last)
@@ -69,7 +69,7 @@ local function measure(floors, first, last)
   return MARGIN + GAP + (first - 1) * (column + GAP), (last - first + 1) * (column + GAP) - GAP
 end
 
--- The lines of a box's title and text, and its height.
+-- Wraps a box's title and text, and computes its height.
 local function lay_out(floors, box)
   local _, width = measure(floors, box.first, box.last)
   box.titles = wrap(box.title, math.floor(width / BOLD_CHARACTER))
@@ -77,7 +77,7 @@ local function lay_out(floors, box)
   box.height = (#box.titles + #box.texts) * LEADING + 2 * PADDING
 end
 
--- Splits a band's boxes into rows: a box that would stand in the way of another begins the next row.
+-- Splits a band's boxes into rows: a box that would overlap another begins the next row.
 local function rows_of(floors, band)
   local rows, reached = {}, math.huge
   for _, box in ipairs(band.boxes) do
@@ -224,7 +224,7 @@ else
 end
 
 print(([[<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="%s">
-<!-- Drawn by `make pictures` from the text beside this; do not edit. -->
+<!-- Drawn by `make pictures` from the text file next to this one; do not edit. -->
 <defs><marker id="head" markerWidth="9" markerHeight="8" refX="8" refY="4" orient="auto">
 <path d="M0,0 L9,4 L0,8 z" fill="%s"/></marker></defs>
 <rect width="100%%" height="100%%" fill="white"/>]]):format(WIDTH, height, WIDTH, height, FONT, LINE))

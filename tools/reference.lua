@@ -3,8 +3,7 @@
 --   lua tools/reference.lua types MODULE FILE...
 --   lua tools/reference.lua markdown MODULE FILE... [-- MODULE FILE...]...
 --
---   lua tools/reference.lua markdown MODULE FILE... [-- MODULE FILE...]
--- Inside is LuaCATS, the annotations of lua-language-server.
+-- The documentation comments of the files contain LuaCATS, the annotations of lua-language-server.
 
 -- How documentation comments begin and end.
 local ENDS = { ["/*---"] = "*/", ["--[[---"] = "]]" }
@@ -34,7 +33,7 @@ local function read_files(paths)
   return all
 end
 
--- The last part of a module's name, which is also the variable that holds it.
+-- The last part of a module's name, which is also the variable that the comments use for it.
 local function variable_of(module)
   return module:match "[%w_]+$"
 end
@@ -46,7 +45,7 @@ local function print_types(module, paths)
   print("return " .. variable_of(module))
 end
 
--- What Markdown calls a value of a class.
+-- The variable for a value of a class, in Markdown.
 local VARIABLES = { Client = "client", Operations = "client", Call = "call", LightCall = "call" }
 
 -- The sections of a module, in order; each holds the functions of some classes. Everything else is a type.
@@ -79,7 +78,7 @@ local function format_item(kind, rest)
   end
 end
 
--- Reads a block of lines that belong together into an entry: { title, text, items, section }. Text stands above what it
+-- Reads a block of lines that belong together into an entry: { title, text, items, section }. Text is above what it
 -- describes: a function, a class, an alias or a field.
 local function read_block(block, module)
   local entry = { text = {}, items = {}, section = SECTIONS[#SECTIONS] }
@@ -113,7 +112,7 @@ local function read_block(block, module)
   return entry
 end
 
--- Prints a paragraph, in which methods have the names that their callers write.
+-- Prints a paragraph. Methods get the names that callers use: `client:step` instead of `Client:step`.
 local function print_paragraph(text)
   if text == "" then return end
   print("\n" .. text:gsub("`(%u%a+)(:[%a_]+)", function(class, method) return "`" .. VARIABLES[class] .. method end))

@@ -63,7 +63,7 @@ describe("tools/install-packages", function()
         exit 100]]):format(directory, directory, lock))
       local output, status, log = install "a"
       assert.equal(0, status)
-      assert.matches("Waiting for another apt to finish", output, 1, true)
+      assert.matches("seconds for another apt to finish", output, 1, true)
       assert.matches(" install a\n", log, 1, true)
       assert.is_nil(output:find("E: ", 1, true))
     end)
@@ -84,7 +84,7 @@ describe("tools/install-packages", function()
       esac]])
     local output, status = install "a"
     assert.equal(1, status)
-    assert.matches("conflict with them. Remove them first: apt-get remove old\n", output, 1, true)
+    assert.matches("conflict with the missing ones. Remove them first: apt-get remove old\n", output, 1, true)
   end)
 
   it("hides the output of apt on success, and shows it, without that of services, on failure", function()
