@@ -212,6 +212,7 @@ describe("auth0perm.new", function()
       refused { ca_file = "/nowhere/ca.pem" })
     assert.matches("^ca_file: ", refused { ca_file = "/" })
     assert.matches("^ca_file: expected a string without control", refused { ca_file = "a\0b" })
+    assert.equal("ca_file: expected a non-empty string", refused { ca_file = "" })
   end)
 
   it("raises an error that names the option if it is unknown or of the wrong type", function()

@@ -168,8 +168,8 @@ describe("a response", function()
     for _, line in ipairs { "", "x", "-1", "0x1", "1 1", " 1" } do
       refused("protocol", "invalid chunk length in the response", head .. line .. "\r\nx\r\n0\r\n\r\n")
     end
-    refused("protocol", "chunk longer than its stated length in the response", head .. "1\r\nxyz\r\n0\r\n\r\n")
-    refused("protocol", "chunk header too long in the response",
+    refused("protocol", "a chunk of the response is longer than its stated length", head .. "1\r\nxyz\r\n0\r\n\r\n")
+    refused("protocol", "a chunk header in the response is too long",
       head .. "1;" .. ("x"):rep(5000) .. "\r\nx\r\n")
   end)
 

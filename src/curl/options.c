@@ -30,7 +30,7 @@ static bool keep_option(struct buffer *buffer, struct text value, const char *na
     if ((unsigned char)value.data[i] >= ' ') continue;
     return error_set(error, ERROR_INVALID, "%s: expected a string without control characters", name);
   }
-  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: a expected a string that is not empty", name);
+  if (value.length == 0) return error_set(error, ERROR_INVALID, "%s: expected a non-empty string", name);
   buffer_append(buffer, value.data, value.length);
   if (buffer->state == BUFFER_GOOD) return true;
   if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);

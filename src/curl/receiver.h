@@ -6,7 +6,7 @@
 #include "../core/buffer.h"
 #include "../core/response.h"
 
-/* A response on its way in. */
+/* A response that is being received. */
 struct receiver {
   struct response *response; /* borrowed: gets the headers; its status stays 0 */
   struct buffer *body;       /* borrowed; its limit is RECEIVER_BODY_MAX */

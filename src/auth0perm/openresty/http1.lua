@@ -183,7 +183,7 @@ end
 local function take_chunks(stream, pieces)
   local size = 0
   while true do
-    local line = take_line(stream, CHUNK_LINE_MAX, "chunk header too long in the response")
+    local line = take_line(stream, CHUNK_LINE_MAX, "a chunk header in the response is too long")
     local digits = line:match "^(%x+)[ \t]*$" or line:match "^(%x+)[ \t]*;"
     local length = digits and (#digits > DIGITS_MAX and math.huge or tonumber(digits, 16))
     if not length then fail("protocol", "invalid chunk length in the response") end
@@ -191,8 +191,8 @@ local function take_chunks(stream, pieces)
     size = size + length
     check_size(size)
     move(stream, length, pieces)
-    if take_line(stream, 2, "chunk longer than its stated length in the response") ~= "" then
-      fail("protocol", "chunk longer than its stated length in the response")
+    if take_line(stream, 2, "a chunk of the response is longer than its stated length") ~= "" then
+      fail("protocol", "a chunk of the response is longer than its stated length")
     end
   end
   take_headers(stream)
