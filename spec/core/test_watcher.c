@@ -117,6 +117,26 @@ TEST(a_kept_socket_wakes_no_event_loop_while_nobody_wants_it) {
   assert_only(0, true, false);
 }
 
+/* libcurl may have closed it already, and another thread may have the descriptor: the kernel must not be told. */
+TEST(a_socket_that_was_not_added_wakes_an_event_loop_once_at_most_when_nobody_wants_it) {
+  assert_true(watcher_want(&watcher, watched[0], true, false));
+  assert_true(watcher_want(&watcher, watched[0], false, false));
+  say(0);
+  assert_quiet();
+  assert_false(wakes_loops());
+  assert_true(watcher_want(&watcher, watched[0], true, false));
+  assert_only(0, true, false);
+}
+
+TEST(a_socket_that_was_not_added_can_be_wanted_again_in_another_way) {
+  assert_true(watcher_want(&watcher, watched[0], false, true));
+  assert_true(watcher_want(&watcher, watched[0], false, false));
+  assert_true(watcher_want(&watcher, watched[0], true, false));
+  assert_quiet();
+  say(0);
+  assert_only(0, true, false);
+}
+
 TEST(a_removed_socket_is_not_reported_and_its_descriptor_can_be_reused) {
   assert_true(watcher_add(&watcher, watched[0]));
   assert_true(watcher_want(&watcher, watched[0], true, false));
@@ -264,6 +284,8 @@ int test_watcher(void) {
   static const struct CMUnitTest tests[] = {
       WATCHER(a_socket_is_reported_when_a_wanted_event_occurs),
       WATCHER(a_socket_without_wanted_events_is_not_reported),
+      WATCHER(a_socket_that_was_not_added_wakes_an_event_loop_once_at_most_when_nobody_wants_it),
+      WATCHER(a_socket_that_was_not_added_can_be_wanted_again_in_another_way),
       WATCHER(a_removed_socket_is_not_reported_and_its_descriptor_can_be_reused),
       WATCHER(a_socket_closed_without_notice_does_not_block_its_successor),
       WATCHER(a_socket_whose_peer_has_closed_is_reported),

@@ -9,6 +9,7 @@
 #define USE_EPOLL
 #include <sys/epoll.h>
 #endif
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -50,7 +51,9 @@ static bool ask(struct watcher *watcher, const struct watched *watched, bool rea
   memset(&event, 0, sizeof event);
   event.events = (read ? EPOLLIN : 0U) | (write ? EPOLLOUT : 0U);
   event.data.fd = watched->socket;
-  return epoll_ctl(watcher->descriptor, action, watched->socket, &event) == 0 || action == EPOLL_CTL_DEL;
+  if (epoll_ctl(watcher->descriptor, action, watched->socket, &event) == 0 || action == EPOLL_CTL_DEL) return true;
+  bool known = action == EPOLL_CTL_ADD && errno == EEXIST; /* see watcher_want */
+  return known && epoll_ctl(watcher->descriptor, EPOLL_CTL_MOD, watched->socket, &event) == 0;
 }
 
 static size_t wait_for_kernel(struct watcher *watcher, double seconds, struct ready *ready, size_t max) {
@@ -207,7 +210,10 @@ void watcher_remove(struct watcher *watcher, int socket) {
 }
 
 /* An added socket that is no longer wanted stays registered for reading, if it was: most are wanted again at once, by
- * the next request. Not for writing: it is nearly always writable, and would keep the descriptor readable. */
+ * the next request. Not for writing: it is nearly always writable, and would keep the descriptor readable.
+ *
+ * About a socket that was not added, such as the resolver's, the kernel is told nothing: libcurl may have closed it
+ * already, and the descriptor may be another thread's by now. If it is still open, check_wanted deals with it. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   struct watched *watched = find(watcher, socket);
   if (!watched && !read && !write) return true;
@@ -216,8 +222,11 @@ bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   watched->read = read;
   watched->write = write;
   if (read || write) return update(watcher, watched, read, write);
-  update(watcher, watched, watched->lasting && watched->asked_read, false);
-  if (!watched->lasting) drop_record(watcher, watched);
+  if (watched->lasting) {
+    update(watcher, watched, watched->asked_read, false);
+  } else {
+    drop_record(watcher, watched);
+  }
   return true;
 }
 
@@ -248,7 +257,8 @@ bool watcher_can_read(struct watcher *watcher, int port) {
 static bool check_wanted(struct watcher *watcher, int socket) {
   struct watched *watched = find(watcher, socket);
   if (watched && (watched->read || watched->write)) return true;
-  if (watched) update(watcher, watched, false, false);
+  struct watched dropped = {.socket = socket, .asked_read = true, .asked_write = true};
+  update(watcher, watched ? watched : &dropped, false, false);
   return false;
 }
 
