@@ -245,6 +245,25 @@ TEST(a_wait_never_passes_the_deadline) {
   assert_waits(&call, 0.125, BEGIN + TIMEOUT - 0.125);
 }
 
+/* Looks just before a request may leave, as closely as the clock can tell. */
+TEST(after_a_wait_for_the_rate_limit_the_clock_shows_another_time) {
+  double now = BEGIN;
+  for (int i = 0; i < 3000; i++) {
+    double leave = now + bucket_wait(&client.bucket, now);
+    for (int step = 0; step < 4; step++, leave = nextafter(leave, 0)) {
+      if (bucket_wait(&client.bucket, leave) <= 0) continue;
+      call.begun = false;
+      assert_int_equal(call_next(&call, leave), CALL_WAIT);
+      assert_true(leave + call.wait > leave);
+    }
+    now += bucket_wait(&client.bucket, now);
+    struct bucket_response response = {.limit = 10, .remaining = i * 7 % 11, .retry_after = -1};
+    response.ticket = bucket_sent(&client.bucket, now);
+    now += 0.001 + i % 13 * 0.0007;
+    bucket_received(&client.bucket, &response, now);
+  }
+}
+
 TEST(a_deadline_that_passes_during_a_wait_ends_the_call_with_the_reason) {
   slow_down();
   assert_int_equal(call_next(&call, BEGIN), CALL_WAIT);
@@ -544,9 +563,11 @@ TEST(a_list_reports_every_failed_allocation_and_leaks_nothing) {
 static const struct call *woken;
 static int wakes;
 
-static void note_wake(struct call *waiting) {
+static bool note_wake(struct call *waiting) {
+  if (waiting->driver == &wakes) return false;
   woken = waiting;
   wakes++;
+  return true;
 }
 
 TEST(the_end_of_a_write_wakes_only_the_next_write_to_the_same_user) {
@@ -569,9 +590,26 @@ TEST(the_end_of_a_write_wakes_only_the_next_write_to_the_same_user) {
   send_with(&crowd[1], "s3cr3t", 2);
 }
 
+TEST(the_end_of_a_write_wakes_the_one_behind_a_write_that_was_given_up) {
+  const struct operation *removal = operation_find("remove_user_permissions");
+  wakes = 0;
+  client.wake = note_wake;
+  for (int i = 0; i < 3; i++) open_another(&crowd[i], removal, "auth0|1");
+  crowd[0].driver = crowd[1].driver = &wakes;
+  crowd[1].timeout = 1;
+  send_with(&crowd[0], "s3cr3t", 0);
+  assert_int_equal(call_next(&crowd[1], 0), CALL_WAIT);
+  assert_int_equal(call_next(&crowd[2], 2), CALL_WAIT);
+  succeed_at(&crowd[0], 3);
+  assert_int_equal(wakes, 1);
+  assert_ptr_equal(woken, &crowd[2]);
+  send_with(&crowd[2], "s3cr3t", 3);
+}
+
 int test_call(void) {
   static const struct CMUnitTest tests[] = {
       REMOVAL(the_end_of_a_write_wakes_only_the_next_write_to_the_same_user),
+      REMOVAL(the_end_of_a_write_wakes_the_one_behind_a_write_that_was_given_up),
       REMOVAL(a_removal_sends_its_request_and_is_done_with_the_response),
       REMOVAL(a_done_call_holds_no_memory_of_its_own),
       REMOVAL(an_assignment_is_a_post_that_ends_with_201),
@@ -602,6 +640,7 @@ int test_call(void) {
       REMOVAL(another_failure_after_the_deadline_keeps_its_kind),
       REMOVAL(a_call_waits_until_the_bucket_is_ready),
       REMOVAL(a_wait_never_passes_the_deadline),
+      LIST(after_a_wait_for_the_rate_limit_the_clock_shows_another_time),
       REMOVAL(a_deadline_that_passes_during_a_wait_ends_the_call_with_the_reason),
       REMOVAL(a_cancel_during_a_wait_takes_effect_at_once),
       REMOVAL(a_cancel_before_the_first_step_sends_nothing),

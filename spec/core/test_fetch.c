@@ -418,6 +418,23 @@ TEST(after_a_401_the_call_gets_a_new_token_and_one_more_attempt) {
   succeed_at(&call, BEGIN + 1);
 }
 
+TEST(a_401_to_a_later_page_of_a_paged_call_gets_a_new_token_too) {
+  static const char *const tokens[] = {"s3cr3t-1", "s3cr3t-2", "s3cr3t-3"};
+  call.by_page = true;
+  fetch_token(&call, tokens[0], DAY, BEGIN);
+  for (int i = 0; i < 2; i++) {
+    double now = BEGIN + 3600 * i;
+    send_with(&call, tokens[i], now);
+    feed_status_at(&call, 401, -1, now);
+    fetch_token(&call, tokens[i + 1], DAY, now);
+    send_with(&call, tokens[i + 1], now);
+    struct response response = page_of(100 * i, 100, 1000, 100);
+    assert_true(call_feed(&call, &response, now));
+    assert_true(call.more);
+    call_resume(&call);
+  }
+}
+
 TEST(a_second_401_ends_the_call) {
   fetch_token(&call, "s3cr3t-1", DAY, BEGIN);
   send_with(&call, "s3cr3t-1", BEGIN);
@@ -812,6 +829,7 @@ int test_fetch(void) {
       FETCHING(in_its_last_minute_a_token_is_renewed_before_the_next_request),
       FETCHING(a_token_that_lives_a_minute_or_a_second_is_used_and_renewed),
       FETCHING(after_a_401_the_call_gets_a_new_token_and_one_more_attempt),
+      FETCHING(a_401_to_a_later_page_of_a_paged_call_gets_a_new_token_too),
       FETCHING(a_second_401_ends_the_call),
       FETCHING(a_lasting_401_takes_two_tokens_and_then_one_every_thirty_seconds),
       FETCHING(a_token_that_the_tenant_accepts_after_all_ends_a_lasting_401),

@@ -158,17 +158,18 @@ TEST(users_whose_keys_have_the_same_hash_do_not_wait_for_each_other) {
   assert_null(writers.root);
 }
 
-TEST(when_the_first_of_a_line_leaves_the_next_is_the_first) {
+TEST(a_writer_that_has_just_left_knows_who_was_behind_it) {
   struct writer row[3];
   for (int i = 0; i < 3; i++) {
     row[i] = writer_to("a", 100);
     writers_join(&writers, &row[i]);
   }
-  for (int i = 0; i < 3; i++) {
-    assert_ptr_equal(writers_first(&writers, &row[0]), &row[i]);
-    assert_true(writers_leave(&writers, &row[i]));
-  }
-  assert_null(writers_first(&writers, &row[0]));
+  assert_true(writers_leave(&writers, &row[1]));
+  assert_ptr_equal(writers_next(&row[1]), &row[2]);
+  assert_true(writers_leave(&writers, &row[0]));
+  assert_ptr_equal(writers_next(&row[0]), &row[2]);
+  assert_true(writers_leave(&writers, &row[2]));
+  assert_null(writers_next(&row[2]));
 }
 
 #define WRITERS(test) cmocka_unit_test_setup(test, open_writers)
@@ -184,7 +185,7 @@ int test_writers(void) {
       WRITERS(a_writer_that_left_can_join_again_at_the_end),
       WRITERS(a_hundred_thousand_users_are_a_few_steps_away_each),
       WRITERS(users_whose_keys_have_the_same_hash_do_not_wait_for_each_other),
-      WRITERS(when_the_first_of_a_line_leaves_the_next_is_the_first),
+      WRITERS(a_writer_that_has_just_left_knows_who_was_behind_it),
   };
   return cmocka_run_group_tests_name("writers", tests, NULL, NULL);
 }

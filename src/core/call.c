@@ -13,6 +13,10 @@ static const double WRITER_LOOK = 0.1;
  * room. */
 static const double RATE_LOOK = 0.25;
 
+/* The shortest wait for the rate limit, in seconds. Adding a shorter one to the time may give the same time, and whoever
+ * waits for that asks forever. */
+static const double RATE_WAIT_MIN = 0.000001;
+
 /* The longest that a token is fetched ahead of time, in seconds: the call itself still has its own request before
  * it. */
 static const double REFRESH_LIMIT = 10;
@@ -48,6 +52,13 @@ static void close_token_request(struct call *call) {
   call->token_request = NULL;
 }
 
+/* Tells the next of those who write to the same user that this one has left. One that is not there to be told (its
+ * driver has given it up) may be over, so then the one behind it is told too. */
+static void wake_next(const struct client *client, const struct writer *writer) {
+  const struct writer *next = writers_next(writer);
+  while (next && !client->wake(next->owner)) next = writers_next(next);
+}
+
 /* Lets others have what the call held: its turn to write, and to fetch a token. */
 static void let_go(struct call *call) {
   struct client *client = call->client;
@@ -55,10 +66,7 @@ static void let_go(struct call *call) {
     bucket_lost(&client->bucket);
   }
   if (token_release(&client->token, call)) client->changes++;
-  if (writers_leave(&client->writers, &call->writer) && client->wake) {
-    struct writer *next = writers_first(&client->writers, &call->writer);
-    if (next) client->wake(next->owner);
-  }
+  if (writers_leave(&client->writers, &call->writer) && client->wake) wake_next(client, &call->writer);
   close_token_request(call);
 }
 
@@ -123,7 +131,8 @@ static enum call_step wait(struct call *call, enum call_waits_for what, double s
 
 /* Waits for the rate limit; another's response may tell that there is room earlier. */
 static enum call_step wait_for_rate(struct call *call, double now) {
-  return wait(call, CALL_WAITS_FOR_RATE, fmin(bucket_wait(&call->client->bucket, now), RATE_LOOK), now);
+  double seconds = fmax(fmin(bucket_wait(&call->client->bucket, now), RATE_LOOK), RATE_WAIT_MIN);
+  return wait(call, CALL_WAITS_FOR_RATE, seconds, now);
 }
 
 /* Lets a request leave, within `limit` seconds and what is left of the call's time. */
@@ -299,6 +308,7 @@ void call_resume(struct call *call) {
   call->begun = false;
   call->pages.memory = 0; /* the page before is the caller's */
   call->attempts = call->retries = 0;
+  call->renewed = false;
   call->state = CALL_DECIDING;
 }
 

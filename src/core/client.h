@@ -41,7 +41,8 @@ struct client {
   struct bucket bucket;
   uint64_t random;                 /* state of the generator of pauses */
   unsigned long changes;           /* counts changes that waiting calls may wait for: of the token or the rate limit */
-  void (*wake)(struct call *call); /* called when a call's turn to write has come; may be NULL */
+  bool (*wake)(struct call *call); /* called when a call's turn to write may have come; may be NULL. Returns false if
+                                    * nobody can be woken for this call. */
   struct writers writers;
   struct error refusal; /* the newest 429 */
   bool open;

@@ -41,8 +41,8 @@ const struct writer *writers_ahead(const struct writer *writer, double now) {
   return other;
 }
 
-struct writer *writers_first(struct writers *writers, const struct writer *writer) {
-  return *place_of(writers, writer);
+struct writer *writers_next(const struct writer *writer) {
+  return writer->next;
 }
 
 /* Some place below this one, or itself, that has no others below. */

@@ -35,8 +35,8 @@ void writers_join(struct writers *writers, struct writer *writer);
  * count. */
 const struct writer *writers_ahead(const struct writer *writer, double now);
 
-/* Returns the first member of this writer's queue, even after the writer left it; NULL if the queue is empty. */
-struct writer *writers_first(struct writers *writers, const struct writer *writer);
+/* Returns the writer behind this one, even just after this one left; NULL if there is none. */
+struct writer *writers_next(const struct writer *writer);
 
 /* Removes a writer from its queue. Returns whether it was in one. */
 bool writers_leave(struct writers *writers, struct writer *writer);

@@ -93,11 +93,14 @@ static void retire(struct crank *crank, struct crank_seat *seat) {
 }
 
 /* Called when the earlier write that this call waited for is over. */
-static void wake(struct call *call) {
+static bool wake(struct call *call) {
   struct crank_seat *seat = call->driver;
-  if (!seat || seat->state != CRANK_WAITING || !ring_is_empty(&seat->link)) return;
-  queue_up(seat->crank, &seat->crank->due, seat);
-  seat->crank->stirred = true;
+  if (!seat) return false;
+  if (seat->state == CRANK_WAITING && ring_is_empty(&seat->link)) {
+    queue_up(seat->crank, &seat->crank->due, seat);
+    seat->crank->stirred = true;
+  }
+  return true;
 }
 
 void crank_open(struct crank *crank, struct client *client, struct driver *driver) {
