@@ -136,3 +136,45 @@ describe("a fixed bug:", function()
     client:close()
   end)
 end)
+
+describe("calls behind one that waits", function()
+  before_each(tenant.reset)
+
+  local function started(client, number, options)
+    local calls = {}
+    for i = 1, number do calls[i] = client:start("list_user_permissions", "auth0|" .. i, options) end
+    return calls
+  end
+
+  it("say in a timeout what they all waited for", function()
+    local client = support.client { max_rate = 0.1, timeout = 1 }
+    local calls = started(client, 5)
+    support.finish(client)
+    local count = 0
+    for _, call in ipairs(calls) do
+      local _, err = call:result()
+      if err.kind == "timeout" then
+        assert.matches("waiting for the rate limit$", err.message)
+        count = count + 1
+      end
+    end
+    assert.equal(4, count)
+    client:close()
+  end)
+
+  it("end at once if they have no time for the pause that the token endpoint asks for", function()
+    tenant.fault { kind = "status", status = 429, path = "/oauth/token", headers = { ["Retry-After"] = "30" } }
+    local client = assert(support.auth0perm.new {
+      domain = tenant.domain, ca_file = tenant.ca_file, client_id = "app", client_secret = "s" })
+    started(client, 1)
+    support.wait_until(function()
+      client:step(0.05)
+      return #tenant.requests() > 0 and client:timeout() > 1
+    end)
+    local hurried = started(client, 1, { timeout = 20 })[1]
+    client:step()
+    assert.is_true(hurried:done())
+    assert.equal("limit", select(2, hurried:result()).kind)
+    client:close()
+  end)
+end)

@@ -199,6 +199,7 @@ void crank_forget(struct crank_seat *seat) {
 
 static void send_request(struct crank *crank, struct crank_seat *seat, double now) {
   leave(crank, seat);
+  crank->holdup = CALL_WAITS_FOR_NOTHING;
   seat->exchange = driver_send(crank->driver, call_request(seat->call), seat);
   if (seat->exchange) {
     put_last(&crank->sending, &seat->link);
@@ -219,6 +220,7 @@ static void sleep_behind(struct crank *crank, struct crank_seat *seat, double no
 
 /* Lets a call wait for whatever holds it up. */
 static void hold_up(struct crank *crank, struct crank_seat *seat, double now) {
+  crank->holdup = seat->call->waits_for;
   switch (seat->call->waits_for) {
     case CALL_WAITS_FOR_RATE: crank->rate_until = now + seat->call->wait; break; /* it keeps its place in the ring */
     case CALL_WAITS_FOR_TOKEN:
@@ -257,6 +259,18 @@ static void note_changes(struct crank *crank) {
   pour(&crank->parked, &crank->due);
 }
 
+/* Whether calls wait for a token that another call is fetching. All others would only wait for it too. */
+static bool awaits_token(const struct crank *crank) {
+  return !ring_is_empty(&crank->parked) && crank->client->token.fetcher;
+}
+
+/* Has a call that is held up by others say so when it ends. */
+static void note_holdup(const struct crank *crank, struct crank_seat *seat) {
+  enum call_waits_for holdup = awaits_token(crank) ? CALL_WAITS_FOR_TOKEN : crank->holdup;
+  bool shared = holdup == CALL_WAITS_FOR_TOKEN || holdup == CALL_WAITS_FOR_RATE;
+  if (shared && !ring_is_empty(&seat->link)) seat->call->waits_for = holdup;
+}
+
 /* Looks at the calls whose time has come: calls past their deadline end, and sleeping calls become due. While the
  * tenant asks for a pause, the end of the pause counts as now: a call whose deadline is earlier ends at once, and
  * sleeping calls may as well become due. */
@@ -266,6 +280,7 @@ static void look_at_times(struct crank *crank, const struct crank_host *host, si
   while (*asks > 0 && (look = queue_first(&crank->looks)) && look->time <= time) {
     struct crank_seat *seat = seat_of(look);
     if (seat->call->deadline <= time) {
+      note_holdup(crank, seat);
       ask(crank, seat, host, now);
     } else {
       queue_up(crank, &crank->due, seat);
@@ -283,7 +298,7 @@ static void look_at_times(struct crank *crank, const struct crank_host *host, si
 static struct crank_seat *next_call(const struct crank *crank, double now) {
   if (crank->sending_count >= crank->capacity || now < crank->rate_until) return NULL;
   struct crank_seat *seat = first_of(&crank->due);
-  return seat || !ring_is_empty(&crank->parked) ? seat : first_of(&crank->fresh);
+  return seat || awaits_token(crank) ? seat : first_of(&crank->fresh);
 }
 
 /* Asks waiting calls what to do next, at most `asks` of them. */
@@ -327,9 +342,8 @@ static bool deliver_finished(struct crank *crank, const struct crank_host *host)
 static double next_look(const struct crank *crank, double now) {
   const struct queue_item *look = queue_first(&crank->looks);
   double time = look ? look->time : HUGE_VAL;
-  bool parking = !ring_is_empty(&crank->parked);
-  if (parking) time = fmin(time, crank->token_look);
-  bool asking = !ring_is_empty(&crank->due) || (!parking && !ring_is_empty(&crank->fresh));
+  if (!ring_is_empty(&crank->parked)) time = fmin(time, crank->token_look);
+  bool asking = !ring_is_empty(&crank->due) || (!awaits_token(crank) && !ring_is_empty(&crank->fresh));
   if (asking && crank->sending_count < crank->capacity) time = fmin(time, fmax(crank->rate_until, now));
   return time;
 }

@@ -54,13 +54,14 @@ struct crank {
   struct crank_link sending;  /* have a request in flight */
   struct crank_link finished; /* done, and not released yet */
   double rate_until;          /* seconds, monotonic: the rate limit holds up all calls until then */
-  double token_look;     /* seconds, monotonic: when to ask a parked call again, in case the fetching call has ended */
-  size_t in_flight;      /* calls that are waiting or sending */
-  size_t capacity;       /* requests that may be in flight; further calls wait for their turn */
-  size_t sending_count;  /* requests in flight */
-  unsigned long changes; /* the client's `changes` when the waiting calls last heard of them */
-  unsigned forks;        /* the driver's forks that have been handled */
-  bool stirred;          /* since the last turn began, a call was added or may continue */
+  double token_look; /* seconds, monotonic: when to ask a parked call again, in case the fetching call has ended */
+  enum call_waits_for holdup; /* what the call that was asked last waits for, and so all others that are held up */
+  size_t in_flight;           /* calls that are waiting or sending */
+  size_t capacity;            /* requests that may be in flight; further calls wait for their turn */
+  size_t sending_count;       /* requests in flight */
+  unsigned long changes;      /* the client's `changes` when the waiting calls last heard of them */
+  unsigned forks;             /* the driver's forks that have been handled */
+  bool stirred;               /* since the last turn began, a call was added or may continue */
   bool turning;
 };
 
