@@ -11,20 +11,19 @@
 #include "encode.h"
 
 enum {
-  ASSERTION_MAX = 2048,             /* bytes; the tenant takes no longer one */
-  LIFE = 60,                        /* seconds until it expires; the tenant takes up to 300 and advises this */
-  JTI_SIZE = 16,                    /* random bytes; that two meet is negligible (RFC 7519, section 4.1.7) */
+  ASSERTION_MAX = 2048,             /* bytes; the tenant's limit */
+  LIFE = 60,                        /* seconds until it expires; the tenant accepts up to 300 and recommends this */
+  JTI_SIZE = 16,                    /* random bytes; enough to make a collision negligible (RFC 7519, section 4.1.7) */
   KEY_BITS_MIN = 2048,              /* RFC 7518, sections 3.3 and 3.5 */
-  KEY_BITS_MAX = 8192,              /* a longer signature would leave the claims no room in ASSERTION_MAX */
+  KEY_BITS_MAX = 8192,              /* a longer signature would leave no room for the claims in ASSERTION_MAX */
   SIGNATURE_MAX = KEY_BITS_MAX / 8, /* bytes; a signature is as long as its key (RFC 8017, section 8) */
-  PEM_MAX = 64 * 1024               /* bytes; the longest key takes 7 KiB, certificates may stand beside it */
+  PEM_MAX = 64 * 1024               /* bytes; the longest key takes 7 KiB, and certificates may come with it */
 };
 
-/* The end of the year 9999, in seconds since 1970: more than that was counted in something else than seconds. */
+/* The end of the year 9999, in seconds since 1970. A larger number is not in seconds. */
 static const double EPOCH_MAX = 253402300799;
 
-/* The algorithms that a tenant can be told to expect, by their names in RFC 7518, section 3.1; the first is the
- * default. */
+/* The algorithms that a tenant supports, named as in RFC 7518, section 3.1; the first is the default. */
 static const struct algorithm {
   const char *name;
   const EVP_MD *(*digest)(void);
@@ -41,10 +40,10 @@ struct assertion_key {
   EVP_PKEY *pkey;
 };
 
-/* OpenSSL's queue of errors is one for the whole thread: the host may have errors of its own in it, and takes what
- * it finds there for its own. So whatever goes into OpenSSL begins with hush, and gives what that returned (whether
- * there was anything to mark in the queue) to unhush at its end. */
-static int hush(void) {
+/* OpenSSL's error queue belongs to the whole thread: the host program may have errors of its own there, and would take
+ * ours for its own. So each use of OpenSSL is enclosed in mark_errors and remove_errors, which gets the result of the
+ * former: whether the queue had anything to mark. */
+static int mark_errors(void) {
   return ERR_set_mark();
 }
 
@@ -52,10 +51,10 @@ static bool is_memory(unsigned long code) {
   return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
 }
 
-/* Takes this room's errors out of the queue. A failure is blamed on memory if one of them does: OpenSSL tells of a
- * block that it did not get, and then in each function above of what that function could not do. Only where all
- * errors are this room's can they all be read, for reading one removes it; else it is the newest that is asked. */
-static void unhush(int marked, struct error *failure) {
+/* Removes our errors from the queue. A failure becomes ERROR_MEMORY if one of them does: OpenSSL reports the failed
+ * allocation first, then one error per calling function. Reading an error removes it, so all of them are read only if
+ * they are all ours; otherwise only the newest is checked. */
+static void remove_errors(int marked, struct error *failure) {
   bool memory = marked && is_memory(ERR_peek_last_error());
   unsigned long code;
   while (!marked && (code = ERR_get_error()) != 0) memory = memory || is_memory(code);
@@ -65,7 +64,7 @@ static void unhush(int marked, struct error *failure) {
 
 /* --- keys */
 
-/* The algorithm of that name, NULL when there is none. Names are case-sensitive (RFC 7515, section 4.1.1). */
+/* Returns the algorithm with this name, or NULL. Names are case-sensitive (RFC 7515, section 4.1.1). */
 static const struct algorithm *find_algorithm(struct text name) {
   if (name.length == 0) return &ALGORITHMS[0];
   for (size_t i = 0; i < sizeof ALGORITHMS / sizeof *ALGORITHMS; i++) {
@@ -77,15 +76,14 @@ static const struct algorithm *find_algorithm(struct text name) {
   return NULL;
 }
 
-/* Answers in place of OpenSSL's own function, which would ask at the terminal. An answer of 0 would be an empty
- * password. */
+/* Replaces OpenSSL's own callback, which would prompt at the terminal. Returning 0 would mean an empty password. */
 static int refuse_password(char *password, int size, int writing, void *asked) {
   (void)password, (void)size, (void)writing;
   *(bool *)asked = true;
   return -1;
 }
 
-/* The first private key in the PEM; NULL with an error when there is none to be had. */
+/* Returns the first private key in the PEM, or NULL with an error. */
 static EVP_PKEY *read_pem(struct text pem, struct error *error) {
   bool asked = false;
   EVP_PKEY *pkey = NULL;
@@ -107,8 +105,7 @@ done:
   return pkey;
 }
 
-/* Keys that are bound to PSS (RFC 4055, section 1.2) are refused too: two of the three algorithms could not use
- * them. */
+/* Keys restricted to PSS (RFC 4055, section 1.2) are refused too: two of the three algorithms cannot use them. */
 static bool check_key(const EVP_PKEY *pkey, struct error *error) {
   if (EVP_PKEY_base_id(pkey) != EVP_PKEY_RSA) {
     return error_set(error, ERROR_INVALID, "private_key: expected an RSA key, got another kind of key");
@@ -119,15 +116,15 @@ static bool check_key(const EVP_PKEY *pkey, struct error *error) {
                    (int)KEY_BITS_MAX, bits);
 }
 
-/* Gives the key its key. */
+/* Reads and checks the PEM. */
 static bool load(struct assertion_key *key, struct text pem, struct error *error) {
   if (pem.length > PEM_MAX) {
     return error_set(error, ERROR_INVALID, "private_key: expected at most %d bytes, got %zu", (int)PEM_MAX, pem.length);
   }
-  int marked = hush();
+  int marked = mark_errors();
   key->pkey = read_pem(pem, error);
   bool loaded = key->pkey && check_key(key->pkey, error);
-  unhush(marked, loaded ? NULL : error);
+  remove_errors(marked, loaded ? NULL : error);
   return loaded;
 }
 
@@ -159,7 +156,7 @@ void assertion_key_free(struct assertion_key *key) {
 
 /* --- assertions */
 
-/* Whether everything fitted into a buffer for an assertion. False: ERROR_MEMORY or ERROR_INVALID. */
+/* Checks that everything fitted into a buffer of an assertion. Returns false on ERROR_MEMORY or ERROR_INVALID. */
 static bool check_length(const struct buffer *buffer, struct error *error) {
   if (buffer->state == BUFFER_GOOD) return true;
   if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
@@ -167,7 +164,7 @@ static bool check_length(const struct buffer *buffer, struct error *error) {
                    (int)ASSERTION_MAX);
 }
 
-/* Appends the finished assertion to the caller's buffer. False: ERROR_MEMORY or ERROR_INVALID. */
+/* Appends the finished assertion to the caller's buffer. Returns false on ERROR_MEMORY or ERROR_INVALID. */
 static bool append_finished(struct buffer *buffer, const struct buffer *jwt, struct error *error) {
   buffer_append(buffer, jwt->data, jwt->length);
   if (buffer->state == BUFFER_GOOD) return true;
@@ -175,15 +172,15 @@ static bool append_finished(struct buffer *buffer, const struct buffer *jwt, str
   return error_set(error, ERROR_INVALID, "the client assertion does not fit in the request");
 }
 
-/* The header (RFC 7515, sections 4.1.1 and 4.1.9). No key is named: the tenant tries those that the client has. */
+/* The header (RFC 7515, sections 4.1.1 and 4.1.9). It names no key: the tenant tries all keys of the client. */
 static void append_header(struct buffer *json, const struct algorithm *algorithm) {
   buffer_append_string(json, "{\"alg\":\"");
   buffer_append_string(json, algorithm->name);
   buffer_append_string(json, "\",\"typ\":\"JWT\"}");
 }
 
-/* The claims that RFC 7523, section 3 asks for (iss, sub, aud, exp), and the two by which an assertion is known to
- * be new (iat, jti). Times are whole seconds since 1970 (RFC 7519, section 2, NumericDate). */
+/* The claims that RFC 7523, section 3 requires (iss, sub, aud, exp), and the two that show that an assertion is new
+ * (iat, jti). Times are whole seconds since 1970 (RFC 7519, section 2, NumericDate). */
 static void append_claims(struct buffer *json, struct text client_id, struct text audience, unsigned long long now,
                           struct text jti) {
   buffer_append_string(json, "{\"iss\":");
@@ -201,8 +198,8 @@ static void append_claims(struct buffer *json, struct text client_id, struct tex
   buffer_append_string(json, "\"}");
 }
 
-/* Signs (RFC 7518, sections 3.3 and 3.5). PSS takes a salt as long as the digest; its mask is made with the same
- * digest, which is OpenSSL's default. */
+/* Signs (RFC 7518, sections 3.3 and 3.5). PSS needs a salt as long as the digest, and a mask made with the same digest,
+ * which is OpenSSL's default. */
 static bool sign(const struct assertion_key *key, struct text input, unsigned char *signature, size_t *length) {
   const struct algorithm *algorithm = key->algorithm;
   bool is_signed = false;
@@ -220,7 +217,7 @@ done:
   return is_signed;
 }
 
-/* Signs what is in the buffer, and appends the signature (RFC 7515, section 5.1). */
+/* Signs the contents of the buffer and appends the signature (RFC 7515, section 5.1). */
 static bool append_signature(struct buffer *jwt, const struct assertion_key *key, struct error *error) {
   unsigned char signature[SIGNATURE_MAX];
   size_t length = sizeof signature;
@@ -232,7 +229,7 @@ static bool append_signature(struct buffer *jwt, const struct assertion_key *key
   return true;
 }
 
-/* Writes an assertion into an empty buffer; `json` is an empty buffer to write with. */
+/* Writes an assertion into the empty buffer `jwt`; `json` is an empty scratch buffer. */
 static bool compose(struct buffer *jwt, struct buffer *json, const struct assertion_key *key, struct text client_id,
                     struct text audience, unsigned long long now, struct error *error) {
   unsigned char random[JTI_SIZE];
@@ -252,15 +249,15 @@ static bool compose(struct buffer *jwt, struct buffer *json, const struct assert
 
 bool assertion_append(struct buffer *buffer, const struct assertion_key *key, struct text client_id,
                       struct text audience, double epoch, struct error *error) {
-  if (!(epoch >= 0 && epoch <= EPOCH_MAX)) { /* NaN neither */
+  if (!(epoch >= 0 && epoch <= EPOCH_MAX)) { /* NaN, too, is refused */
     return error_set(error, ERROR_INVALID, "clock: expected seconds since 1970, got %.0f", epoch);
   }
   struct buffer jwt, json;
   buffer_open(&jwt, buffer->allocator, ASSERTION_MAX);
   buffer_open(&json, buffer->allocator, ASSERTION_MAX);
-  int marked = hush();
+  int marked = mark_errors();
   bool appended = compose(&jwt, &json, key, client_id, audience, (unsigned long long)epoch, error);
-  unhush(marked, appended ? NULL : error);
+  remove_errors(marked, appended ? NULL : error);
   if (appended) appended = append_finished(buffer, &jwt, error);
   buffer_close(&jwt);
   buffer_close(&json);

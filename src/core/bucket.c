@@ -1,61 +1,67 @@
-/* How it works. An answer's `remaining` and the number of its request add up to the supply: all that the tenant had
- * granted when that request came. The supply is a function of time that our own requests do not change, so it can be
- * tracked and foretold; what is left for the next request is the supply less what was sent.
+/* How it works. A response's `remaining` plus the number of its request is the supply: all that the tenant had
+ * granted when that request arrived. The supply is a function of time that our own requests do not change, so it can
+ * be tracked and predicted; the supply minus the requests sent is what is left for the next request.
  *
- * Time here is when a request *left*. The way to the tenant shifts all of them alike, so it need not be known; its
- * jitter blurs the supply a little, which a running mean and a guard around refills make up for.
+ * Times are those at which requests were *sent*. The latency to the tenant shifts all of them alike, so it need not
+ * be known; its jitter blurs the supply a little, for which a running mean and a guard around refills compensate.
  *
- * A steady drip makes the supply a ramp, a once-a-second refill a staircase. Which of the two, and where in the second
- * the stairs are, is found by following all guesses at once and going by the one whose predictions err least. Others
- * who use the tenant make the ramp flatter, and the treads of the stairs slope down. */
+ * With a steady drip the supply is a ramp, with a once-a-second refill a staircase. To find out which of the two it
+ * is, and where in the second the steps are, all hypotheses ("guesses") are tracked at once, and the one with the
+ * smallest prediction errors is used. Other users of the tenant make the ramp flatter and the treads of the
+ * staircase slope down. */
 #include "bucket.h"
 
 #include <math.h>
 
-/* What is supposed before anything is known. */
+/* Assumptions before anything is known. */
 static const double DEFAULT_RESERVE = 0.2; /* share of the bucket */
-static const double RESERVE_FROM = 4;      /* requests: there is nothing to share in a bucket of this size or less */
-static const double FIRST_SHARE = 0.2;     /* of the bucket, per second: every plan refills at least as much, */
-static const double FIRST_REFILL = 1;      /* requests per second: and at least this */
-static const double LEAST_SHARE = 0.5;     /* of that: with less, answers would be too rare to learn from */
+static const double RESERVE_FROM = 4;      /* requests: a bucket of this size or less has no reserve */
+static const double FIRST_SHARE = 0.2;     /* of the bucket, per second: every plan refills at least this fast, ... */
+static const double FIRST_REFILL = 1;      /* requests per second: ... and at least this fast */
+static const double LEAST_SHARE = 0.5;     /* of that: with less, responses would be too rare to learn from */
 static const double LIMIT_MAX = 1e6;       /* requests: a larger bucket is not believed; the largest known has 5000 */
-static const double PATIENCE = 2;          /* seconds that all wait for an answer; the slowest recorded took half one */
-static const double STALE = 10;            /* seconds without an answer after which everything may have changed */
+static const double PATIENCE = 2; /* seconds to wait for a response; the slowest on record took half a second */
+static const double STALE = 10;   /* seconds without a response after which everything may have changed */
 
-/* Tracking: how much of an error one answer corrects grows with the time since the last, within bounds. */
-static const double SUPPLY_SPAN = 0.4;                   /* seconds, in which reordered answers cancel out */
+/* Measuring the refill, as the slope of mean supplies of whole seconds. */
+static const double SLOPE_TIME_MIN = 0.5; /* seconds between the first mean and the last */
+static const int SLOPE_MEANS_MIN = 3;     /* means, before the slope is trusted */
+static const double SLOPE_GAP_MAX = 3;    /* seconds from the start of a second to the next response; else start anew */
+
+/* Tracking: the share of an error that one response corrects grows with the time since the last, within bounds. */
+static const double SUPPLY_SPAN = 0.4;                   /* seconds over which reordered responses cancel out */
 static const double SUPPLY_MIN = 0.03, SUPPLY_MAX = 0.7; /* share of the error */
 static const double ERROR_SPAN = 3;                      /* seconds: a few windows' worth of evidence */
-static const double ERROR_MIN = 0.002, ERROR_MAX = 0.2;  /* share; many answers a second must not shorten it */
-static const double TAKEN_SPAN = 5;                      /* seconds, in which others' bursts average out */
-static const double TAKEN_FROM = 1;                      /* seconds of evidence before others are believed in, */
-static const double TAKEN_MIN = 0.04;                    /* of the refill: and the least that is no noise */
-static const double ROUND_TRIP_SHARE = 0.1;              /* of one answer in the running mean */
+static const double ERROR_MIN = 0.002, ERROR_MAX = 0.2;  /* share; many responses a second must not shorten the span */
+static const double TAKEN_SPAN = 5;                      /* seconds over which others' bursts average out */
+static const double TAKEN_FROM = 1;                      /* seconds of evidence before others are assumed, ... */
+static const double TAKEN_MIN = 0.04;                    /* of the refill: ... who use at least this; less is noise */
+static const double ROUND_TRIP_SHARE = 0.1;              /* weight of one response in the running mean */
 
-/* Choosing: windows are taken up and given up at different errors, or the choice would flap. */
+/* Choosing: windows are adopted and abandoned at different errors, or the choice would flap. */
 static const double WINDOW_TAKE = 0.5, WINDOW_LEAVE = 0.7; /* of the drip's error */
 static const double CLEAR_TAKE = 0.4, CLEAR_LEAVE = 0.3;   /* requests below it: `remaining` is a whole number */
-static const double SAME = 0.05; /* of the drip's error: guesses this close to the best are as good */
+static const double SAME = 0.05; /* of the drip's error: guesses this close to the best are equally good */
 
 /* Pacing. */
 static const double ENOUGH = 0.7;     /* requests left to send one: `remaining` was rounded down */
 static const double CORRECTION = 1.5; /* per second: how fast a surplus over the reserve is spent */
 static const double OPTIMISM = 1.1;   /* of the measured lump: a refill that tops up the bucket hides its true size */
 static const double GUARD_SHARE = 0.4, GUARD_MIN = 0.03, GUARD_MAX = 0.15; /* of the round trip; seconds */
-static const double REORDERED = 0.055;  /* of the requests in a round trip: answers that overtake promise too much */
-static const double CROWD_MARGIN = 1.5; /* deviations of what others take while an answer is on its way, */
-static const double CROWD_DELAY = 0.1;  /* seconds: and until the mean has taken it in */
-static const double CALM = 0.25;        /* requests: the prediction errors of a client that is alone stay below */
-static const double UNREST = 6;         /* requests more in reserve for each request of error above, */
-static const double UNREST_MAX = 4;     /* requests: until the reserve is this large; others come in ones and twos */
+static const double REORDERED = 0.055;  /* of the requests in a round trip: overtaking responses promise too much */
+static const double CROWD_MARGIN = 1.5; /* deviations of what others use while a response is on its way, ... */
+static const double CROWD_DELAY = 0.1;  /* seconds: ... and until the mean includes it */
+static const double CALM = 0.25;        /* requests: the prediction errors of a client that is alone stay below this */
+static const double UNREST = 6;         /* requests added to the reserve for each request of error above that, ... */
+static const double UNREST_MAX = 4;     /* requests: ... up to a reserve of this size; others come in ones and twos */
 
 /* Refusals. */
-static const double HOLD_MAX = 1;        /* seconds: after a window's length there was a refill */
+static const double HOLD_MAX = 1;        /* seconds: within a window's length there is a refill */
 static const double HOLD_DOUBLINGS = 10; /* more make no difference */
-static const double SHUT_MAX = 300;      /* seconds: asking once in a while costs nothing, as refusals are free */
-static const double CUT = 0.7;           /* of the rate, at a refusal, when the tenant sends no headers */
-static const double RECOVERY_MIN = 1.5;  /* seconds after it until the rate is what it was; then it grows beyond */
-static const double RECOVERY_SENT = 25;  /* requests until then: with few of them, refusals would be many */
+static const double SHUT_MAX = 300;      /* seconds: a request now and then costs nothing, as refusals are free */
+static const double CUT = 0.7;           /* of the rate, after a refusal without rate-limit headers */
+static const double RECOVERY_MIN = 1.5;  /* seconds until the rate is what it was before; then it grows beyond */
+static const double RECOVERY_SENT = 25;  /* requests until then: with fewer, refusals would be too frequent */
 static const double RATE_MIN = 0.5;      /* requests per second */
 
 struct bucket_options bucket_defaults(void) {
@@ -82,37 +88,37 @@ static double fraction(double value) {
 
 /* --- predicting */
 
-/* Seconds, [0, 1): when in each second a request has to leave to come just after the refill, by that guess. */
+/* Returns when in each second, [0, 1), a request has to be sent to arrive just after the refill, by this guess. */
 static double phase_of(int guess) {
   return (guess - 0.5) / (double)BUCKET_PHASES;
 }
 
-/* Requests that one refill of a once-a-second bucket brings. */
+/* Returns the requests that a once-a-second refill adds. */
 static double lump_of(const struct bucket *bucket) {
   return OPTIMISM * bucket->refill + bucket->taken;
 }
 
-/* How much the supply rises between two times, by that guess. */
+/* Returns how much the supply rises between two times, by this guess. */
 static double rise(const struct bucket *bucket, int guess, double from, double to) {
   if (guess == 0) return bucket->refill * (to - from);
   double refills = floor(to - phase_of(guess)) - floor(from - phase_of(guess));
   return lump_of(bucket) * refills - bucket->taken * (to - from);
 }
 
-/* Requests left for what leaves at `now`, as if the bucket had no brim. */
+/* Returns the requests left at `now`, as if the bucket had no limit. */
 static double left_at(const struct bucket *bucket, double now) {
   double risen = rise(bucket, bucket->best, bucket->seen_at, fmax(now, bucket->seen_at));
   return bucket->guesses[bucket->best].supply + risen - bucket->sent;
 }
 
-/* Seconds around a refill in which the jitter decides what a request meets. */
+/* Returns the seconds around a refill within which jitter decides whether a request arrives before or after it. */
 static double guard_of(const struct bucket *bucket) {
   return clamp(GUARD_SHARE * bucket->round_trip, GUARD_MIN, GUARD_MAX);
 }
 
 /* --- learning */
 
-/* Follows the supply from here, with an open mind about how it goes on. */
+/* Starts tracking the supply afresh from here, with all guesses equal. */
 static void follow(struct bucket *bucket, double sent_at, double supply) {
   for (int i = 0; i < BUCKET_GUESSES; i++) bucket->guesses[i] = (struct bucket_guess){.supply = supply};
   bucket->seen_at = sent_at;
@@ -123,12 +129,12 @@ static void follow(struct bucket *bucket, double sent_at, double supply) {
   bucket->second_responses = 0;
 }
 
-/* Requests per second that every tenant grants. */
+/* Returns the requests per second that every tenant grants. */
 static double first_refill(double limit) {
   return fmax(FIRST_REFILL, FIRST_SHARE * limit);
 }
 
-/* The first answer that tells the size of this bucket. */
+/* Takes the first response that reports this bucket size. */
 static void meet(struct bucket *bucket, double limit, double sent_at, double supply) {
   bucket->limit = limit;
   bucket->rate = 0;
@@ -137,7 +143,8 @@ static void meet(struct bucket *bucket, double limit, double sent_at, double sup
   follow(bucket, sent_at, supply);
 }
 
-/* The refill is the rise of the mean supply from second to second: lumps that come once a second leave no trace. */
+/* Measures the refill as the slope of the mean supply from second to second, which once-a-second lumps do not
+ * disturb. */
 static void end_second(struct bucket *bucket) {
   struct bucket_second *seconds = bucket->seconds;
   if (bucket->second_count == BUCKET_SECONDS) {
@@ -148,17 +155,17 @@ static void end_second(struct bucket *bucket) {
   seconds[last].at = bucket->second_at / bucket->second_responses;
   seconds[last].supply = bucket->second_supply / bucket->second_responses;
   double apart = seconds[last].at - seconds[0].at;
-  if (apart < 0.5) return;
+  if (apart < SLOPE_TIME_MIN) return;
   double refill = (seconds[last].supply - seconds[0].supply) / apart;
   bucket->refill = clamp(refill, LEAST_SHARE * first_refill(bucket->limit), fmax(FIRST_REFILL, bucket->limit));
-  if (last >= 2) bucket->refill_known = true;
+  if (bucket->second_count >= SLOPE_MEANS_MIN) bucket->refill_known = true;
 }
 
 static void measure_refill(struct bucket *bucket, double sent_at, double supply) {
   double elapsed = sent_at - bucket->second_start;
   if (bucket->second_responses > 0 && elapsed >= 1) {
     end_second(bucket);
-    if (elapsed >= 3) bucket->second_count = 0; /* a pause: what came before is history */
+    if (elapsed >= SLOPE_GAP_MAX) bucket->second_count = 0;
     bucket->second_responses = 0;
     bucket->second_start += elapsed < 2 ? 1 : elapsed;
   }
@@ -171,7 +178,7 @@ static void measure_refill(struct bucket *bucket, double sent_at, double supply)
   bucket->second_supply += supply;
 }
 
-/* What the supply loses between two refills went to others. */
+/* Measures what others use, which is what the supply loses between two refills. */
 static void measure_taken(struct bucket *bucket, double sent_at, double supply) {
   double guard = guard_of(bucket), elapsed = sent_at - bucket->seen_at;
   double before = fraction(bucket->seen_at - phase_of(bucket->best)), risen = supply - bucket->seen;
@@ -185,13 +192,13 @@ static void measure_taken(struct bucket *bucket, double sent_at, double supply) 
   bucket->taken = noise ? 0 : fmin(taken, bucket->limit);
 }
 
-/* The guess some steps further in the second, which is a circle. */
+/* Returns the guess `steps` further on in the second, which is a circle. */
 static int turn(int guess, int steps) {
   return 1 + (guess - 1 + steps + 2 * BUCKET_PHASES) % BUCKET_PHASES;
 }
 
-/* Goes by the windows that fit best, if they fit clearly better than the drip. Where requests are few, many guesses
- * fit as well: then by the middle of them, and as long as it fits. */
+/* Chooses the window that fits best, if it fits clearly better than the drip. If requests are few, many guesses fit
+ * equally well; then it chooses the middle one, and keeps it while it fits. */
 static void choose(struct bucket *bucket) {
   const struct bucket_guess *guesses = bucket->guesses;
   int best = 1, below = 0, above = 0;
@@ -212,21 +219,21 @@ static void choose(struct bucket *bucket) {
   bucket->best = turn(best, (above - below) / 2);
 }
 
-/* What all guesses have in common when an answer is taken in. */
+/* What all guesses have in common when they learn from a response. */
 struct lesson {
-  double supply;   /* requests: what the answer tells */
-  double elapsed;  /* seconds since the newest request that told it; negative for one that was overtaken */
-  double whole;    /* full seconds that began in that time, */
-  double from, to; /* and how much of its own second had passed at either end */
+  double supply;   /* requests: what the response reports */
+  double elapsed;  /* seconds since the newest request that reported it; negative if this one was overtaken */
+  double whole;    /* seconds of the clock that began in that time, ... */
+  double from, to; /* ... and the fractions of a second at its ends */
   double lump;     /* requests: see lump_of */
   double guard;    /* seconds: see guard_of */
-  double share;    /* of an error that one answer corrects */
-  double weight;   /* of this answer in the running mean of errors */
+  double share;    /* of an error that this response corrects */
+  double weight;   /* of this response in the running mean of errors */
 };
 
-/* Follows the supply by one guess. A request that left close to a refill may have come before or after it: the smaller
- * error of the two counts. (Refills are counted by comparing fractions of seconds: 33 guesses with two floors each took
- * 3,700 of the 240,000 instructions of a removal.) */
+/* Updates one guess of a once-a-second refill. A request sent close to a refill may have arrived before or after it, so
+ * the smaller of the two errors counts. (Refills are counted by comparing fractions of seconds, because two floors for
+ * each of 33 guesses took 3,700 of the 240,000 instructions of a removal.) */
 static void follow_guess(const struct bucket *bucket, struct bucket_guess *guess, int number,
                          const struct lesson *lesson) {
   double phase = phase_of(number);
@@ -246,7 +253,7 @@ static void follow_guess(const struct bucket *bucket, struct bucket_guess *guess
   if (bucket->refill_known) guess->error += lesson->weight * (fabs(error) - guess->error);
 }
 
-/* The same for the steady drip, which has no refills to come close to. */
+/* Updates the guess of a steady drip, which has no refills to be close to. */
 static void follow_drip(const struct bucket *bucket, struct bucket_guess *drip, const struct lesson *lesson) {
   double risen = bucket->refill * lesson->elapsed;
   double error = lesson->supply - (drip->supply + risen);
@@ -255,7 +262,7 @@ static void follow_drip(const struct bucket *bucket, struct bucket_guess *drip, 
   if (bucket->refill_known) drip->error += lesson->weight * (fabs(error) - drip->error);
 }
 
-/* Takes in that a request met this supply. A refusal is certain; `remaining` may be stale, or tell of a request that
+/* Learns that a request met this supply. A refusal is certain; `remaining` may be stale, or come from a request that
  * overtook others. */
 static void observe(struct bucket *bucket, double sent_at, double supply, bool certain) {
   double elapsed = sent_at - bucket->seen_at;
@@ -283,8 +290,8 @@ static void observe(struct bucket *bucket, double sent_at, double supply, bool c
 
 /* --- pacing */
 
-/* Requests to leave to others; more than the reserve where others disturb a small bucket. A window that fills the
- * bucket makes what is kept beyond it run over, so there no more is kept than the uncertainty asks for. */
+/* Returns the requests to leave to others: the reserve, or more if others disturb a small bucket. If a window's refill
+ * fills the bucket, requests kept beyond that are lost, so then only as many are kept as the uncertainty requires. */
 static double keep_of(const struct bucket *bucket) {
   double keep = bucket->limit > RESERVE_FROM ? bucket->options.reserve * bucket->limit : 0;
   double unrest = UNREST * (bucket->guesses[bucket->best].error - CALM);
@@ -295,18 +302,18 @@ static double keep_of(const struct bucket *bucket) {
   return fmin(keep, fmax(bucket->limit - lump_of(bucket), unsure));
 }
 
-/* At the pace of the refill, and faster by a surplus over the reserve; until the refill is known, as long as there is
- * a surplus. */
+/* Sends at the rate of the refill, and faster while there is a surplus over the reserve. Until the refill is known, it
+ * does not wait while there is a surplus. */
 static double drip_wait(const struct bucket *bucket, double now) {
   double spare = fmin(left_at(bucket, now), bucket->limit) - keep_of(bucket);
   if (spare < ENOUGH) return (ENOUGH - spare) / bucket->refill;
   if (!bucket->refill_known) return 0;
-  double surplus = left_at(bucket, bucket->sent_at) - keep_of(bucket); /* when the last had left */
+  double surplus = left_at(bucket, bucket->sent_at) - keep_of(bucket); /* after the last request */
   double pace = bucket->refill + CORRECTION * fmax(0, surplus);
   return bucket->sent_at + 1 / pace - now;
 }
 
-/* Spreads what is left, but for what others will take, over the rest of the window. */
+/* Spreads what is left, minus what others will use, over the rest of the window. */
 static double window_wait(const struct bucket *bucket, double now) {
   double guard = guard_of(bucket), refill = floor(now - phase_of(bucket->best)) + phase_of(bucket->best);
   double begin = refill + guard, end = refill + 1 - guard, next = refill + 1 + guard;
@@ -324,9 +331,9 @@ static double shadow_wait(const struct bucket *bucket, double now) {
   return fmin(patience, bucket->best == 0 ? drip_wait(bucket, now) : window_wait(bucket, now));
 }
 
-/* Requests per second, without headers, since a refusal: quickly back to what it was, for the tenant may have had a bad
- * moment, slowly past that, for it may have been the limit, and then quicker and quicker (as CUBIC does it: RFC
- * 9438). */
+/* Returns the rate without rate-limit headers, in requests per second, since a refusal. It recovers quickly to what
+ * it was, as the refusal may have been momentary; passes that slowly, as it may be the limit; and then grows faster
+ * and faster (like CUBIC: RFC 9438). */
 static double rate_at(const struct bucket *bucket, double now) {
   double before = bucket->rate / CUT;
   double recovery = fmax(RECOVERY_MIN, RECOVERY_SENT / before); /* seconds */
@@ -334,7 +341,7 @@ static double rate_at(const struct bucket *bucket, double now) {
   return before * (1 + (1 - CUT) * course * course * course);
 }
 
-/* Without headers: one probe, then two requests in flight for each answer, without bounds until a refusal. */
+/* Without rate-limit headers: one probe, then two requests for each response, without a bound until a refusal. */
 static double blind_wait(const struct bucket *bucket, double now) {
   double wait = bucket->rate > 0 ? bucket->sent_at + 1 / rate_at(bucket, now) - now : 0;
   return bucket->in_flight > bucket->responses ? fmax(wait, bucket->sent_at + PATIENCE - now) : wait;
@@ -350,7 +357,7 @@ double bucket_shut_until(const struct bucket *bucket, double now) {
   return now < bucket->probe_at ? bucket->shut_until : -HUGE_VAL;
 }
 
-/* --- what happens */
+/* --- events */
 
 struct bucket_ticket bucket_sent(struct bucket *bucket, double now) {
   double over = bucket->limit > 0 ? left_at(bucket, now) - bucket->limit : 0;
@@ -367,7 +374,7 @@ struct bucket_ticket bucket_sent(struct bucket *bucket, double now) {
   return (struct bucket_ticket){.sent_at = now, .number = bucket->sent};
 }
 
-/* A refused request cost nothing. What left before the last refusal was known is refused for the same reason. */
+/* A refused request costs nothing. Requests sent before the last refusal arrived are refused for the same reason. */
 static void be_refused(struct bucket *bucket, const struct bucket_response *response, double now) {
   bucket->sent -= 1;
   if (response->retry_after > 0) {
@@ -407,7 +414,7 @@ void bucket_received(struct bucket *bucket, const struct bucket_response *respon
   bool told = limit >= 1 && limit <= LIMIT_MAX && remaining >= 0 && remaining <= limit;
   if (response->refused) {
     number -= 1;
-    remaining = 0; /* whatever it says */
+    remaining = 0; /* whatever the header says */
     if (!told) limit = bucket->limit;
     told = limit > 0;
   }

@@ -4,7 +4,7 @@
 
 enum { FIRST_CAPACITY = 256 /* bytes */ };
 
-/* Calling memset through a volatile pointer keeps the call: the compiler cannot know what it does. */
+/* The compiler cannot remove a call through a volatile pointer, because it cannot know which function is called. */
 static void *(*const volatile wipe)(void *, int, size_t) = memset;
 
 void buffer_wipe_memory(void *memory, size_t length) {
@@ -15,7 +15,7 @@ void buffer_open(struct buffer *buffer, struct allocator allocator, size_t limit
   *buffer = (struct buffer){.allocator = allocator, .limit = limit};
 }
 
-/* Makes room for `length` more bytes and a zero. The old block is wiped, so it cannot be a realloc. */
+/* Makes room for `length` more bytes and a zero. The old block has to be wiped, which rules out realloc. */
 static bool grow(struct buffer *buffer, size_t length) {
   size_t needed = buffer->length + length + 1;
   size_t capacity = buffer->capacity ? buffer->capacity : FIRST_CAPACITY;

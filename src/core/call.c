@@ -2,26 +2,26 @@
 
 #include <math.h>
 
-/* How much earlier than ours a driver's clock may see a deadline pass, in seconds: libcurl's is another one
- * (CLOCK_MONOTONIC_RAW). A request's timeout within this time of the deadline is the deadline's. */
+/* Seconds by which a driver's clock may be ahead of ours: libcurl uses CLOCK_MONOTONIC_RAW. If a request times out
+ * within this time of the deadline, the deadline has passed. */
 static const double CLOCK_DIFFERENCE = 0.01;
 
-/* How soon a call looks again whether an earlier write to the same user is done, in seconds. */
+/* Seconds after which a call checks again whether an earlier write to the same user has ended. */
 static const double WRITER_LOOK = 0.1;
 
-/* How soon a call that the rate limit holds up looks again, in seconds: another's answer may have told that there is
- * room. */
+/* Seconds after which a call that waits for the rate limit checks again: another call's response may have shortened the
+ * wait. */
 static const double RATE_LOOK = 0.25;
 
-/* The shortest wait for the rate limit, in seconds. Adding a shorter one to the time may give the same time, and whoever
- * waits for that asks forever. */
+/* Seconds of the shortest wait for the rate limit. A shorter one may vanish when it is added to the time, so that a
+ * caller that waits for the sum would ask forever. */
 static const double RATE_WAIT_MIN = 0.000001;
 
-/* The longest that a token is fetched ahead of time, in seconds: the call itself still has its own request before
- * it. */
+/* Seconds that refreshing a token may take while the old one is still valid: the call still has to send its own
+ * request. */
 static const double REFRESH_LIMIT = 10;
 
-/* How long after its request's time limit, or the end of its pause, a fetcher is taken for dead, in seconds. */
+/* Seconds after its request's timeout, or the end of its pause, after which a fetcher is presumed dead. */
 static const double FETCHER_GRACE = 30;
 
 void call_open(struct call *call, struct client *client, const struct operation *operation) {
@@ -52,15 +52,15 @@ static void close_token_request(struct call *call) {
   call->token_request = NULL;
 }
 
-/* Tells the next of those who write to the same user that this one has left. One that is not there to be told (its
- * driver has given it up) may be over, so then the one behind it is told too. */
+/* Wakes the next writer to the same user. If its driver has dropped it, it may never run again, so the writer behind it
+ * is woken too. */
 static void wake_next(const struct client *client, const struct writer *writer) {
   const struct writer *next = writers_next(writer);
   while (next && !client->wake(next->owner)) next = writers_next(next);
 }
 
-/* Lets others have what the call held: its turn to write, and to fetch a token. */
-static void let_go(struct call *call) {
+/* Gives up what the call holds: its turn to write, and to fetch a token. */
+static void release(struct call *call) {
   struct client *client = call->client;
   if (call->state == CALL_SENDING && !call->token_request) {
     bucket_lost(&client->bucket);
@@ -70,9 +70,9 @@ static void let_go(struct call *call) {
   close_token_request(call);
 }
 
-/* Ends the call with the error that is in `call->error`, or with success; nothing of its request is left. */
+/* Ends the call with `call->error`, which may be success, and frees its request. */
 static enum call_step finish(struct call *call) {
-  let_go(call);
+  release(call);
   call->state = CALL_FINISHED;
   call->error.attempts = call->attempts;
   call->error.maybe_applied = call->error.kind != ERROR_NONE && (call->error.maybe_applied || call->maybe_applied);
@@ -87,7 +87,7 @@ static enum call_step succeed(struct call *call) {
   return finish(call);
 }
 
-/* What the call was waiting for, for a message; "" where it was not. */
+/* Returns what the call was waiting for, for a message; "" if nothing worth mentioning. */
 static const char *reason_of(const struct call *call) {
   switch (call->waits_for) {
     case CALL_WAITS_FOR_WRITER: return " while waiting for an earlier change to the same user or role";
@@ -99,8 +99,8 @@ static const char *reason_of(const struct call *call) {
   return "";
 }
 
-/* Ends the call at its deadline. What held it up, if anything did, is worth knowing. */
-static enum call_step finish_late(struct call *call) {
+/* Ends the call at its deadline. The message says what held it up. */
+static enum call_step time_out(struct call *call) {
   struct error last = call->error;
   if (last.kind == ERROR_NONE) {
     error_set(&call->error, ERROR_TIMEOUT, "timed out after %g s%s", call->timeout, reason_of(call));
@@ -113,8 +113,8 @@ static enum call_step finish_late(struct call *call) {
   return finish(call);
 }
 
-/* What must not show up in a message: the token that was sent, or the one that would be; the client's own secret. A
- * client that was closed has wiped its secrets, and no message of others is repeated after that. */
+/* Returns the secret to redact from messages: of a token request the client's secret, otherwise the token that was or
+ * would be sent. A closed client has wiped its secrets; no message from outside is quoted after that. */
 static struct text secret_of(const struct call *call) {
   if (!call->client->open) return (struct text){.length = 0};
   if (call->token_request) return call->token_request->secret;
@@ -129,13 +129,13 @@ static enum call_step wait(struct call *call, enum call_waits_for what, double s
   return CALL_WAIT;
 }
 
-/* Waits for the rate limit; another's response may tell that there is room earlier. */
+/* Waits for the rate limit; another call's response may end the wait earlier. */
 static enum call_step wait_for_rate(struct call *call, double now) {
   double seconds = fmax(fmin(bucket_wait(&call->client->bucket, now), RATE_LOOK), RATE_WAIT_MIN);
   return wait(call, CALL_WAITS_FOR_RATE, seconds, now);
 }
 
-/* Lets a request leave, within `limit` seconds and what is left of the call's time. */
+/* Sends a request, with `limit` seconds or what is left of the call's time. */
 static enum call_step send(struct call *call, struct request *request, double limit, double now) {
   const struct client *client = call->client;
   double left = call->deadline - now;
@@ -148,7 +148,7 @@ static enum call_step send(struct call *call, struct request *request, double li
   return CALL_SEND;
 }
 
-/* Lets the operation's own request leave. */
+/* Sends the operation's own request. */
 static enum call_step send_request(struct call *call, double now) {
   struct client *client = call->client;
   struct request_frame frame = {
@@ -162,7 +162,7 @@ static enum call_step send_request(struct call *call, double now) {
   return send(call, &call->request, client->request_timeout, now);
 }
 
-/* Makes the request for a token; false without memory, or when an assertion cannot be signed. */
+/* Makes the token request. Returns false if memory runs out or an assertion cannot be signed. */
 static bool open_token_request(struct call *call) {
   struct client *client = call->client;
   struct request_frame frame = {.domain = client->domain.data, .agent = client->agent.data, .token = {"", 0}};
@@ -174,7 +174,7 @@ static bool open_token_request(struct call *call) {
          request_address(request, &frame, NULL, &call->error);
 }
 
-/* Lets the request for a token leave. One that is fetched ahead of time must not use up the call's own. */
+/* Sends a token request. A refresh ahead of time must leave enough time for the call's own request. */
 static enum call_step send_token_request(struct call *call, double now) {
   const struct client *client = call->client;
   bool ahead = token_lives(&client->token, now);
@@ -189,42 +189,42 @@ static enum call_step send_token_request(struct call *call, double now) {
   return send(call, call->token_request, limit, now);
 }
 
-/* Asks the host program for a token. One that it has just supplied, and that is gone already, ends the call: the next
- * would go the same way. */
+/* Asks the host program for a token. If the one it has just supplied has already expired, the call ends: the next one
+ * would most likely be the same. */
 static enum call_step ask_host(struct call *call) {
   if (!call->supplied) return CALL_AUTHORIZE;
   error_set(&call->error, ERROR_TOKEN, "the supplied token expired at once");
   return finish(call);
 }
 
-/* A token is to be fetched, by this call. Where tokens are shared somebody else may have one. */
+/* Fetches a token. If tokens are shared, somebody else may have one. */
 static enum call_step fetch(struct call *call, double now) {
   if (call->client->token.source != TOKEN_FETCHED) return ask_host(call);
   if (call->client->share_tokens && !call->may_fetch) return CALL_AUTHORIZE;
   return send_token_request(call, now);
 }
 
-/* The fetch is over, whatever came of it. */
+/* Ends a fetch, successful or not. */
 static void end_fetch(struct call *call) {
   call->client->changes++;
   call->to_share = call->may_fetch;
   call->may_fetch = false;
 }
 
-/* Ends the call with why the token endpoint refused. */
+/* Ends the call with the reason why there is no token. */
 static enum call_step refuse_token(struct call *call) {
   call->error = call->client->token.failure;
   return finish(call);
 }
 
-/* Ends the call as the rate limit refused an earlier one, for the tenant asks for more time than the call has. */
+/* Ends the call with the error of an earlier 429, whose Retry-After exceeds the deadline. */
 static enum call_step refuse_limit(struct call *call, double retry_after) {
   call->error = call->client->refusal;
   call->error.retry_after = retry_after;
   return finish(call);
 }
 
-/* Ends the call if there is no client any more. */
+/* Ends the call if the client was closed. Returns whether it is open. */
 static bool check_client(struct call *call, double now) {
   if (call->client->open) return true;
   call_fail(call, &(struct failure){.kind = FAILURE_CLOSED, .message = "the client is closed"}, now);
@@ -239,7 +239,7 @@ enum call_step call_next(struct call *call, double now) {
     call->to_share = false;
     return CALL_SHARE;
   }
-  if (now >= call->deadline) return finish_late(call);
+  if (now >= call->deadline) return time_out(call);
   double shut_until = bucket_shut_until(&client->bucket, now);
   if (shut_until >= call->deadline) return refuse_limit(call, shut_until - now);
   if (shut_until > now) return wait_for_rate(call, now);
@@ -258,9 +258,9 @@ enum call_step call_next(struct call *call, double now) {
   return bucket_wait(&client->bucket, now) > 0 ? wait_for_rate(call, now) : send_request(call, now);
 }
 
-/* Has the request sent once more after a pause, if there is time for it and a retry left; otherwise the call ends with
- * the error that it has. */
-static void again(struct call *call, double pause, double now) {
+/* Retries the request after a pause if there is a retry and time left for it; otherwise ends the call with its
+ * error. */
+static void retry(struct call *call, double pause, double now) {
   if (call->retries >= call->client->max_retries || now + pause >= call->deadline) {
     finish(call);
     return;
@@ -270,28 +270,28 @@ static void again(struct call *call, double pause, double now) {
   call->state = CALL_DECIDING;
 }
 
-/* The pause before the next try: what the tenant asks for, or a random one that grows from try to try. */
-static double pause_of(struct call *call) {
+/* Returns the pause before the next attempt: what the tenant asks for, or a random one that grows with each retry. */
+static double next_pause(struct call *call) {
   double asked = call->error.retry_after;
   return asked > 0 ? asked : retry_pause(call->retries, &call->client->random);
 }
 
-/* Has the call wait for call_resume. Nothing secret stays meanwhile. */
-static void rest(struct call *call) {
+/* Finishes the call until call_resume. No secret is kept in the meantime. */
+static void suspend(struct call *call) {
   call->state = CALL_FINISHED;
   call->error = (struct error){.kind = ERROR_NONE, .attempts = call->attempts};
   call->more = true;
   request_wipe_token(&call->request);
 }
 
-/* Takes note of a page; returns whether its items are to be kept. */
+/* Takes a page of a list. Returns whether to keep its items. */
 static bool take_page(struct call *call, const struct response *page) {
   switch (pages_take(&call->pages, call->operation, page, &call->error)) {
     case PAGES_REFUSED: finish(call); return false;
     case PAGES_LAST: succeed(call); break;
     case PAGES_MORE:
       if (call->by_page) {
-        rest(call);
+        suspend(call);
       } else {
         call->attempts = call->retries = 0;
         call->renewed = false;
@@ -306,13 +306,13 @@ void call_resume(struct call *call) {
   if (!call->more) return;
   call->more = false;
   call->begun = false;
-  call->pages.memory = 0; /* the page before is the caller's */
+  call->pages.memory = 0; /* earlier pages belong to the caller */
   call->attempts = call->retries = 0;
   call->renewed = false;
   call->state = CALL_DECIDING;
 }
 
-/* Keeps what call:info tells of the newest answer. */
+/* Records the newest response for the `info` method. */
 static void note_response(struct call *call, const struct response *response) {
   call->last.status = response->status;
   call->last.limit = response->limit_size;
@@ -320,7 +320,7 @@ static void note_response(struct call *call, const struct response *response) {
   call->last.reset = response->limit_reset;
 }
 
-/* Tells the bucket what an answer says of it. */
+/* Passes the rate-limit headers to the bucket. */
 static void note_rate(struct call *call, const struct response *response, double now) {
   struct bucket_response limits = {
       .ticket = call->ticket,
@@ -333,7 +333,7 @@ static void note_rate(struct call *call, const struct response *response, double
   call->client->changes++;
 }
 
-/* The tenant does not take the token. One that can be replaced is, once. */
+/* The tenant rejected the token. Replaces it, once, if it can be replaced. */
 static void replace_token(struct call *call, double now) {
   if (call->renewed || !token_drop(&call->client->token, call->request.secret, now)) {
     finish(call);
@@ -344,8 +344,8 @@ static void replace_token(struct call *call, double now) {
   call->state = CALL_DECIDING;
 }
 
-/* The rate limit refused the request, which costs it no try: it waits for its turn, unless the tenant names a time that
- * is after the deadline. */
+/* The rate limit refused the request, which does not count as a retry. Waits for the limit, unless the tenant asks
+ * to wait beyond the deadline. */
 static void wait_for_turn(struct call *call, double now) {
   call->client->refusal = call->error;
   if (now + call->error.retry_after >= call->deadline) {
@@ -355,7 +355,7 @@ static void wait_for_turn(struct call *call, double now) {
   }
 }
 
-/* The tenant, or its quota, has the fetch wait: this call's and everybody's. */
+/* The token endpoint's rate limit or quota postpones the fetch, for all calls. */
 static void put_off_fetch(struct call *call, double now) {
   double pause = token_put_off(&call->client->token, call, &call->error, call->error.retry_after, now);
   end_fetch(call);
@@ -363,8 +363,8 @@ static void put_off_fetch(struct call *call, double now) {
   if (now + pause >= call->deadline) finish(call);
 }
 
-/* Has the token request sent once more after a pause. Where there is no time for that, others may have it. */
-static void try_fetch_again(struct call *call, double now) {
+/* Retries the token request after a pause. If this call has no time for that, another may. */
+static void retry_fetch(struct call *call, double now) {
   double asked = call->error.retry_after;
   double pause = asked > 0 ? asked : retry_pause(call->token_retries, &call->client->random);
   if (now + pause >= call->deadline) {
@@ -379,15 +379,15 @@ static void try_fetch_again(struct call *call, double now) {
   token_hold(&call->client->token, call, call->not_before + FETCHER_GRACE);
 }
 
-/* The token could not be fetched. The call goes on if there is one that still lives. */
+/* The fetch failed. The call continues if the old token is still valid. */
 static void fail_fetch(struct call *call, enum retry_verdict verdict, double now) {
   struct token *token = &call->client->token;
   bool lives = token_lives(token, now);
-  bool may_try = verdict == RETRY_AGAIN && call->token_retries < call->client->max_retries;
+  bool may_retry = verdict == RETRY_AGAIN && call->token_retries < call->client->max_retries;
   double retry_after = call->error.retry_after;
   close_token_request(call);
-  if (!lives && may_try) {
-    try_fetch_again(call, now);
+  if (!lives && may_retry) {
+    retry_fetch(call, now);
     return;
   }
   if (!lives && verdict == RETRY_LIMITED) {
@@ -395,7 +395,7 @@ static void fail_fetch(struct call *call, enum retry_verdict verdict, double now
     return;
   }
   if (call->error.kind == ERROR_MEMORY) {
-    token_release(token, call); /* others may have some */
+    token_release(token, call); /* another call may have enough */
   } else {
     bool refused = verdict == RETRY_GIVE_UP && call->error.kind == ERROR_TOKEN;
     token_fetch_failed(token, call, &call->error, refused, retry_after, now);
@@ -409,7 +409,7 @@ static void fail_fetch(struct call *call, enum retry_verdict verdict, double now
   }
 }
 
-/* The token endpoint has answered. */
+/* Takes the response of the token endpoint. */
 static void feed_token(struct call *call, const struct response *response, double now) {
   if (!check_client(call, now)) return;
   enum retry_verdict verdict = retry_token_response(response, secret_of(call), &call->error);
@@ -437,7 +437,7 @@ static void feed_token(struct call *call, const struct response *response, doubl
   call->state = CALL_DECIDING;
 }
 
-/* Whether a refusal is one of the API's, which has looked at the token first. */
+/* Returns whether an error comes from the API itself, which has then accepted the token. */
 static bool is_from_api(const struct error *error) {
   return error->kind == ERROR_API && error->status >= 400 && error->status < 500;
 }
@@ -448,7 +448,7 @@ bool call_feed(struct call *call, const struct response *response, double now) {
     feed_token(call, response, now);
     return false;
   }
-  call->state = CALL_DECIDING; /* the bucket hears of the answer now */
+  call->state = CALL_DECIDING; /* the bucket learns of the response here, not in release */
   note_response(call, response);
   note_rate(call, response, now);
   enum retry_verdict verdict = retry_response(call->operation, response, call->request.secret, &call->error);
@@ -459,7 +459,7 @@ bool call_feed(struct call *call, const struct response *response, double now) {
       if (call->operation->result == RESULT_LIST) return take_page(call, response);
       succeed(call);
       return call->operation->result != RESULT_NOTHING;
-    case RETRY_AGAIN: again(call, pause_of(call), now); break;
+    case RETRY_AGAIN: retry(call, next_pause(call), now); break;
     case RETRY_LIMITED: wait_for_turn(call, now); break;
     case RETRY_NEW_TOKEN: replace_token(call, now); break;
     case RETRY_GIVE_UP: finish(call); break;
@@ -467,12 +467,12 @@ bool call_feed(struct call *call, const struct response *response, double now) {
   return false;
 }
 
-/* Whether a request's time limit was the deadline of the call, and has passed. */
+/* Returns whether a request timed out because the call's deadline passed. */
 static bool is_late(const struct call *call, const struct failure *failure, double now) {
   return failure->kind == FAILURE_TIMEOUT && call->begun && now >= call->deadline - CLOCK_DIFFERENCE;
 }
 
-/* Ends a call that the host program could not supply with a token, and those that wait for the same. */
+/* Ends a call for which the host program supplied no token, and the calls that wait for the same token. */
 static void fail_supply(struct call *call, double now) {
   struct client *client = call->client;
   if (client->token.source != TOKEN_FETCHED && client->token.fetcher == call) {
@@ -482,7 +482,7 @@ static void fail_supply(struct call *call, double now) {
   finish(call);
 }
 
-/* What a failure means for a call that is under way. */
+/* Handles a failure of a call that has not finished. */
 static void fail(struct call *call, const struct failure *failure, double now) {
   bool sending = call->state == CALL_SENDING;
   bool fetching = sending && call->token_request;
@@ -496,11 +496,11 @@ static void fail(struct call *call, const struct failure *failure, double now) {
   }
   if (is_late(call, failure, now)) {
     call->error.kind = ERROR_NONE;
-    finish_late(call);
+    time_out(call);
   } else if (fetching && failure->kind != FAILURE_CANCELED && failure->kind != FAILURE_CLOSED) {
     fail_fetch(call, verdict, now);
   } else if (sending && verdict == RETRY_AGAIN) {
-    again(call, pause_of(call), now);
+    retry(call, next_pause(call), now);
   } else if (failure->kind == FAILURE_TOKEN) {
     fail_supply(call, now);
   } else {
@@ -530,7 +530,7 @@ bool call_authorize(struct call *call, struct text token, double expires_in, dou
     error_set(&call->error, ERROR_TOKEN, "the supplied token has already expired");
     fail_supply(call, now);
   } else if (!token_give(mine, token, now, expires_in, &call->error)) {
-    if (shared && call->error.kind == ERROR_INVALID) return false; /* whoever put it there */
+    if (shared && call->error.kind == ERROR_INVALID) return false; /* whoever shared it */
     if (call->error.kind == ERROR_MEMORY) {
       finish(call);
     } else {

@@ -12,7 +12,7 @@ static const double DEFAULT_REQUEST_TIMEOUT = 30;
 
 enum { DEFAULT_RETRIES = 4, RETRIES_MAX = 100 };
 
-/* Time limits are given to libcurl in milliseconds, as a long of 32 bits in places. */
+/* Bounds of timeouts, in seconds: libcurl takes milliseconds as a long, which has 32 bits on some systems. */
 static const double TIMEOUT_MIN = 0.001;
 static const double TIMEOUT_MAX = 1000000;
 
@@ -22,7 +22,7 @@ static const double RESERVE_MAX = 0.9;  /* share of the bucket */
 enum {
   DOMAIN_MAX = 253 + 6, /* bytes: a host name (RFC 1035, section 3.1) and ":65535" */
   AGENT_MAX = 1024,     /* bytes */
-  SHOWN_MAX = 100       /* bytes of a wrong value that a message repeats */
+  SHOWN_MAX = 100       /* bytes of a wrong value that a message quotes */
 };
 
 struct client_options client_defaults(void) {
@@ -42,7 +42,7 @@ static bool is_host_character(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_';
 }
 
-/* Whether `text` is a port from 1 to 65535. */
+/* Returns whether `text` is a port from 1 to 65535. */
 static bool is_port(struct text text) {
   long port = 0;
   if (text.length < 1 || text.length > 5) return false;
@@ -62,7 +62,7 @@ static bool is_domain(struct text domain) {
          is_port((struct text){.data = domain.data + host + 1, .length = domain.length - host - 1});
 }
 
-/* Userinfo may be a password: a wrong domain with an "@" is not repeated. */
+/* A wrong domain with an "@" may contain a password, so the message does not quote it. */
 static bool check_domain(struct text domain, struct error *error) {
   static const char expected[] = "domain: expected a host name such as \"acme.eu.auth0.com\", or host:port, got";
   if (is_domain(domain)) return true;
@@ -86,7 +86,7 @@ static bool check_number(const char *name, double value, double min, double max,
   return error_set(error, ERROR_INVALID, "%s: expected %g to %g, got %.10g", name, min, max, value);
 }
 
-/* Whether any of the options is given that credentials are made of. */
+/* Returns whether any credentials are given. */
 static bool has_credentials(const struct client_options *options) {
   const struct credentials_options *credentials = &options->credentials;
   return credentials->client_id.data || credentials->client_secret.data || credentials->private_key.data;
@@ -108,7 +108,7 @@ static bool check(const struct client_options *options, struct error *error) {
          check_number("reserve", options->bucket.reserve, 0, RESERVE_MAX, error);
 }
 
-/* Where tokens come from. */
+/* Returns where tokens come from. */
 static enum token_source source_of(const struct client_options *options) {
   if (options->token.data) return TOKEN_GIVEN;
   return has_credentials(options) ? TOKEN_FETCHED : TOKEN_HOST;
@@ -125,7 +125,7 @@ bool client_open(struct client *client, const struct client_options *options, st
   client->max_retries = (int)options->max_retries;
   client->epoch = options->epoch;
   client->share_tokens = options->share_tokens;
-  client->random = options->random | 1; /* zero would stay zero */
+  client->random = options->random | 1; /* the generator must not start with 0 */
   bucket_open(&client->bucket, &options->bucket);
   error_set(&client->refusal, ERROR_LIMIT, "the rate limit has been reached");
   token_open(&client->token, source_of(options), allocator);

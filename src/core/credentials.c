@@ -4,7 +4,7 @@
 
 enum { CREDENTIAL_MAX = 4096 /* bytes of an id, a secret or an audience */ };
 
-/* Values travel as JSON; what is no UTF-8 cannot, and nobody has an empty one. */
+/* Copies an option, if given. Values are sent as JSON, so they have to be UTF-8; an empty one is a mistake. */
 static bool keep(struct buffer *buffer, struct text value, const char *name, struct allocator allocator,
                  struct error *error) {
   buffer_open(buffer, allocator, CREDENTIAL_MAX);
@@ -72,7 +72,7 @@ bool credentials_write(const struct credentials *credentials, struct request *re
   write_member(body, "client_id", &credentials->client_id);
   write_member(body, "audience", &credentials->audience);
   if (credentials->key) {
-    /* RFC 7523, section 2.2; a JWT needs no escapes in JSON */
+    /* RFC 7523, section 2.2; a JWT needs no escaping in JSON */
     buffer_append_string(body,
                          ",\"client_assertion_type\":\"urn:ietf:params:oauth:client-assertion-type:jwt-bearer\""
                          ",\"client_assertion\":\"");

@@ -4,7 +4,7 @@
 
 static const char HEXADECIMAL[] = "0123456789ABCDEF";
 
-/* The length of the UTF-8 sequence that begins here, 0 when there is no valid one (RFC 3629, section 4). */
+/* Returns the length of the UTF-8 sequence that begins here, 0 if it is invalid (RFC 3629, section 4). */
 static size_t sequence_length(const unsigned char *bytes, size_t available) {
   unsigned char first = bytes[0];
   if (first < 0x80) return 1;
@@ -21,7 +21,7 @@ static size_t sequence_length(const unsigned char *bytes, size_t available) {
   return length;
 }
 
-/* How many bytes at the beginning are ASCII, eight at a time. */
+/* Returns the length of the ASCII prefix, in multiples of eight bytes. */
 static size_t ascii_length(struct text text) {
   uint64_t eight;
   size_t place = 0;
@@ -44,7 +44,7 @@ long long encode_utf8_length(struct text text) {
   return characters;
 }
 
-/* The letter of a two-character escape, 0 for a byte that has none. */
+/* Returns the letter of the two-character escape of a byte, 0 if it has none. */
 static char short_escape(unsigned char byte) {
   switch (byte) {
     case '"': return '"';
@@ -69,7 +69,7 @@ static void append_json_escape(struct buffer *buffer, unsigned char byte) {
 
 void encode_json_string(struct buffer *buffer, struct text text) {
   buffer_append(buffer, "\"", 1);
-  size_t plain = 0; /* where the bytes that need no escape began */
+  size_t plain = 0; /* start of the bytes that need no escape */
   for (size_t i = 0; i < text.length; i++) {
     unsigned char byte = (unsigned char)text.data[i];
     if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
@@ -87,7 +87,7 @@ static bool is_unreserved(unsigned char byte) {
 }
 
 void encode_percent(struct buffer *buffer, struct text text) {
-  size_t plain = 0; /* where the bytes that need no escape began */
+  size_t plain = 0; /* start of the bytes that need no escape */
   for (size_t i = 0; i < text.length; i++) {
     unsigned char byte = (unsigned char)text.data[i];
     if (is_unreserved(byte)) continue;

@@ -23,7 +23,7 @@ const char *error_kind_name(enum error_kind kind) {
   return "none";
 }
 
-/* Takes the part of a UTF-8 sequence that a cut left at the end off again (RFC 3629, section 3). */
+/* Removes an incomplete UTF-8 sequence, left by a cut, from the end (RFC 3629, section 3). */
 static void drop_broken_tail(char *text) {
   size_t length = strlen(text);
   size_t lead = length;
@@ -34,15 +34,15 @@ static void drop_broken_tail(char *text) {
   if (length - lead + 1 < wanted) text[lead - 1] = '\0';
 }
 
-/* The length of the control character at this place, 0 where there is none: C0, DEL, and C1, which terminals obey too
- * (two bytes in UTF-8). */
+/* Returns the length of the control character here, 0 if there is none: C0, DEL, and C1 (two bytes in UTF-8), which
+ * terminals obey too. */
 static size_t control_length(const char *text) {
   unsigned char first = (unsigned char)text[0];
   if (first < 0x20 || first == 0x7F) return 1;
   return first == 0xC2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] <= 0x9F ? 2 : 0;
 }
 
-/* Makes a field fit for a terminal or a log. */
+/* Makes a field safe for a terminal or a log. */
 static void clean(char *field) {
   for (char *place = field; *place; place++) {
     size_t length = control_length(place);
@@ -67,7 +67,7 @@ bool error_set_memory(struct error *error) {
   return error_set(error, ERROR_MEMORY, "not enough memory");
 }
 
-/* Whether `text` goes on with `secret` at this place. */
+/* Returns whether `secret` stands at this place in `text`. */
 static bool secret_at(struct text text, size_t place, struct text secret) {
   return secret.length > 0 && text.length - place >= secret.length &&
          memcmp(text.data + place, secret.data, secret.length) == 0;

@@ -208,7 +208,7 @@ static const struct operation OPERATIONS[] = {
         .body = BODY_PERMISSIONS,
         .result = RESULT_NOTHING,
         .success = 204,
-        .also_success = 200, /* the OpenAPI says 200 */
+        .also_success = 200, /* according to the OpenAPI document */
     },
     /*---
     --- Lists all users who have a role.
@@ -227,7 +227,7 @@ static const struct operation OPERATIONS[] = {
         .scope = "read:users read:roles",
         .arguments = {{"role_id", IN_PATH}},
         .result = RESULT_LIST,
-        .paging = PAGING_CHECKPOINT, /* page by page it ends at the 1000th (OpenAPI, `get_role_user`) */
+        .paging = PAGING_CHECKPOINT, /* page numbers end at the 1000th user (OpenAPI, `get_role_user`) */
         .list_name = "users",
         .success = 200,
     },
@@ -448,7 +448,7 @@ static const struct operation OPERATIONS[] = {
         .arrays = {"scopes", "authorization_details"},
         .result = RESULT_OBJECT,
         .success = 200,
-        .also_success = 201, /* so says the OpenAPI */
+        .also_success = 201, /* according to the OpenAPI document */
     },
 };
 

@@ -1,6 +1,6 @@
 #include "pages.h"
 
-/* The longest checkpoint, in bytes. Real ones have some dozens. */
+/* Bytes of a checkpoint; real ones have a few dozen. */
 enum { CHECKPOINT_MAX = 4096 };
 
 void pages_open(struct pages *pages, struct allocator allocator) {
@@ -17,7 +17,7 @@ struct request_page pages_next(const struct pages *pages, const struct operation
   };
 }
 
-/* Refuses a page that does not fit to those before. */
+/* Refuses a page that does not continue the list. */
 static enum pages_verdict refuse_number(const struct pages *pages, const struct response *page, struct error *error) {
   error_set(error, ERROR_PROTOCOL,
             "the pages of the list do not match: expected item %lld next, got %lld items from %lld on, of %lld",
@@ -25,7 +25,7 @@ static enum pages_verdict refuse_number(const struct pages *pages, const struct 
   return PAGES_REFUSED;
 }
 
-/* The page size to number the next page by: what the tenant gives, which may be less than what was asked for. */
+/* Returns the page size for the next page: what the tenant returns, which may be less than requested. */
 static long long next_size(const struct pages *pages, const struct response *page) {
   long long size = pages->per_page;
   if (page->limit > 0 && page->limit < size) size = page->limit;
@@ -33,8 +33,8 @@ static long long next_size(const struct pages *pages, const struct response *pag
   return size;
 }
 
-/* A page may begin with items that are here already, but never after a gap. One that brings nothing new, where more is
- * to come, is asked for again in the smaller size that it turned out to have. */
+/* A page may begin with items of earlier pages, but there must not be a gap. If a page has nothing new and more is to
+ * come, it is requested again with the smaller size that it turned out to have. */
 static enum pages_verdict take_number(struct pages *pages, const struct response *page, struct error *error) {
   long long asked = pages->received / pages->per_page * pages->per_page;
   long long start = page->start >= 0 ? page->start : asked;
@@ -51,22 +51,27 @@ static enum pages_verdict take_number(struct pages *pages, const struct response
   return more ? PAGES_MORE : PAGES_LAST;
 }
 
-/* A mark that two different checkpoints do not share, but for one chance in 2^64: FNV-1a. Never 0. */
-static uint64_t mark_of(struct text checkpoint) {
-  uint64_t mark = 14695981039346656037ULL;
-  for (size_t i = 0; i < checkpoint.length; i++) mark = (mark ^ (unsigned char)checkpoint.data[i]) * 1099511628211ULL;
-  return mark ? mark : 1;
+/* The constants of 64-bit FNV-1a. */
+static const uint64_t FNV_OFFSET = 14695981039346656037ULL;
+static const uint64_t FNV_PRIME = 1099511628211ULL;
+
+/* Returns a hash of a checkpoint (64-bit FNV-1a), never 0. Equal hashes are taken for equal checkpoints. */
+static uint64_t hash_of(struct text checkpoint) {
+  uint64_t hash = FNV_OFFSET;
+  for (size_t i = 0; i < checkpoint.length; i++) hash = (hash ^ (unsigned char)checkpoint.data[i]) * FNV_PRIME;
+  return hash ? hash : 1;
 }
 
-/* Whether this checkpoint was there before. The first one always shows: it is what a first page has that was answered
- * again, to a request that lost its query on the way (libcurl 7.88 does that where memory runs out). Any other
- * circle shows too, after at most twice its length, for the landmark moves on at every power of two (Brent). */
+/* Remembers a checkpoint. Returns false if it has occurred before, so that the list would never end. The first one
+ * is always recognized, because it comes back when the first page is received again: libcurl 7.88 can lose a
+ * request's query when memory runs out. Any other cycle is recognized after at most twice its length, because the
+ * landmark moves at every power of two (Brent's algorithm). */
 static bool note_checkpoint(struct pages *pages, struct text checkpoint) {
-  uint64_t mark = mark_of(checkpoint);
-  if (mark == pages->first || mark == pages->landmark) return false;
+  uint64_t hash = hash_of(checkpoint);
+  if (hash == pages->first || hash == pages->landmark) return false;
   pages->turns++;
-  if (!pages->first) pages->first = mark;
-  if ((pages->turns & (pages->turns - 1)) == 0) pages->landmark = mark;
+  if (!pages->first) pages->first = hash;
+  if ((pages->turns & (pages->turns - 1)) == 0) pages->landmark = hash;
   return true;
 }
 
@@ -78,8 +83,8 @@ static enum pages_verdict take_checkpoint(struct pages *pages, const struct resp
   pages->skip = 0;
   if (page->next.length > 0) {
     struct text current = buffer_text(&pages->from);
-    bool stands = current.length > 0 && mark_of(current) == mark_of(page->next);
-    if (stands || !note_checkpoint(pages, page->next)) {
+    bool unchanged = current.length > 0 && hash_of(current) == hash_of(page->next);
+    if (unchanged || !note_checkpoint(pages, page->next)) {
       error_set(error, ERROR_PROTOCOL, "the list does not end: \"next\" repeats an earlier value");
       return PAGES_REFUSED;
     }
@@ -98,7 +103,7 @@ static enum pages_verdict take_checkpoint(struct pages *pages, const struct resp
   return page->next.length > 0 ? PAGES_MORE : PAGES_LAST;
 }
 
-/* What is kept is bounded by what was asked for, however much comes. */
+/* Keeps no more than was requested, whatever the tenant sends. */
 static bool check_size(struct pages *pages, const struct response *page, struct error *error) {
   if (page->item_count > pages->per_page) {
     return error_set(error, ERROR_PROTOCOL, "expected at most %lld items on a page, got %lld", pages->per_page,

@@ -10,20 +10,20 @@ enum {
   IDENTIFIER_MAX = 600,      /* characters of a resource server's identifier */
   PERMISSION_MAX = 280,      /* characters of a permission's name */
   CONTENT_MAX = 1000 * 1000, /* bytes of a request body */
-  URL_PATH_MAX = 8000,       /* bytes: what every server is to support in a URI, RFC 9110, section 4.1 */
-  URL_QUERY_MAX = 8000,      /* bytes: the same */
-  CORRELATION_MAX = 128,     /* characters; tenants of the public cloud log the first 64 */
-  HEAD_MAX = 64 * 1024       /* bytes of URL and Authorization line */
+  URL_PATH_MAX = 8000,       /* bytes; every server should support URIs of this length (RFC 9110, section 4.1) */
+  URL_QUERY_MAX = 8000,      /* bytes; the same */
+  CORRELATION_MAX = 128,     /* characters; tenants in the public cloud log the first 64 */
+  HEAD_MAX = 64 * 1024       /* bytes of URL and header lines */
 };
 
 enum {
   FIRST_SLOTS = 32,
-  REST_GUESS = 256 /* bytes of scheme, query and names of headers: a guess that spares allocations, no bound */
+  REST_GUESS = 256 /* bytes of scheme, query and header names; too small a guess costs an allocation */
 };
 
-/* Where something stands in the body. */
+/* A part of the body. */
 struct text_range {
-  size_t start, length; /* bytes; a length of 0 marks a free slot */
+  size_t start, length; /* bytes; the length of a free slot is 0 */
 };
 
 static const char API_PATH[] = OPERATION_API_PATH;
@@ -50,7 +50,7 @@ bool request_open_token(struct request *request, struct allocator allocator, str
   return request->path.state == BUFFER_GOOD || error_set_memory(error);
 }
 
-/* The error for a buffer that did not take all it was given. */
+/* Sets the error for a buffer whose append failed. Returns false. */
 static bool buffer_error(const struct buffer *buffer, const char *what, struct error *error) {
   if (buffer->state == BUFFER_NO_MEMORY) return error_set_memory(error);
   return error_set(error, ERROR_INVALID, "%s: expected at most %zu bytes, got more", what, buffer->limit);
@@ -63,8 +63,8 @@ static bool has_control_character(struct text text) {
   return false;
 }
 
-/* Dot segments survive percent-encoding, and servers and proxies resolve them (RFC 3986, section 5.2.4). No id is one,
- * so they are refused in bodies too. */
+/* Dot segments survive percent-encoding, and servers and proxies resolve them (RFC 3986, section 5.2.4). They are never
+ * ids, so they are refused in bodies too. */
 static bool check_id(struct text id, struct error *error) {
   if (id.length == 0) return error_set(error, ERROR_INVALID, "expected an id, got \"\"");
   if (text_equals(id, ".") || text_equals(id, "..")) {
@@ -75,7 +75,7 @@ static bool check_id(struct text id, struct error *error) {
   return true;
 }
 
-/* Appends the path's template from where it stands to the next name in braces, and steps over that. */
+/* Appends the rest of the path's template up to the next name in braces, and skips that name. */
 static void append_template(struct request *request) {
   const char *brace = strchr(request->template, '{');
   if (brace) {
@@ -123,8 +123,8 @@ static struct text at_range(const struct request *request, struct text_range ran
   return (struct text){.data = request->content.data + range.start, .length = range.length};
 }
 
-/* The slot that holds an equal item, or the free one where it belongs. A list made to collide
- * costs its maker time, no more: a body of 1 MB holds some 12000 items. */
+/* Returns the slot that holds an equal item, or the free slot for it. Crafted collisions only cost the caller time,
+ * as a body of 1 MB holds about 12,000 items. */
 static struct text_range *find_slot(const struct request *request, struct text item) {
   const struct request_items *items = &request->items;
   size_t mask = items->slot_count - 1;
@@ -142,14 +142,14 @@ static void free_items(struct request *request) {
   *items = (struct request_items){0};
 }
 
-/* Where one of the first items stands: each but the last ends before the comma of the next, the last at `end`. */
+/* Returns the range of one of the first items. Each ends before the comma of the next, the last one at `end`. */
 static struct text_range first_range(const struct request_items *items, size_t index, size_t end) {
   size_t start = items->first[index];
   return (struct text_range){start, (index + 1 < items->used ? items->first[index + 1] - 1 : end) - start};
 }
 
-/* Makes room for one more item among the few that are compared one by one, or in a hash table that is at most half
- * full. */
+/* Makes room for one more item: among the first few, or in the hash table, which is at most half full. Returns false if
+ * memory runs out. */
 static bool reserve_slot(struct request *request) {
   struct request_items old = request->items;
   if (old.slot_count == 0 ? old.used < REQUEST_FEW_ITEMS : 2 * (old.used + 1) <= old.slot_count) return true;
@@ -168,7 +168,7 @@ static bool reserve_slot(struct request *request) {
   return true;
 }
 
-/* Takes note of an item that follows `before` bytes of body; false when it is there already. */
+/* Adds an item, which follows `before` bytes of body, to the set. Returns false if it is a duplicate. */
 static bool note_item(struct request *request, size_t before, struct text_range range) {
   struct request_items *items = &request->items;
   if (items->slot_count > 0) {
@@ -185,7 +185,7 @@ static bool note_item(struct request *request, size_t before, struct text_range 
   return true;
 }
 
-/* Begins another item of the body; returns where it begins. */
+/* Begins an item of the body. Returns its position. */
 static size_t begin_item(struct request *request) {
   struct buffer *content = &request->content;
   if (content->length == 0) {
@@ -198,7 +198,7 @@ static size_t begin_item(struct request *request) {
   return content->length;
 }
 
-/* Ends an item that begins at `start`; one that is there already goes, and the body is as it was: `before` bytes. */
+/* Ends the item that begins at `start`. A duplicate is removed, which leaves the first `before` bytes of the body. */
 static bool end_item(struct request *request, size_t before, size_t start, struct error *error) {
   struct buffer *content = &request->content;
   if (content->state != BUFFER_GOOD) return buffer_error(content, "request body", error);
@@ -286,7 +286,7 @@ bool request_correlate(struct request *request, struct text id, struct error *er
   return request->correlation.state == BUFFER_GOOD || error_set_memory(error);
 }
 
-/* Appends a parameter; the first one follows a question mark. */
+/* Appends the name of a parameter, after a question mark if it is the first. */
 static void append_parameter(struct buffer *head, bool *first, const char *name) {
   buffer_append_string(head, *first ? "?" : "&");
   buffer_append_string(head, name);
@@ -325,7 +325,7 @@ static void append_target(const struct request *request, struct buffer *head, co
   if (page) append_page(head, &first, page);
 }
 
-/* Appends "name: value" as a string of its own; returns where it begins. */
+/* Appends a terminated header line. Returns its position. */
 static size_t append_header(struct buffer *head, const char *name, struct text value) {
   size_t start = head->length;
   buffer_append_string(head, name);

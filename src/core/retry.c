@@ -2,18 +2,18 @@
 
 #include <string.h>
 
-/* errorCode of the 400 for a token that is not a JWT (recorded at real tenants). */
+/* errorCode of the 400 for a token that is not a JWT (observed at real tenants). */
 static const char CODE_NOT_A_TOKEN[] = "Bearer";
 
-/* Of a response that never has a body (RFC 9110, section 15.3.5). */
+/* The status of responses that never have a body (RFC 9110, section 15.3.5). */
 enum { STATUS_NO_CONTENT = 204 };
 
-/* The pause before a retry, in seconds: from 0 to PAUSE_FIRST, then to twice as much, ... */
+/* The upper bound of the first pause, which doubles with each retry, and bounds of all pauses, in seconds. */
 static const double PAUSE_FIRST = 0.25;
 static const double PAUSE_MAX = 20;
 static const double PAUSE_MIN = 0.001;
 
-/* The words for an error status whose body says nothing that can be read. */
+/* Returns the message for an error status whose body has none. */
 static const char *status_words(int status) {
   switch (status) {
     case 400: return "Bad Request";
@@ -39,13 +39,13 @@ static enum error_kind kind_of_status(const struct response *response) {
   return ERROR_API;
 }
 
-/* Whether a write that was answered like this may have been carried out all the same: yes where the server
- * failed while at it, or gave up waiting, or answered what the API never answers. */
+/* Returns whether a write may have taken effect despite this status: if the server failed or gave up waiting, or if the
+ * API never sends this status. */
 static bool maybe_applied(int status) {
   return status >= 500 || status == 408 || (status >= 200 && status < 300);
 }
 
-/* The error for a status of 400 and above. */
+/* Sets the error for a status of 400 or above. */
 static void describe_refusal(const struct response *response, struct text secret, struct error *error) {
   error_set(error, kind_of_status(response), "%s%s", status_words(response->status),
             response->html ? " (an HTML page, not an API response)" : "");
@@ -53,8 +53,9 @@ static void describe_refusal(const struct response *response, struct text secret
   if (response->message.length > 0) error_quote_message(error, response->message, secret);
 }
 
-/* The error for a status that is no error and yet not what the operation answers. */
-static void describe_oddity(const struct operation *operation, const struct response *response, struct error *error) {
+/* Sets the error for a response that is not an error but not what the operation expects either. */
+static void describe_unexpected(const struct operation *operation, const struct response *response,
+                                struct error *error) {
   if (!operation_succeeds(operation, response->status)) {
     error_set(error, ERROR_PROTOCOL, "expected status %d, got %d%s", operation->success, response->status,
               response->html ? " (an HTML page)" : "");
@@ -72,20 +73,19 @@ static void describe_oddity(const struct operation *operation, const struct resp
   }
 }
 
-/* Whether an answer of this status may be followed by another try. One that creates something may have been carried out
- * all the same. */
+/* Returns whether another attempt may succeed after this status. */
 static bool is_passing(int status) {
   return status == 408 || (status >= 500 && status != 501 && status != 505);
 }
 
-/* Whether a response whose status is all that the operation wants to know is the API's: it has an empty body, or JSON.
- * A maintenance page, a login page or a captive portal has status 200 too. None has 204, which has no content. */
+/* Returns whether a response without a result comes from the API: its body is empty or JSON. Maintenance pages,
+ * login pages and captive portals respond with 200 too, but not with 204, which has no content. */
 static bool is_from_api(const struct response *response) {
   if (response->status == STATUS_NO_CONTENT) return true;
   return !response->html && response->body != RESPONSE_OTHER;
 }
 
-/* Whether the answer of an operation that succeeded has the form that it should have. */
+/* Returns whether a successful response has the form that the operation expects. */
 static bool has_form(const struct operation *operation, const struct response *response) {
   switch (operation->result) {
     case RESULT_NOTHING: return is_from_api(response);
@@ -102,7 +102,7 @@ enum retry_verdict retry_response(const struct operation *operation, const struc
   if (response->status >= 400) {
     describe_refusal(response, secret, error);
   } else {
-    describe_oddity(operation, response, error);
+    describe_unexpected(operation, response, error);
   }
   error->status = response->status;
   error->retry_after = response_retry_after(response);
@@ -127,7 +127,7 @@ static enum error_kind kind_of_failure(enum failure_kind kind) {
   return ERROR_TRANSPORT;
 }
 
-/* Fills the error for a failure; returns whether another try may go better. */
+/* Sets the error for a failure. Returns whether another attempt may succeed. */
 static bool describe_failure(const struct failure *failure, struct text secret, struct error *error) {
   error_set(error, kind_of_failure(failure->kind), "%s", "");
   error_quote_message(error, (struct text){.data = failure->message, .length = strlen(failure->message)}, secret);
@@ -141,15 +141,15 @@ enum retry_verdict retry_failure(const struct operation *operation, const struct
   return passing && (!operation->creates || !failure->maybe_read) ? RETRY_AGAIN : RETRY_GIVE_UP;
 }
 
-/* Whether the token endpoint itself says no (RFC 6749, section 5.2), and would say so again. Anything else that is not
- * a token comes from something before it, or passes. */
+/* Returns whether the token endpoint itself refuses (RFC 6749, section 5.2), so that another attempt is pointless.
+ * Anything else without a token comes from something in front of it, or is temporary. */
 static bool is_token_refusal(const struct response *response) {
   return !response->html && (response->status == 400 || response->status == 401 || response->status == 403);
 }
 
 enum retry_verdict retry_token_response(const struct response *response, struct text secret, struct error *error) {
   bool has_token = response->status == 200 && response->access_token.length > 0;
-  bool has_expired = has_token && response->expires_in == 0; /* to ask again costs another token */
+  bool has_expired = has_token && response->expires_in == 0; /* another attempt would be billed as another token */
   if (has_token && !has_expired) return RETRY_DONE;
   if (has_expired) {
     error_set(error, ERROR_TOKEN, "the token endpoint returned an invalid expires_in; expected a number > 0");
@@ -174,7 +174,7 @@ enum retry_verdict retry_token_failure(const struct failure *failure, struct tex
   return passing ? RETRY_AGAIN : RETRY_GIVE_UP;
 }
 
-/* The next number of a generator that is good enough for jitter (xorshift64: Marsaglia, 2003), from 0 to 1. */
+/* Returns a random number from 0 to 1, good enough for jitter (xorshift64: Marsaglia, 2003). */
 static double next_random(uint64_t *random) {
   *random ^= *random << 13;
   *random ^= *random >> 7;

@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-/* What Lua 5.4 takes on a machine of 64 bits, in bytes, rounded up. A list grows by doubling, so that each of its
- * values may take two slots. */
+/* What Lua 5.4 takes on a 64-bit machine, in bytes, rounded up. Arrays grow by doubling, so a value may take two
+ * slots. */
 enum {
   TABLE_BYTES = 64, /* an object or array */
-  VALUE_BYTES = 32  /* a slot of one */
+  VALUE_BYTES = 32  /* a value in one */
 };
 
 static bool is_space(char byte) {
@@ -18,7 +18,7 @@ static size_t skip_spaces(struct text json, size_t at) {
   return at;
 }
 
-/* Behind the string that begins at `at`. */
+/* Returns the position after the string that begins at `at`. */
 static size_t skip_string(struct text json, size_t at) {
   for (at++; at < json.length && json.data[at] != '"'; at++) {
     if (json.data[at] == '\\') at++;

@@ -16,9 +16,13 @@ int text_compare(struct text left, struct text right) {
   return order ? order : (left.length > right.length) - (left.length < right.length);
 }
 
+/* The constants of 32-bit FNV-1a. */
+static const uint32_t FNV_OFFSET = 2166136261U;
+static const uint32_t FNV_PRIME = 16777619U;
+
 uint32_t text_hash(struct text text) {
-  uint32_t hash = 2166136261U;
-  for (size_t i = 0; i < text.length; i++) hash = (hash ^ (unsigned char)text.data[i]) * 16777619U;
+  uint32_t hash = FNV_OFFSET;
+  for (size_t i = 0; i < text.length; i++) hash = (hash ^ (unsigned char)text.data[i]) * FNV_PRIME;
   return hash;
 }
 

@@ -3,18 +3,18 @@
 #include <math.h>
 #include <string.h>
 
-/* The longest token, in bytes. Real ones have one or two thousand; servers refuse headers of more than 8 to 64 KiB. */
+/* Bytes of a token. Real ones have one or two thousand; servers refuse headers above 8 to 64 KiB. */
 enum { TOKEN_MAX = 16 * 1024 };
 
-static const double REFRESH_MAX = 15 * 60; /* seconds before its end that a token is refreshed ahead, at the most */
-static const double REFRESH_PART = 0.1;    /* ... and as a part of its life */
-static const double RENEWAL_MAX = 60;      /* seconds before its end that nothing is sent with it any more */
+static const double REFRESH_MAX = 15 * 60; /* seconds before its expiry that a token is refreshed, ... */
+static const double REFRESH_PART = 0.1;    /* ... but no more than this part of its life */
+static const double RENEWAL_MAX = 60;      /* seconds before its expiry that a token is no longer used */
 static const double FAILED_PAUSE = 30;     /* seconds from a failed refresh to the next */
-static const double FETCHER_MAX = 60;      /* seconds without a sign of life after which a fetcher is taken for dead */
-static const double FETCH_LOOK = 0.1;      /* seconds after which those who wait for a fetcher look again */
+static const double FETCHER_MAX = 60;      /* seconds without a sign of life after which a fetcher is presumed dead */
+static const double FETCH_LOOK = 0.1;      /* seconds after which callers that wait for a fetcher check again */
 
-/* A header's value must not end the header (RFC 9110, section 5.5), and a bearer token has no spaces
- * (RFC 6750, section 2.1). The token itself must not show up in the message. */
+/* A header value must not contain line breaks (RFC 9110, section 5.5), and a bearer token has no spaces (RFC 6750,
+ * section 2.1). The message must not contain the token. */
 static bool check(struct text value, struct error *error) {
   if (value.length == 0) return error_set(error, ERROR_INVALID, "token: expected at least 1 character, got none");
   if (value.length > TOKEN_MAX) {
@@ -35,7 +35,7 @@ void token_open(struct token *token, enum token_source source, struct allocator 
   *token = (struct token){.allocator = allocator, .source = source, .expires_at = HUGE_VAL, .dropped_at = -HUGE_VAL};
 }
 
-/* Frees the value alone. */
+/* Wipes and frees the value. */
 static void forget_value(struct token *token) {
   buffer_wipe_memory(token->value, token->length);
   allocator_give_back(&token->allocator, token->value, token->length);
@@ -63,14 +63,14 @@ bool token_lives(const struct token *token, double now) {
   return token->value && now < token->expires_at;
 }
 
-/* How long before its end a token is refreshed by one caller, while the others go on with it. */
+/* Returns how long before its expiry one caller refreshes the token, while the others go on using it. */
 static double refresh_window(const struct token *token) {
   double part = REFRESH_PART * token->life;
   return part < REFRESH_MAX ? part : REFRESH_MAX;
 }
 
-/* How long before its end a token is renewed first; no longer than the window above, or a short life would be all
- * renewal. */
+/* Returns how long before its expiry a token is no longer used; never more than refresh_window, or a token with a
+ * short life would not be used at all. */
 static double renewal_window(const struct token *token) {
   double window = refresh_window(token);
   return window < RENEWAL_MAX ? window : RENEWAL_MAX;
@@ -83,7 +83,7 @@ static enum token_step become_fetcher(struct token *token, const void *caller, d
   return TOKEN_FETCH;
 }
 
-/* A token that is fetched, and is gone or about to go. */
+/* Returns what to do about a token that is missing, expired or about to expire. */
 static enum token_step renew(struct token *token, const void *caller, unsigned long *awaited, double now,
                              double *wait) {
   bool lives = token_lives(token, now);
@@ -92,7 +92,7 @@ static enum token_step renew(struct token *token, const void *caller, unsigned l
     *wait = FETCH_LOOK;
     return TOKEN_WAIT;
   }
-  bool told = *awaited > 0 && token->failed >= *awaited; /* the fetch that it waited for has failed, and told why */
+  bool told = *awaited > 0 && token->failed >= *awaited; /* the fetch that it waited for has failed */
   *awaited = 0;
   if (now >= token->next_fetch_at) return told && !lives ? TOKEN_REFUSED : become_fetcher(token, caller, now);
   if (lives) return TOKEN_READY;
@@ -107,7 +107,7 @@ enum token_step token_next(struct token *token, const void *caller, unsigned lon
   double left = token->expires_at - now;
   bool due = !lives || (ahead && left <= refresh_window(token));
   if (token->fetcher == caller && due) return become_fetcher(token, caller, now);
-  token_release(token, caller); /* somebody else has brought one */
+  token_release(token, caller); /* a token has arrived from elsewhere */
   if (!lives || (ahead && left <= renewal_window(token))) return renew(token, caller, awaited, now, wait);
   *awaited = 0;
   bool free_to_fetch = !token->fetcher || now >= token->fetcher_until;

@@ -1,6 +1,5 @@
-/* How it works. The first of each line stands in a tree, in which the next two bits of its key's hash tell at each step
- * which child to go on with (a hash trie, without nodes of its own). Keys whose hashes are the same end up below each
- * other. */
+/* How it works. The first members of all queues form a hash trie without nodes of its own: at each level, two bits
+ * of the key's hash select the child. Keys with equal hashes end up below each other. */
 #include "writers.h"
 
 #include <string.h>
@@ -11,7 +10,7 @@ static bool same_key(const struct writer *a, const struct writer *b) {
   return a->hash == b->hash && text_same(a->key, b->key);
 }
 
-/* Where the first of the writer's line stands, or would stand. */
+/* Returns the place of the first member of the writer's queue; it holds NULL if the queue is empty. */
 static struct writer **place_of(struct writers *writers, const struct writer *writer) {
   struct writer **place = &writers->root;
   for (uint32_t hash = writer->hash; *place && !same_key(*place, writer); hash <<= STEP_BITS) {
@@ -45,7 +44,7 @@ struct writer *writers_next(const struct writer *writer) {
   return writer->next;
 }
 
-/* Some place below this one, or itself, that has no others below. */
+/* Returns a place without children, at or below this one. */
 static struct writer **find_leaf(struct writer **place) {
   for (int i = 0; i < WRITERS_CHILDREN;) {
     if ((*place)->children[i]) {
@@ -58,7 +57,7 @@ static struct writer **find_leaf(struct writer **place) {
   return place;
 }
 
-/* Puts another in the place of the first of a line: the next in it, or else the first of another line from below. */
+/* Replaces the first member of a queue with the next one, or if it was the last with the first of a queue below. */
 static void replace_first(struct writers *writers, struct writer *writer) {
   struct writer **place = place_of(writers, writer);
   struct writer *heir = writer->next;
