@@ -540,5 +540,5 @@ int test_attempts(void) {
       REMOVAL(a_call_that_is_closed_with_its_request_in_flight_does_not_hold_up_others),
       REMOVAL(a_call_that_is_aborted_with_its_request_in_flight_does_not_hold_up_others),
   };
-  return cmocka_run_group_tests_name("tries", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("attempts", tests, NULL, NULL);
 }
