@@ -265,6 +265,7 @@ install: all
 # Removes what `make install` with the same LUA, PREFIX and DESTDIR installed, including the reference and the types,
 # which all Lua versions share.
 uninstall:
+	@$(if $(and $(LUA_VERSION),$(LUA_CMOD),$(LUA_LMOD)),:,echo 'where $(LUA) has its modules is not known' >&2; exit 1)
 	rm -f '$(DESTDIR)$(LUA_CMOD)/auth0perm.so' $(LUA_FILES:%='$(DESTDIR)$(LUA_LMOD)/%')
 	rm -f '$(DESTDIR)$(SHARE)/reference.md' $(patsubst %,'$(DESTDIR)$(SHARE)/%',$(wildcard types/*.d.lua))
 	@for folder in $(LUA_FOLDERS); do (cd '$(DESTDIR)$(LUA_LMOD)' && rmdir -p "$$folder") 2>/dev/null; done; \
