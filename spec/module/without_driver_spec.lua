@@ -26,6 +26,17 @@ local function fetch_token(call, token)
 end
 
 describe("a client without a driver", function()
+  it("says that a change may have been made if a driver reports no token while the change is in flight", function()
+    for _, report in ipairs {
+      function(call) call:fail "token" end, function(call) call:supply(true, nil) end,
+    } do
+      local call = assert(client_with_token():delete_role "rol_x")
+      call:next()
+      report(call)
+      assert.is_true(select(2, call:result()).maybe_applied)
+    end
+  end)
+
   it("returns calls from its methods, which the host drives", function()
     local call = assert(client_with_token():get_role "rol_x")
     local step, request = call:next()

@@ -51,7 +51,8 @@ void held_cancel(struct held *held, const char *message) {
 }
 
 static void fail_for_token(struct held *held, const char *message, double now) {
-  call_fail(&held->call, &(struct failure){.kind = FAILURE_TOKEN, .message = message}, now);
+  bool maybe_read = held->call.state == CALL_SENDING; /* a driver's mistake: nobody asked for a token */
+  call_fail(&held->call, &(struct failure){.kind = FAILURE_TOKEN, .maybe_read = maybe_read, .message = message}, now);
 }
 
 void held_supply(lua_State *L, struct held *held, bool returned, int index, double now) {

@@ -193,7 +193,7 @@ static const struct {
 } FAILURES[] = {
     {"connect", FAILURE_CONNECT, false},         {"tls", FAILURE_TLS, false},
     {"timeout", FAILURE_TIMEOUT, true},          {"transport", FAILURE_TRANSPORT, true},
-    {"protocol", FAILURE_PROTOCOL, true},        {"token", FAILURE_TOKEN, false},
+    {"protocol", FAILURE_PROTOCOL, true},        {"token", FAILURE_TOKEN, true},
     {"canceled", FAILURE_CANCELED, true},        {"closed", FAILURE_CLOSED, true},
     {"connect_timeout", FAILURE_TIMEOUT, false},
 };
