@@ -198,7 +198,7 @@ static void measure(struct bench *bench, CURLM *multi, long count) {
   printf("requests=%ld wall=%.6f cpu=%.6f connections=%ld\n", count, wall, cpu, bench->connections);
 }
 
-/* A number from the command line; 0 for what is none, or too large. */
+/* Returns a number from the command line; 0 if it is not a number or too large. */
 static long number(const char *text, long most) {
   char *end;
   long value = text ? strtol(text, &end, 10) : 0;

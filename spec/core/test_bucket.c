@@ -82,7 +82,7 @@ TEST(without_headers_requests_are_not_paced_until_a_429) {
   }
 }
 
-/* Without headers: so many requests per second leave for 20 seconds, then one is refused. Returns when. */
+/* Without headers: sends requests at a fixed rate for 20 seconds, then has one refused. Returns when. */
 static double refuse_after(double rate) {
   double now = NOW;
   open_default();

@@ -21,6 +21,9 @@ static const double RATE_WAIT_MIN = 0.000001;
  * request. */
 static const double REFRESH_LIMIT = 10;
 
+/* Bytes of the last attempt's message in the message of a timeout. */
+enum { LAST_MESSAGE_MAX = 300 };
+
 /* Seconds after its request's timeout, or the end of its pause, after which a fetcher is presumed dead. */
 static const double FETCHER_GRACE = 30;
 
@@ -105,7 +108,8 @@ static enum call_step time_out(struct call *call) {
   if (last.kind == ERROR_NONE) {
     error_set(&call->error, ERROR_TIMEOUT, "timed out after %g s%s", call->timeout, reason_of(call));
   } else {
-    error_set(&call->error, ERROR_TIMEOUT, "timed out after %g s; last attempt: %.300s", call->timeout, last.message);
+    error_set(&call->error, ERROR_TIMEOUT, "timed out after %g s; last attempt: %.*s", call->timeout,
+              (int)LAST_MESSAGE_MAX, last.message);
     call->error.status = last.status;
     call->error.retry_after = last.retry_after;
     call->error.maybe_applied = last.maybe_applied;
@@ -197,7 +201,7 @@ static enum call_step ask_host(struct call *call) {
   return finish(call);
 }
 
-/* Fetches a token. If tokens are shared, somebody else may have one. */
+/* Fetches a token. If tokens are shared, another process may have one. */
 static enum call_step fetch(struct call *call, double now) {
   if (call->client->token.source != TOKEN_FETCHED) return ask_host(call);
   if (call->client->share_tokens && !call->may_fetch) return CALL_AUTHORIZE;
@@ -530,7 +534,7 @@ bool call_authorize(struct call *call, struct text token, double expires_in, dou
     error_set(&call->error, ERROR_TOKEN, "the supplied token has already expired");
     fail_supply(call, now);
   } else if (!token_give(mine, token, now, expires_in, &call->error)) {
-    if (shared && call->error.kind == ERROR_INVALID) return false; /* whoever shared it */
+    if (shared && call->error.kind == ERROR_INVALID) return false; /* a bad one was shared */
     if (call->error.kind == ERROR_MEMORY) {
       finish(call);
     } else {

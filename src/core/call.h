@@ -95,10 +95,11 @@ void call_overrule(struct call *call, const struct failure *failure);
  * token. Ignored, returning true, unless the call is deciding. */
 bool call_authorize(struct call *call, struct text token, double expires_in, double now);
 
-/* If tokens are shared: allows the call to fetch one, as nobody else does. Ignored if the call did not ask. */
+/* If tokens are shared: allows the call to fetch one, because no other process does. Ignored if the call did not
+ * ask. */
 void call_fetch(struct call *call);
 
-/* If tokens are shared: somebody else is fetching one. The client asks again in `seconds`, and uses its token until
+/* If tokens are shared: another process is fetching one. The client asks again in `seconds`, and uses its token until
  * then if that has not expired. */
 void call_defer(struct call *call, double seconds, double now);
 

@@ -42,7 +42,7 @@ struct client {
   uint64_t random;                 /* state of the generator of pauses */
   unsigned long changes;           /* counts changes that waiting calls may wait for: of the token or the rate limit */
   bool (*wake)(struct call *call); /* called when a call's turn to write may have come; may be NULL. Returns false if
-                                    * nobody can be woken for this call. */
+                                    * the call cannot be woken. */
   struct writers writers;
   struct error refusal; /* the newest 429 */
   bool open;

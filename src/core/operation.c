@@ -5,7 +5,7 @@
 static const struct operation OPERATIONS[] = {
     /*---
     --- Removes permissions that are assigned directly to a user. What a role grants stays. Removing a permission that
-    --- the user does not hold, or that does not exist, succeeds silently: the API does not tell.
+    --- the user does not hold, or that does not exist, succeeds silently: the API does not report it.
     --- `DELETE /api/v2/users/{user_id}/permissions`, scope `update:users` (guide "Remove Permissions from Users").
     ---@param user_id string  such as `"auth0|5f7c8ec7c33c6c004bbafe82"`
     ---@param permissions auth0perm.Permissions

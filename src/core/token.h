@@ -56,7 +56,7 @@ void token_hold(struct token *token, const void *caller, double until);
 void token_fetch_failed(struct token *token, const void *caller, const struct error *failure, bool refused,
                         double retry_after, double now);
 
-/* Ends a fetch, and lets nobody start the next one for `retry_after` seconds, or for a default pause if that is not
+/* Ends a fetch, and delays the next one by `retry_after` seconds, or for a default pause if that is not
  * above 0. Returns the seconds. Does nothing else if the caller is not the fetcher. */
 double token_put_off(struct token *token, const void *caller, const struct error *reason, double retry_after,
                      double now);
