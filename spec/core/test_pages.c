@@ -167,23 +167,29 @@ TEST(the_memory_of_a_paged_call_is_limited_per_page_only) {
 TEST(a_page_after_a_gap_is_an_error_and_not_a_short_list) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(51, 50, 120, 50));
-  assert_page_refused("the pages of the list do not match: expected item 50 next, got 50 items from 51 on, of 120");
+  assert_page_refused("the pages of the list do not match: expected item 50 of 120 next, got 50 items from item 51 on");
+}
+
+TEST(a_gap_in_a_list_without_a_total_is_an_error) {
+  assert_true(turn_page(0, 50, -1, 50));
+  assert_false(turn_page(51, 50, -1, 50));
+  assert_page_refused("the pages of the list do not match: expected item 50 next, got 50 items from item 51 on");
 }
 
 TEST(a_first_page_that_does_not_start_at_zero_is_an_error) {
   assert_false(turn_page(1, 50, 10, 9));
-  assert_page_refused("the pages of the list do not match: expected item 0 next, got 9 items from 1 on, of 10");
+  assert_page_refused("the pages of the list do not match: expected item 0 of 10 next, got 9 items from item 1 on");
 }
 
 TEST(an_empty_page_before_the_total_is_an_error_and_not_a_short_list) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(50, 50, 120, 0));
-  assert_page_refused("the pages of the list do not match: expected item 50 next, got 0 items from 50 on, of 120");
+  assert_page_refused("the pages of the list do not match: expected item 50 of 120 next, got 0 items from item 50 on");
 }
 
 TEST(an_empty_first_page_of_a_list_with_items_is_an_error) {
   assert_false(turn_page(0, 100, 120, 0));
-  assert_page_refused("the pages of the list do not match: expected item 0 next, got 0 items from 0 on, of 120");
+  assert_page_refused("the pages of the list do not match: expected item 0 of 120 next, got 0 items from item 0 on");
 }
 
 TEST(an_empty_page_under_a_smaller_cap_is_requested_once_more) {
@@ -193,13 +199,13 @@ TEST(an_empty_page_under_a_smaller_cap_is_requested_once_more) {
   assert_asks(50, 0);
   struct response response = page_of(0, 50, 120, 0);
   assert_false(call_feed(&call, &response, BEGIN));
-  assert_page_refused("the pages of the list do not match: expected item 0 next, got 0 items from 0 on, of 120");
+  assert_page_refused("the pages of the list do not match: expected item 0 of 120 next, got 0 items from item 0 on");
 }
 
 TEST(a_page_without_new_items_is_an_error_and_not_an_endless_loop) {
   assert_true(turn_page(0, 50, 120, 50));
   assert_false(turn_page(0, 50, 120, 50));
-  assert_page_refused("the pages of the list do not match: expected item 50 next, got 50 items from 0 on, of 120");
+  assert_page_refused("the pages of the list do not match: expected item 50 of 120 next, got 50 items from item 0 on");
 }
 
 TEST(an_overlapping_page_adds_only_new_items) {
@@ -401,6 +407,7 @@ int test_pages(void) {
       LIST(without_start_and_total_an_overlapping_page_adds_only_new_items),
       LIST(a_page_without_a_start_follows_the_previous_one),
       LIST(a_page_after_a_gap_is_an_error_and_not_a_short_list),
+      LIST(a_gap_in_a_list_without_a_total_is_an_error),
       LIST(a_first_page_that_does_not_start_at_zero_is_an_error),
       LIST(an_empty_page_before_the_total_is_an_error_and_not_a_short_list),
       LIST(an_empty_first_page_of_a_list_with_items_is_an_error),

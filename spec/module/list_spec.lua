@@ -100,7 +100,7 @@ describe("a list", function()
       '{"permissions":[{"permission_name":"c"}],"start":2,"limit":1,"total":3}')
     assert.is_nil(list)
     assert.equal("protocol", err.kind)
-    assert.matches("expected item 1 next", err.message)
+    assert.matches("expected item 1 of 3 next", err.message)
   end)
 
   it("that ends before its total is an error", function()

@@ -83,7 +83,7 @@ bool client_check_seconds(const char *name, double seconds, struct error *error)
 static bool check_number(const char *name, double value, double min, double max, struct error *error) {
   if (value >= min && value <= max) return true;
   if (isnan(value)) return error_set(error, ERROR_INVALID, "%s: expected a number, got NaN", name);
-  return error_set(error, ERROR_INVALID, "%s: expected %g to %g, got %.10g", name, min, max, value);
+  return error_set(error, ERROR_INVALID, "%s: expected a number from %g to %g, got %.10g", name, min, max, value);
 }
 
 /* Returns whether any credentials are given. */

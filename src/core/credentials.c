@@ -10,7 +10,7 @@ static bool keep(struct buffer *buffer, struct text value, const char *name, str
   buffer_open(buffer, allocator, CREDENTIAL_MAX);
   if (!value.data) return true;
   if (value.length == 0 || encode_utf8_length(value) < 0) {
-    return error_set(error, ERROR_INVALID, "%s: expected a string of UTF-8 that is not empty", name);
+    return error_set(error, ERROR_INVALID, "%s: expected a non-empty UTF-8 string", name);
   }
   buffer_append(buffer, value.data, value.length);
   if (buffer->state == BUFFER_FULL) {

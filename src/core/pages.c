@@ -18,10 +18,17 @@ struct request_page pages_next(const struct pages *pages, const struct operation
 }
 
 /* Refuses a page that does not continue the list. */
-static enum pages_verdict refuse_number(const struct pages *pages, const struct response *page, struct error *error) {
-  error_set(error, ERROR_PROTOCOL,
-            "the pages of the list do not match: expected item %lld next, got %lld items from %lld on, of %lld",
-            pages->received, page->item_count, page->start, page->total);
+static enum pages_verdict refuse_number(const struct pages *pages, const struct response *page, long long start,
+                                        struct error *error) {
+  if (page->total >= 0) {
+    error_set(error, ERROR_PROTOCOL,
+              "the pages of the list do not match: expected item %lld of %lld next, got %lld items from item %lld on",
+              pages->received, page->total, page->item_count, start);
+  } else {
+    error_set(error, ERROR_PROTOCOL,
+              "the pages of the list do not match: expected item %lld next, got %lld items from item %lld on",
+              pages->received, page->item_count, start);
+  }
   return PAGES_REFUSED;
 }
 
@@ -43,7 +50,7 @@ static enum pages_verdict take_number(struct pages *pages, const struct response
   bool more = page->total >= 0 ? page->total > (grows ? end : pages->received) : grows || start < asked;
   long long size = next_size(pages, page);
   if (start > pages->received || (more && !grows && size == pages->per_page)) {
-    return refuse_number(pages, page, error);
+    return refuse_number(pages, page, start, error);
   }
   pages->skip = pages->received - start;
   if (grows) pages->received = end;
@@ -52,13 +59,13 @@ static enum pages_verdict take_number(struct pages *pages, const struct response
 }
 
 /* The constants of 64-bit FNV-1a. */
-static const uint64_t FNV_OFFSET = 14695981039346656037ULL;
-static const uint64_t FNV_PRIME = 1099511628211ULL;
+static const uint64_t FNV64_OFFSET = 14695981039346656037ULL;
+static const uint64_t FNV64_PRIME = 1099511628211ULL;
 
 /* Returns a hash of a checkpoint (64-bit FNV-1a), never 0. Equal hashes are taken for equal checkpoints. */
 static uint64_t hash_of(struct text checkpoint) {
-  uint64_t hash = FNV_OFFSET;
-  for (size_t i = 0; i < checkpoint.length; i++) hash = (hash ^ (unsigned char)checkpoint.data[i]) * FNV_PRIME;
+  uint64_t hash = FNV64_OFFSET;
+  for (size_t i = 0; i < checkpoint.length; i++) hash = (hash ^ (unsigned char)checkpoint.data[i]) * FNV64_PRIME;
   return hash ? hash : 1;
 }
 

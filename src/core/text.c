@@ -17,12 +17,12 @@ int text_compare(struct text left, struct text right) {
 }
 
 /* The constants of 32-bit FNV-1a. */
-static const uint32_t FNV_OFFSET = 2166136261U;
-static const uint32_t FNV_PRIME = 16777619U;
+static const uint32_t FNV32_OFFSET = 2166136261U;
+static const uint32_t FNV32_PRIME = 16777619U;
 
 uint32_t text_hash(struct text text) {
-  uint32_t hash = FNV_OFFSET;
-  for (size_t i = 0; i < text.length; i++) hash = (hash ^ (unsigned char)text.data[i]) * FNV_PRIME;
+  uint32_t hash = FNV32_OFFSET;
+  for (size_t i = 0; i < text.length; i++) hash = (hash ^ (unsigned char)text.data[i]) * FNV32_PRIME;
   return hash;
 }
 

@@ -23,10 +23,11 @@ static bool check(struct text value, struct error *error) {
   }
   size_t printable = text_printable_length(value);
   if (printable < value.length) {
-    return error_set(error, ERROR_INVALID,
-                     "token: expected printable ASCII without spaces, line breaks or \"Bearer\", got another character "
-                     "at position %zu",
-                     printable + 1);
+    return error_set(
+        error, ERROR_INVALID,
+        "token: expected printable ASCII without spaces, line breaks and \"Bearer\", got another character "
+        "at position %zu",
+        printable + 1);
   }
   return true;
 }
