@@ -30,6 +30,8 @@ TEST(a_member_is_found_whatever_surrounds_it) {
       {"{\"a\":\"list\",\"b\":[]}", SHAPE_NOTHING},
       {"{\"lists\":[],\"lis\":[]}", SHAPE_NOTHING},
       {"{\"list\":[],\"list\":{}}", SHAPE_OBJECT},
+      {"{\"list\":[],\"l\\u0069st\":{}}", SHAPE_OTHER},
+      {"{\"list\":[{\"l\\u0069st\":{}}]}", SHAPE_ARRAY},
       {"{}", SHAPE_NOTHING},
       {"", SHAPE_NOTHING},
   };

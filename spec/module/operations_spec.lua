@@ -290,6 +290,7 @@ describe("the options of a call", function()
       .. "name_filter%)",
       raised("list_roles", { [1] = "x" }))
     assert.matches("#2 .*options.per_page: unknown option", raised("get_role", ROLE, { per_page = 1 }))
+    assert.matches("#2 .*options.timeout: unknown option", raised("get_role", ROLE, { ["timeout\0x"] = 1 }))
     assert.equal(0, #tenant.requests())
   end)
 end)

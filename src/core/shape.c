@@ -52,6 +52,7 @@ enum shape shape_of_member(struct text json, const char *name) {
     size_t end = skip_string(json, at);
     size_t colon = skip_spaces(json, end);
     bool is_name = depth == 1 && colon < json.length && json.data[colon] == ':';
+    if (is_name && memchr(json.data + at, '\\', end - at)) return SHAPE_OTHER;
     if (is_name && end - at == length + 2 && memcmp(json.data + at + 1, name, length) == 0) {
       shape = shape_at(json, colon + 1);
     }

@@ -103,12 +103,12 @@ static void raise_unknown(const struct reading *reading) {
                    known);
 }
 
-static bool is_option(const struct operation *operation, const char *name) {
+static bool is_option(const struct operation *operation, struct text name) {
   for (const struct call_option *option = CALL_OPTIONS; option < CALL_OPTIONS + CALL_OPTION_COUNT; option++) {
-    if (strcmp(name, option->name) == 0) return applies(option, operation);
+    if (text_equals(name, option->name)) return applies(option, operation);
   }
   const struct operation_option *own = operation->options;
-  while (own->name && strcmp(own->name, name) != 0) own++;
+  while (own->name && !text_equals(name, own->name)) own++;
   return own->name;
 }
 
@@ -116,7 +116,7 @@ static bool is_option(const struct operation *operation, const char *name) {
 static void check_names(const struct reading *reading) {
   lua_State *L = reading->L;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    bool known = lua_type(L, -2) == LUA_TSTRING && is_option(reading->call->operation, lua_tostring(L, -2));
+    bool known = lua_type(L, -2) == LUA_TSTRING && is_option(reading->call->operation, checks_text(L, -2));
     if (!known) raise_unknown(reading);
   }
 }
