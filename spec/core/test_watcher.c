@@ -2,6 +2,7 @@
 #include "curl/watcher.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -106,6 +107,7 @@ static bool wakes_loops(void) {
 TEST(a_kept_socket_wakes_no_event_loop_while_nobody_wants_it) {
   for (int read = 0; read < 2; read++) {
     assert_true(watcher_add(&watcher, watched[read]));
+    assert_true(watcher_want(&watcher, watched[read], true, false));
     assert_true(watcher_want(&watcher, watched[read], read, true));
     assert_only(read, false, true);
     assert_true(watcher_want(&watcher, watched[read], false, false));
@@ -126,6 +128,34 @@ TEST(a_socket_that_was_not_added_wakes_an_event_loop_once_at_most_when_nobody_wa
   assert_false(wakes_loops());
   assert_true(watcher_want(&watcher, watched[0], true, false));
   assert_only(0, true, false);
+}
+
+/* Gives the descriptor of a watched socket to another one, as if the socket had been closed and the other opened. */
+static void replace(int pair) {
+  int sockets[2];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+  close(others[pair]);
+  assert_int_equal(dup2(sockets[0], watched[pair]), watched[pair]);
+  close(sockets[0]);
+  others[pair] = sockets[1];
+}
+
+/* libcurl closes it without a callback; in a child, the descriptor may be a file of the host program's. */
+TEST(a_socket_closed_while_it_was_connecting_leaves_its_descriptor_to_others) {
+  struct watcher other;
+  struct ready ready;
+  assert_true(watcher_add(&watcher, watched[0]));
+  assert_true(watcher_want(&watcher, watched[0], false, true));
+  replace(0);
+  assert_true(watcher_open(&other, memory_allocator(&memory)));
+  assert_true(watcher_want(&other, watched[0], true, false));
+  assert_true(watcher_want(&watcher, watched[0], false, false));
+  watcher_abandon(&watcher);
+  assert_int_not_equal(fcntl(watched[0], F_GETFD), -1);
+  say(0);
+  assert_int_equal(watcher_wait(&other, 0, &ready, 1), 1);
+  hear(0);
+  watcher_close(&other);
 }
 
 TEST(a_socket_that_was_not_added_can_be_wanted_again_in_another_way) {
@@ -151,12 +181,7 @@ TEST(a_removed_socket_is_not_reported_and_its_descriptor_can_be_reused) {
 TEST(a_socket_closed_without_notice_does_not_block_its_successor) {
   assert_true(watcher_add(&watcher, watched[0]));
   assert_true(watcher_want(&watcher, watched[0], true, false));
-  int pair[2], number = watched[0];
-  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-  close(others[0]);
-  assert_int_equal(dup2(pair[0], number), number);
-  close(pair[0]);
-  others[0] = pair[1];
+  replace(0);
   assert_true(watcher_add(&watcher, watched[0]));
   assert_true(watcher_want(&watcher, watched[0], true, false));
   say(0);
@@ -285,6 +310,7 @@ int test_watcher(void) {
       WATCHER(a_socket_is_reported_when_a_wanted_event_occurs),
       WATCHER(a_socket_without_wanted_events_is_not_reported),
       WATCHER(a_socket_that_was_not_added_wakes_an_event_loop_once_at_most_when_nobody_wants_it),
+      WATCHER(a_socket_closed_while_it_was_connecting_leaves_its_descriptor_to_others),
       WATCHER(a_socket_that_was_not_added_can_be_wanted_again_in_another_way),
       WATCHER(a_removed_socket_is_not_reported_and_its_descriptor_can_be_reused),
       WATCHER(a_socket_closed_without_notice_does_not_block_its_successor),

@@ -212,8 +212,9 @@ void watcher_remove(struct watcher *watcher, int socket) {
 /* An added socket that is no longer wanted stays registered for reading, if it was: most are wanted again at once, by
  * the next request. Not for writing: it is nearly always writable, and would keep the descriptor readable.
  *
- * About a socket that was not added, such as the resolver's, the kernel is told nothing: libcurl may have closed it
- * already, and the descriptor may be another thread's by now. If it is still open, check_wanted deals with it. */
+ * About a socket that was not added, such as the resolver's, or that was never wanted for reading, the kernel is told
+ * nothing: libcurl may have closed it already, and the descriptor may be another thread's by now. (A connection that is
+ * given up before it is established is closed without a callback.) If it is still open, check_wanted deals with it. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   struct watched *watched = find(watcher, socket);
   if (!watched && !read && !write) return true;
@@ -221,8 +222,9 @@ bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
   if (!watched) return false;
   watched->read = read;
   watched->write = write;
+  watched->connected |= read;
   if (read || write) return update(watcher, watched, read, write);
-  if (watched->lasting) {
+  if (watched->lasting && watched->connected) {
     update(watcher, watched, watched->asked_read, false);
   } else {
     drop_record(watcher, watched);

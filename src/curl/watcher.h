@@ -10,8 +10,9 @@
 /* A socket, what its owner wants to know about it, and what the kernel was asked to report. */
 struct watched {
   int socket;
-  bool lasting; /* added by watcher_add, to be removed by watcher_remove */
-  int port;     /* its local port, once needed; 0 before */
+  bool lasting;   /* added by watcher_add, to be removed by watcher_remove */
+  int port;       /* its local port, once needed; 0 before */
+  bool connected; /* was wanted for reading */
   bool read, write;
   bool asked_read, asked_write;
 };
@@ -36,7 +37,7 @@ bool watcher_open(struct watcher *watcher, struct allocator allocator);
 bool watcher_reserve(struct watcher *watcher, size_t count);
 
 /* Adds a socket that will be wanted repeatedly until watcher_remove: while it is not wanted, the kernel need not be
- * told. False: no memory. */
+ * told. It is forgotten if it is no longer wanted and never was for reading. False: no memory. */
 bool watcher_add(struct watcher *watcher, int socket);
 
 /* Removes a socket that is about to be closed. */
