@@ -16,8 +16,8 @@ enum shape {
 enum shape shape_of(struct text json);
 
 /* Returns the kind of an object's member; of several members with this name, the last counts. `json` must be valid.
- * Returns SHAPE_NOTHING if there is no such member, and SHAPE_OTHER if a member's name is written with escapes: it could be
- * this one, and the API writes none like that. */
+ * Returns SHAPE_NOTHING if there is no such member, and SHAPE_OTHER if a member's name is written with escapes: it
+ * could be this one, and the API writes no name like that. */
 enum shape shape_of_member(struct text json, const char *name);
 
 /* Estimates the memory, in bytes, that this JSON takes as Lua values; never less than its length. */
