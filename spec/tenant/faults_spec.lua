@@ -29,7 +29,7 @@ local function held() return #tenant.user(GRACE).permissions end
 
 -- Calls check until it returns true, for a bounded time; returns whether it did.
 local function becomes(check)
-  for _ = 1, 250 do
+  for _ = 1, 1500 do
     if check() then return true end
     socket.sleep(0.02)
   end
