@@ -294,6 +294,17 @@ TEST(a_readable_socket_is_found_by_its_port) {
   assert_true(watcher_can_read(&watcher, quiet));
 }
 
+/* A fast server's responses are there before libcurl has to wait for them. */
+TEST(a_connected_socket_is_kept_although_it_was_never_wanted_for_reading) {
+  int port = connect_pair(0);
+  assert_true(watcher_add(&watcher, watched[0]));
+  assert_true(watcher_want(&watcher, watched[0], false, true));
+  watcher_connected(&watcher, port);
+  assert_true(watcher_want(&watcher, watched[0], false, false));
+  assert_false(wakes_loops());
+  assert_false(watcher_can_read(&watcher, port));
+}
+
 TEST(a_port_without_a_socket_counts_as_readable) {
   int port = connect_pair(0);
   assert_true(watcher_can_read(&watcher, port)); /* not watched yet */
@@ -322,6 +333,7 @@ int test_watcher(void) {
       WATCHER(a_failed_allocation_is_reported),
       WATCHER(a_kept_socket_wakes_no_event_loop_while_nobody_wants_it),
       WATCHER(a_readable_socket_is_found_by_its_port),
+      WATCHER(a_connected_socket_is_kept_although_it_was_never_wanted_for_reading),
       WATCHER(a_port_without_a_socket_counts_as_readable),
       WATCHER(sockets_that_a_child_abandons_are_still_watched_by_its_parent),
   };

@@ -169,11 +169,13 @@ describe("calls behind one that waits", function()
     started(client, 1)
     support.wait_until(function()
       client:step(0.05)
-      return #tenant.requests() > 0 and client:timeout() > 1
+      return #tenant.requests() > 0 and (client:timeout() or math.huge) > 1 -- no timeout() without epoll
     end)
     local hurried = started(client, 1, { timeout = 20 })[1]
-    client:step()
-    assert.is_true(hurried:done())
+    support.wait_until(function()
+      client:step(0.05)
+      return hurried:done()
+    end)
     assert.equal("limit", select(2, hurried:result()).kind)
     client:close()
   end)

@@ -198,6 +198,7 @@ static int on_request(void *context, char *remote_address, char *local_address, 
   transfer->unquiet = transfer->sends == 0 && driver_reused(&transfer->exchange) &&
                       !kept_is_quiet(&transfer->driver->kept, transfer->easy, &transfer->driver->watcher, local_port);
   if (transfer->unquiet) return CURL_PREREQFUNC_ABORT;
+  watcher_connected(&transfer->driver->watcher, local_port);
   return transfer->sends++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 

@@ -212,7 +212,7 @@ void watcher_remove(struct watcher *watcher, int socket) {
 /* An added socket that is no longer wanted stays registered for reading, if it was: most are wanted again at once, by
  * the next request. Not for writing: it is nearly always writable, and would keep the descriptor readable.
  *
- * About a socket that was not added, such as the resolver's, or that was never wanted for reading, the kernel is told
+ * About a socket that was not added, such as the resolver's, or that is not known to be connected, the kernel is told
  * nothing: libcurl may have closed it already, and the descriptor may be another thread's by now. (A connection that is
  * given up before it is established is closed without a callback.) If it is still open, check_wanted deals with it. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write) {
@@ -241,12 +241,22 @@ static int port_of(int socket) {
   return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
 }
 
+static bool has_port(struct watched *watched, int port) {
+  if (watched->lasting && watched->port == 0) watched->port = port_of(watched->socket);
+  return watched->lasting && watched->port == port;
+}
+
+void watcher_connected(struct watcher *watcher, int port) {
+  for (size_t i = 0; i < watcher->count; i++) {
+    if (has_port(&watcher->sockets[i], port)) watcher->sockets[i].connected = true;
+  }
+}
+
 bool watcher_can_read(struct watcher *watcher, int port) {
   bool found = false;
   for (size_t i = 0; i < watcher->count; i++) {
     struct watched *watched = &watcher->sockets[i];
-    if (watched->lasting && watched->port == 0) watched->port = port_of(watched->socket);
-    if (!watched->lasting || watched->port != port) continue;
+    if (!has_port(watched, port)) continue;
     struct pollfd polled = {.fd = watched->socket, .events = POLLIN};
     if (poll(&polled, 1, 0) != 0) return true;
     found = true;

@@ -12,7 +12,7 @@ struct watched {
   int socket;
   bool lasting;   /* added by watcher_add, to be removed by watcher_remove */
   int port;       /* its local port, once needed; 0 before */
-  bool connected; /* was wanted for reading */
+  bool connected; /* as watcher_connected said, or its being wanted for reading */
   bool read, write;
   bool asked_read, asked_write;
 };
@@ -37,7 +37,7 @@ bool watcher_open(struct watcher *watcher, struct allocator allocator);
 bool watcher_reserve(struct watcher *watcher, size_t count);
 
 /* Adds a socket that will be wanted repeatedly until watcher_remove: while it is not wanted, the kernel need not be
- * told. It is forgotten if it is no longer wanted and never was for reading. False: no memory. */
+ * told. It is forgotten if it is not wanted any more before it is connected. False: no memory. */
 bool watcher_add(struct watcher *watcher, int socket);
 
 /* Removes a socket that is about to be closed. */
@@ -46,6 +46,9 @@ void watcher_remove(struct watcher *watcher, int socket);
 /* Sets what to watch a socket for from now on: that it is readable, writable, or nothing. False: no memory, here or in
  * the kernel. */
 bool watcher_want(struct watcher *watcher, int socket, bool read, bool write);
+
+/* Says that the added socket with this local port is connected. */
+void watcher_connected(struct watcher *watcher, int port);
 
 /* Whether an added socket with this local port is readable or closed by its peer. Also true if there is no such socket,
  * for then nothing is known. */

@@ -145,7 +145,7 @@ static struct text check_response(lua_State *L, struct response *response) {
   if (!lua_istable(L, 2)) checks_raise(L, 1, "feed", "response: expected a table, got %s", checks_typename(L, 2));
   lua_getfield(L, 2, "status");
   double status = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
-  if (!(status >= STATUS_MIN && status <= STATUS_MAX && status == floor(status))) {
+  if (!(status >= (double)STATUS_MIN && status <= (double)STATUS_MAX && status == floor(status))) {
     checks_raise(L, 1, "feed", "response.status: expected an HTTP status from %d to %d, got %s", STATUS_MIN, STATUS_MAX,
                  checks_shown(L, -1));
   }
