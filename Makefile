@@ -217,14 +217,18 @@ $(PACING): $(wildcard bench/pacing/*.c bench/pacing/*.h) $(BUILD)/src/core/bucke
 pacing: $(PACING)
 	@$(PACING) check
 
-# Compares the module with raw libcurl, on the Lua versions in LUAS.
 LUAS ?= lua5.4 luajit
-bench:
-	@tools/install-packages $(TEST_PACKAGES)
-	@for lua in lua5.4 luajit $(LUAS); do $(MAKE) --no-print-directory -s LUA=$$lua || exit 1; done
+build/bench/raw: bench/raw.c
 	@mkdir -p build/bench
-	@$(CC) $(STANDARD) $(WARNINGS) $(CFLAGS) $(CURL_CFLAGS) -o build/bench/raw bench/raw.c $(CURL_LIBS)
+	$(CC) $(STANDARD) $(WARNINGS) $(WERROR) $(CFLAGS) $(CURL_CFLAGS) -o $@ $< $(CURL_LIBS)
+
+# Compares the module with raw libcurl, on the Lua versions in LUAS.
+bench:
+	@tools/install-packages $(TEST_PACKAGES) valgrind
+	@for lua in lua5.4 luajit $(LUAS); do $(MAKE) --no-print-directory -s LUA=$$lua || exit 1; done
+	@$(MAKE) --no-print-directory -s build/bench/raw
 	@spec/tenant/run -- bench/run build/bench/raw $(LUAS)
+	@echo; spec/tenant/run -- bench/instructions build/bench/raw $(LUAS)
 	@for lua in $(LUAS); do echo; \
 	  LUA_PATH='./?.lua;;' LUA_CPATH="build/$$lua/?.so;;" spec/tenant/run -- $$lua bench/frames.lua || exit 1; done
 	@echo; LUA_PATH='./?.lua;;' LUA_CPATH='build/lua5.4/?.so;;' spec/tenant/run -- bench/openresty/run

@@ -21,7 +21,7 @@ enum {
   COUNT_MAX = 10000000, /* requests */
   IN_FLIGHT_MAX = 256,
   URL_MAX = 512,        /* bytes */
-  LINE_MAX = 8192,      /* bytes of a header */
+  HEADER_MAX = 8192,      /* bytes of a header */
   REQUEST_LIMIT = 30,   /* seconds */
   CONNECT_LIMIT = 10,   /* seconds */
   POLL_LIMIT_MS = 1000, /* milliseconds */
@@ -70,14 +70,14 @@ static size_t discard(char *data, size_t size, size_t count, void *context) {
 }
 
 static void prepare_request(struct bench *bench) {
-  char authorization[LINE_MAX];
+  char authorization[HEADER_MAX];
   for (int i = 0; i < USERS; i++) {
     int start = snprintf(bench->urls[i], URL_MAX, "https://%s", variable("TENANT_DOMAIN"));
     if (start >= URL_MAX - (int)sizeof PATH) fail("TENANT_DOMAIN", "too long");
     snprintf(bench->urls[i] + start, (size_t)(URL_MAX - start), PATH, i);
   }
   int length = snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", variable("TENANT_TOKEN"));
-  if (length >= LINE_MAX) fail("TENANT_TOKEN", "too long");
+  if (length >= HEADER_MAX) fail("TENANT_TOKEN", "too long");
   bench->headers = curl_slist_append(NULL, authorization);
   for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++) {
     struct curl_slist *longer = curl_slist_append(bench->headers, HEADERS[i]);

@@ -167,6 +167,7 @@ local function more(list)
   list[#list + 1] = warnings_of_clang()
   hosts(list)
   add(list, "install, lua5.1", { command = "tools/install-test rock 5.1", busy = true })
+  add(list, "the benchmarks' raw loop is built", { command = "make -s build/bench/raw WERROR=-Werror", busy = true })
   add(list, "pacing, simulated", { command = "make -s pacing", needs = { "build/lua5.4" }, busy = true })
 end
 
