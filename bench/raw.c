@@ -21,7 +21,7 @@ enum {
   COUNT_MAX = 10000000, /* requests */
   IN_FLIGHT_MAX = 256,
   URL_MAX = 512,        /* bytes */
-  HEADER_MAX = 8192,      /* bytes of a header */
+  HEADER_MAX = 8192,    /* bytes of a header */
   REQUEST_LIMIT = 30,   /* seconds */
   CONNECT_LIMIT = 10,   /* seconds */
   POLL_LIMIT_MS = 1000, /* milliseconds */
