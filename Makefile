@@ -146,7 +146,7 @@ embed: found $(EMBED)
 -include $(OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(CORE_TESTS:.o=.d) $(BUILD)/spec/torture/torture.d
 
 help:
-	@echo 'make LUA=lua5.4      builds build/lua5.4/auth0perm.so; also lua5.3, lua5.2, lua5.1, luajit'
+	@echo 'make LUA=lua5.4      builds build/lua5.4/auth0perm.so; also lua5.5, lua5.3, lua5.2, lua5.1, luajit'
 	@echo 'make demo            installs missing packages, then removes permissions from a user of a mock tenant'
 	@echo 'make demo-openresty  installs missing packages, then serves the permission desk for a mock tenant'
 	@echo 'make test            installs missing packages, then tests module, OpenResty driver, installation and demo'

@@ -46,7 +46,9 @@ local held = {}
 for _, permission in ipairs(check(client:list_user_permissions(user_id))) do
   for _, source in ipairs(permission.sources) do
     if permission.resource_server_identifier == api then
-      held[permission.permission_name] = held[permission.permission_name] == "DIRECT" and "DIRECT" or source.source_type
+      local how = held[permission.permission_name] or {}
+      how[source.source_type] = true
+      held[permission.permission_name] = how
     end
   end
 end
@@ -54,8 +56,9 @@ end
 check(client:remove_user_permissions(user_id, { [api] = names }))
 
 for _, name in ipairs(names) do
-  local before = held[name]
-  print(("%s: %s"):format(name, before == "DIRECT" and "removed"
-    or before and "not removed: comes from a role" or "not removed: the user does not hold it"))
+  local before = held[name] or {}
+  print(("%s: %s"):format(name, before.DIRECT and before.ROLE and "removed, but a role still grants it"
+    or before.DIRECT and "removed" or before.ROLE and "not removed: comes from a role"
+    or "not removed: the user does not hold it"))
 end
 client:close()

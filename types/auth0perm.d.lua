@@ -97,7 +97,8 @@ function Client:close() end
 ---@field audience? string
 --- A PEM file with the certificates to trust, and no others; for a private CA. Default: the system's.
 ---@field ca_file? string
---- A proxy, as `"http://host:port"`, used for tokens too; `"env"` obeys `https_proxy` and `no_proxy`. Default: none.
+--- A proxy, as `"http://host:port"` or `"https://host:port"`, used for tokens too; `"env"` obeys `https_proxy`,
+--- `all_proxy` and `no_proxy`. Default: none.
 ---@field proxy? string
 --- Where to connect instead of the domain's own address, as `"host:port"`. Name and certificate stay the domain's.
 ---@field connect_to? string

@@ -44,7 +44,7 @@ static const struct option {
     {"ca_file", TAKES_TEXT, PLACE(curl.ca_file), CURL, NULL, "the system's certificates",
      "a PEM file with the only certificates to trust"},
     {"proxy", TAKES_TEXT, PLACE(curl.proxy), CURL, NULL, NULL,
-     "http://host:port of a proxy, also used for tokens; \"env\" reads it from the environment"},
+     "http://host:port or https://host:port of a proxy, also used for tokens; \"env\" reads it from the environment"},
     {"connect_to", TAKES_TEXT, PLACE(curl.connect_to), CURL, NULL, NULL,
      "host:port to connect to instead of the domain's own address"},
     {"timeout", TAKES_NUMBER, PLACE(core.timeout), CURL | NONE | OPENRESTY, SECONDS, NULL,
@@ -92,7 +92,8 @@ enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
 ---@field audience? string
 --- A PEM file with the certificates to trust, and no others; for a private CA. Default: the system's.
 ---@field ca_file? string
---- A proxy, as `"http://host:port"`, used for tokens too; `"env"` obeys `https_proxy` and `no_proxy`. Default: none.
+--- A proxy, as `"http://host:port"` or `"https://host:port"`, used for tokens too; `"env"` obeys `https_proxy`,
+--- `all_proxy` and `no_proxy`. Default: none.
 ---@field proxy? string
 --- Where to connect instead of the domain's own address, as `"host:port"`. Name and certificate stay the domain's.
 ---@field connect_to? string
